@@ -1,0 +1,131 @@
+# Tocsin. `make run` and `make test` are the two commands; `make help` lists the others.
+
+# A folder is a room; behind it, the rooms that it may include (tests/layers.sh checks it).
+ROOMS          := base event db net bus collector decoder sigma correlator storage cli
+USES_base      :=
+USES_event     := base
+USES_db        := base
+USES_net       := base
+USES_bus       := base event db
+USES_collector := base event net bus
+USES_decoder   := base event
+USES_sigma     := base event
+USES_correlator:= base event db bus decoder sigma
+USES_storage   := base event db bus
+USES_cli       := base event db net bus collector decoder sigma correlator storage
+
+LIBS_base := -lyaml
+LIBS_event := -ljansson
+LIBS_db := -llmdb
+LIBS_bus := -lrdkafka -lpthread
+LIBS_sigma := -lpcre2-8
+LIBS_cli := -lpthread
+
+# MODE: release, asan (address and undefined behaviour), fuzz (clang's libFuzzer), coverage
+MODE ?= release
+B    ?= build/$(MODE)
+CC   ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PREFIX ?= /usr/local
+PYTHON ?= python3
+
+WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wformat=2 -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough -Wswitch-enum -Wundef \
+	-Werror=format-security -Werror=implicit -Werror=incompatible-pointer-types \
+	-Werror=int-conversion
+ifeq ($(findstring clang,$(CC)),)
+WARN += -Wtrampolines -Wbidi-chars=any
+INIT := -ftrivial-auto-var-init=zero
+else
+# clang 14 knows zero only behind a flag that says that it will go
+INIT := -ftrivial-auto-var-init=pattern
+endif
+HARDEN := -fstack-clash-protection -fstack-protector-strong -fcf-protection=full \
+	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing \
+	$(INIT) -fPIE
+LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen -Wl,--as-needed
+
+CFLAGS_release  := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN)
+CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -ftrivial-auto-var-init=pattern
+CFLAGS_fuzz     := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+CFLAGS_coverage := -O0 -g --coverage
+LDFLAGS_release := $(LDHARDEN)
+LDFLAGS_asan    := -fsanitize=address,undefined
+LDFLAGS_fuzz    := -fsanitize=address,undefined,fuzzer
+LDFLAGS_coverage := --coverage
+
+VERSION := 0.1.0
+CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. $(WARN) $(CFLAGS_$(MODE)) \
+	-MMD -MP $(CFLAGS)
+LDFLAGS_ALL = $(LDFLAGS_$(MODE)) $(LDFLAGS)
+
+OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+# The archives that a program of a room links, and the libraries behind them.
+CLOSURE  = $(1) $(USES_$(1))
+ARCHIVES = $(foreach r,$(call CLOSURE,$(1)),$(if $(wildcard $(r)/*.c),$(B)/lib$(r).a))
+LIBRARIES = $(sort $(foreach r,$(call CLOSURE,$(1)),$(LIBS_$(r))))
+
+UNIT  := $(sort $(wildcard tests/*/test_*.c))
+FUZZ  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(sort $(wildcard bench/bench_*.c))
+
+.PHONY: all
+all: $(B)/tocsin
+
+$(B)/tocsin: $(foreach r,$(ROOMS),$(if $(wildcard $(r)/*.c),$(B)/lib$(r).a))
+	$(CC) $(CFLAGS_ALL) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDFLAGS_ALL) \
+		$(sort $(foreach r,$(ROOMS),$(LIBS_$(r))))
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+define ROOM_RULE
+$(B)/lib$(1).a: $$(call OBJECTS,$(1))
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call ROOM_RULE,$(r))))
+
+# tests/ROOM/test_x.c links ROOM and what ROOM may use; tests of no room (flow) link everything.
+# Helpers shared by the tests of a folder are its other .c files.
+define UNIT_RULE
+$(B)/$(basename $(1)): $(B)/$(basename $(1)).o \
+		$$(patsubst %.c,$(B)/%.o,$$(filter-out tests/$(2)/test_%.c,$$(wildcard tests/$(2)/*.c))) \
+		$$(call ARCHIVES,$(if $(filter $(2),$(ROOMS)),$(2),cli))
+	$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
+		$$(call LIBRARIES,$(if $(filter $(2),$(ROOMS)),$(2),cli)) -lcmocka
+endef
+$(foreach t,$(UNIT),$(eval $(call UNIT_RULE,$(t),$(notdir $(patsubst %/,%,$(dir $(t)))))))
+
+# A fuzz target names the room it is for in its first line: "/* fuzz: ROOM ...". Outside MODE=fuzz it
+# is linked with tests/fuzz/replay.c, which replays a corpus.
+FUZZ_ROOM = $(shell sed -n '1s,^/\* fuzz: \([a-z]*\).*,\1,p' $(1))
+define FUZZ_RULE
+$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/replay.o) \
+		$$(call ARCHIVES,$(call FUZZ_ROOM,$(1)))
+	$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
+		$$(call LIBRARIES,$(call FUZZ_ROOM,$(1)))
+endef
+$(foreach t,$(FUZZ),$(eval $(call FUZZ_RULE,$(t))))
+
+define BENCH_RULE
+$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $$(call ARCHIVES,cli)
+	$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
+		$$(call LIBRARIES,cli)
+endef
+$(foreach t,$(BENCH),$(eval $(call BENCH_RULE,$(t))))
+
+UNIT_PROGRAMS  := $(patsubst %.c,$(B)/%,$(UNIT))
+FUZZ_PROGRAMS  := $(patsubst %.c,$(B)/%,$(FUZZ))
+BENCH_PROGRAMS := $(patsubst %.c,$(B)/%,$(BENCH))
+
+.PHONY: unit fuzzers benches
+unit: $(UNIT_PROGRAMS)
+fuzzers: $(FUZZ_PROGRAMS)
+benches: $(BENCH_PROGRAMS)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,51 @@
+/*
+ * buf.h - a growing run of bytes with a ceiling.
+ *
+ * A struct buf owns its bytes. It is given its ceiling at birth; what would pass it, or what finds
+ * no memory, is not written, and the buffer stays marked as failed until buf_clear: check once, at
+ * the end. Integers are written little-endian, the byte order of everything that Tocsin stores.
+ */
+#ifndef TOCSIN_BASE_BUF_H
+#define TOCSIN_BASE_BUF_H
+
+#include "base/str.h"
+
+struct buf {
+	char *ptr;
+	size_t len;
+	size_t capacity;
+	size_t ceiling;
+	bool failed;
+};
+
+#define BUF(ceiling_bytes) ((struct buf){.ceiling = (ceiling_bytes)})
+
+void buf_free(struct buf *buf);
+/* Empties it and forgets a failure; keeps the memory. */
+void buf_clear(struct buf *buf);
+struct str buf_str(const struct buf *buf);
+
+void buf_put(struct buf *buf, const void *bytes, size_t len);
+void buf_str_put(struct buf *buf, struct str s);
+void buf_char(struct buf *buf, char c);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_u8(struct buf *buf, uint8_t value);
+void buf_u16(struct buf *buf, uint16_t value);
+void buf_u32(struct buf *buf, uint32_t value);
+void buf_u64(struct buf *buf, uint64_t value);
+/* LEB128: 7 bits a byte, least first. At most 10 bytes. */
+void buf_varint(struct buf *buf, uint64_t value);
+/* Room for len bytes at the end, which the caller fills; NULL when that fails. */
+char *buf_extend(struct buf *buf, size_t len);
+
+uint16_t get_u16(const void *at);
+uint32_t get_u32(const void *at);
+uint64_t get_u64(const void *at);
+void set_u32(void *at, uint32_t value);
+void set_u64(void *at, uint64_t value);
+/* Takes a varint off the front of *rest; false when it is cut short or longer than 64 bits. */
+bool take_varint(struct str *rest, uint64_t *ret);
+/* Takes len bytes off the front of *rest; false when there are fewer. */
+bool take_bytes(struct str *rest, uint64_t len, struct str *ret);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * checkpoint.h - where a stage stands: consumed offsets, outbox, state and fence in one transaction.
+ *
+ * One LMDB file a stage and worker group on one host, shared by its workers and their replacements:
+ * LMDB serialises the writers, and checkpoint_advance compares the stored offset with what the worker
+ * believes (the fence): ERR_STALE means that somebody else has gone on from there; drop the batch,
+ * reload, seek. Transactions are durable but for the last one on power loss (MDB_NOMETASYNC), which
+ * is then replayed whole; kill -9 loses nothing that was committed.
+ */
+#ifndef TOCSIN_BUS_CHECKPOINT_H
+#define TOCSIN_BUS_CHECKPOINT_H
+
+#include "bus/bus.h"
+
+struct checkpoint;
+
+/*
+ * path: file, made when missing; NULL: in memory only (replay, tests). name goes into the file's head
+ * and must agree ("correlate").
+ */
+int checkpoint_open(struct checkpoint **ret, const char *path, const char *name,
+    struct error *error);
+void checkpoint_close(struct checkpoint *checkpoint);
+
+/* One write transaction at a time. A failed call leaves only checkpoint_abort. */
+int checkpoint_begin(struct checkpoint *checkpoint, struct error *error);
+int checkpoint_commit(struct checkpoint *checkpoint, struct error *error);
+void checkpoint_abort(struct checkpoint *checkpoint);
+
+/* Committed value when no transaction is open. UINT64_MAX: none stored. */
+int checkpoint_offset(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,
+    uint64_t *ret, struct error *error);
+/* The fence: ERR_STALE when the stored offset is not expected (UINT64_MAX for none). */
+int checkpoint_advance(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,
+    uint64_t expected, uint64_t next, struct error *error);
+
+/* What must still be published. sequence comes back as the bus tag; rows stay in order. */
+int checkpoint_outbox_put(struct checkpoint *checkpoint, uint32_t owner, enum bus_topic topic,
+    uint32_t partition, struct str key, struct str value, uint64_t *ret_sequence,
+    struct error *error);
+int checkpoint_outbox_delete(struct checkpoint *checkpoint, uint64_t sequence,
+    struct error *error);
+struct outbox_row {
+	uint64_t sequence;
+	uint32_t owner; /* partition of the source: who resends it */
+	enum bus_topic topic;
+	uint32_t partition;
+	struct str key, value; /* borrowed until visit returns */
+};
+/* Rows with sequence >= from in order; visit returns false to stop. Opens its own read view. */
+int checkpoint_outbox_each(struct checkpoint *checkpoint, uint64_t from,
+    bool (*visit)(void *context, const struct outbox_row *row), void *context,
+    struct error *error);
+
+/* Named state (snapshots, rule switches, seen counters). Whole values, checksummed. */
+int checkpoint_state_put(struct checkpoint *checkpoint, struct str name, struct str value,
+    struct error *error);
+int checkpoint_state_delete(struct checkpoint *checkpoint, struct str name, struct error *error);
+/* Copies into out (cleared first). ERR_MISSING when there is none. */
+int checkpoint_state_get(struct checkpoint *checkpoint, struct str name, struct buf *out,
+    struct error *error);
+/* Records a gap (topic, partition, from, to) for ever; checkpoint_gaps counts them. */
+int checkpoint_gap(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,
+    uint64_t from, uint64_t to, struct error *error);
+int checkpoint_gaps(struct checkpoint *checkpoint, uint64_t *ret, struct error *error);
+
+#endif

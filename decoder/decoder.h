@@ -1,0 +1,44 @@
+/*
+ * decoder.h - raw line to fields.
+ *
+ * decoder_run walks the chain of decoders.def: a header decoder (rfc5424, rfc3164, json, cef, leef,
+ * ...) takes the line apart, an application decoder (sshd, apache_access, windows, ...) the message
+ * that is left. It never fails: the last decoder accepts everything. Stateless and pure: the same
+ * event gives the same record for ever.
+ */
+#ifndef TOCSIN_DECODER_DECODER_H
+#define TOCSIN_DECODER_DECODER_H
+
+#include "event/record.h"
+
+enum decode_status {
+	DECODE_NO,   /* not this format: try the next one; the record is unchanged */
+	DECODE_YES   /* taken */
+};
+
+enum decoder_stage {
+	DECODER_HEADER,      /* gets the whole line */
+	DECODER_PAYLOAD,     /* gets the message: a format in itself (JSON, CEF, key=value) */
+	DECODER_APPLICATION  /* gets the message of a named program */
+};
+
+/* One format; one const struct a file, one row in decoders.def. */
+struct decoder {
+	const char *name;
+	enum decoder_stage stage;
+	const char *summary; /* one line for `tocsin decode --list` and docs/DECODERS.md */
+	enum decode_status (*decode)(struct record *record, struct str text);
+};
+
+/* All of decoders.def in the order in which they are tried. */
+size_t decoder_count(void);
+const struct decoder *decoder_at(size_t index);
+const struct decoder *decoder_find(struct str name);
+
+#define DECODER_FIELDS 1024 /* most fields of an event; more are dropped and flagged */
+#define DECODER_DEPTH  64   /* deepest JSON */
+
+/* Decodes event into record (begun here, in arena). */
+void decoder_run(struct record *record, const struct event *event, struct arena *arena);
+
+#endif
