@@ -1,0 +1,66 @@
+/*
+ * collector.h - the stage "collect": sockets to the topic "events".
+ *
+ * Never interprets: it frames, stamps and publishes the bytes verbatim. One event loop, one thread.
+ * Frames are packed per partition (hash of the sender) and closed at frame_bytes or frame_delay. When
+ * the bus is behind (BUS_BUSY), TCP connections are not read; UDP is read and refused, counted. The
+ * ledger balances: received = published + refused + in flight.
+ */
+#ifndef TOCSIN_COLLECTOR_COLLECTOR_H
+#define TOCSIN_COLLECTOR_COLLECTOR_H
+
+#include "bus/bus.h"
+#include "net/loop.h"
+
+struct collector;
+
+struct collector_options {
+	struct bus *bus;               /* used by this collector alone; outlives it */
+	struct loop *loop;             /* likewise */
+	const char *identity_path;     /* file that keeps collector id and last epoch */
+	const char *const *udp_listen; /* "127.0.0.1:5514", "[::]:514", "*:514" */
+	size_t udp_count;
+	const char *const *tcp_listen;
+	size_t tcp_count;
+	unsigned udp_sockets;          /* a listener (SO_REUSEPORT) */
+	size_t udp_receive_buffer;
+	size_t connections_max, connections_per_peer;
+	int64_t idle_ns;
+	size_t frame_limit;            /* longest event; the rest is cut and flagged */
+	size_t frame_bytes;            /* close a frame at this size */
+	int64_t frame_delay_ns;        /* ... or at this age */
+	int64_t tick_ns;
+	size_t senders_max;            /* rows of the ledger; further ones share one */
+	int32_t zone_s;                /* in force for senders without their own */
+	struct str agency;             /* of senders without their own */
+	bool one_event_json;           /* one event a record, JSON, for foreign consumers */
+};
+
+int collector_open(struct collector **ret, const struct collector_options *options,
+    int64_t now_ns, struct error *error);
+/* Closes listeners, publishes what is packed, waits for receipts up to timeout_ns. */
+int collector_stop(struct collector *collector, int64_t timeout_ns, struct error *error);
+void collector_close(struct collector *collector); /* accepts NULL */
+/* One round of the loop. Returns 0 or a negative code (ERR_FULL, ERR_BUS: go on stepping). */
+int collector_step(struct collector *collector, int64_t now_ns, int64_t timeout_ns,
+    struct error *error);
+/* Another zone is in force (DST): for events from now on. */
+void collector_set_zone(struct collector *collector, int32_t zone_s);
+
+/* Row of the ledger; counts since the start of the process. */
+struct source_row {
+	struct str sender;
+	struct str agency;
+	const char *input;             /* "syslog-udp", "syslog-tcp" */
+	int64_t first_ns, last_ns;     /* receive times */
+	uint64_t received, bytes, published, durable;
+	uint64_t refused_busy, refused_large, truncated, bad_frames, with_nul, bad_utf8;
+	uint64_t kernel_drops;         /* of its listener; only on the listener's row */
+};
+/* Rows by sender, then the total; visit returns false to stop. */
+void collector_sources(const struct collector *collector,
+    bool (*visit)(void *context, const struct source_row *row), void *context);
+void collector_total(const struct collector *collector, struct source_row *ret);
+uint64_t collector_in_flight(const struct collector *collector);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * matcher.h - one event against all rules at once.
+ *
+ * A matcher is the mutable side of a ruleset: scratch and memo of one thread. Each predicate is
+ * evaluated at most once an event and shared by all rules. Pure: the same record and ruleset give the
+ * same matches. Hostile values cost a bounded amount: regex steps are limited, and an event that
+ * passes its budget is counted.
+ */
+#ifndef TOCSIN_CORRELATOR_MATCHER_H
+#define TOCSIN_CORRELATOR_MATCHER_H
+
+#include "sigma/ruleset.h"
+
+struct matcher;
+
+/* The ruleset must outlive it. NULL when there is no memory. */
+struct matcher *matcher_new(const struct ruleset *ruleset);
+void matcher_free(struct matcher *matcher); /* accepts NULL */
+
+/* Indexes of the plain rules that match, ascending, valid until the next run. */
+size_t matcher_run(struct matcher *matcher, const struct record *record, const uint32_t **ret);
+/*
+ * Every rule in turn, without index, gate or memo: slow, obviously right; the other side of the
+ * differential tests.
+ */
+size_t matcher_run_plain(struct matcher *matcher, const struct record *record,
+    const uint32_t **ret);
+/* After a run: which fields made that rule match (names and values, borrowed). Up to max. */
+size_t matcher_explain(struct matcher *matcher, const struct record *record, uint32_t rule,
+    struct alert_pair *ret, size_t max);
+
+struct matcher_stats {
+	uint64_t events, matches, candidates, predicates, regexes, regex_limit_hits;
+};
+void matcher_stats(const struct matcher *matcher, struct matcher_stats *ret);
+
+#endif

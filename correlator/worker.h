@@ -1,0 +1,59 @@
+/*
+ * worker.h - the stage "correlate": detect and correlate, driven one batch at a time.
+ *
+ * A step polls events and detections, decodes and matches (detect), feeds the windows (correlate),
+ * and ends in one transaction of the checkpoint: offsets compared and advanced, outbox, snapshot.
+ * Only then are the outbox rows published, and deleted in a later transaction once the bus has given
+ * the receipt. Several workers share the partitions of both topics, on one host through one
+ * checkpoint file (docs/ARCHITECTURE.md, "Exactly once").
+ */
+#ifndef TOCSIN_CORRELATOR_WORKER_H
+#define TOCSIN_CORRELATOR_WORKER_H
+
+#include "base/hash.h"
+#include "bus/bus.h"
+#include "bus/checkpoint.h"
+#include "sigma/ruleset.h"
+
+struct worker;
+
+struct worker_options {
+	struct bus *bus;               /* used by this worker alone; outlives it */
+	struct checkpoint *checkpoint; /* likewise */
+	struct ruleset *ruleset;       /* taken over by worker_open, also when it fails */
+	struct hash_key site;
+	bool group;                    /* partitions come and go (kafka groups) */
+	uint32_t instance, instances;  /* else: owns the partitions p with p % instances == instance */
+	size_t batch;                  /* most records a step and topic */
+	int64_t lateness_ns, skew_ns, idle_ns, snapshot_ns;
+	size_t groups_max;             /* live window keys; the oldest goes first, counted */
+	size_t pending_max;            /* detections that wait for the watermark */
+	int64_t fold_default_ns;
+	struct str replay;             /* name of a replay: event times alone, no clamp; empty live */
+};
+
+int worker_open(struct worker **ret, const struct worker_options *options, struct error *error);
+void worker_close(struct worker *worker); /* accepts NULL; commits nothing */
+/*
+ * One batch. now_ns: wall clock; waits up to timeout_ns for something to do. Returns how many records
+ * were read (0: idle), or a negative code: ERR_STALE has been dealt with and is not returned;
+ * ERR_FULL and ERR_BUS are worth another step later.
+ */
+int worker_step(struct worker *worker, int64_t now_ns, int64_t timeout_ns, struct error *error);
+/* Publishes what is in the outbox and waits for the receipts. For an orderly end, and replays. */
+int worker_flush(struct worker *worker, int64_t timeout_ns, struct error *error);
+/* At the end of a replay: lets every watermark pass, so that all is settled. Then step until idle. */
+int worker_finish(struct worker *worker, struct error *error);
+/* Swaps rules between batches; the switch is recorded. The ruleset is taken over. */
+int worker_reload(struct worker *worker, struct ruleset *ruleset, struct error *error);
+
+struct worker_stats {
+	uint64_t events, ticks, gaps, repeats, foreign, undecoded, damaged;
+	uint64_t matches, alerts_plain, detections, detection_repeats, late;
+	uint64_t alerts_early, alerts_settled, alerts_replaced;
+	uint64_t stale, outbox, resent, groups, evicted, pending, pending_dropped, skewed;
+	int64_t watermark_ns; /* of the slowest partition; INT64_MIN before the first */
+};
+void worker_stats(const struct worker *worker, struct worker_stats *ret);
+
+#endif
