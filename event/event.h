@@ -35,7 +35,8 @@ enum transport {
 	TRANSPORT_FORWARD,
 	TRANSPORT_GELF,
 	TRANSPORT_FILE,
-	TRANSPORT_KAFKA
+	TRANSPORT_KAFKA,
+	TRANSPORT_COUNT
 };
 
 enum encoding { ENCODING_TEXT, ENCODING_JSON };
@@ -70,7 +71,8 @@ int coordinate_compare(struct coordinate a, struct coordinate b);
 /* "c0ffee0123456789-16b0f2a3c4d5e6f7-42": two times 16 hexadecimal digits, and decimal. */
 struct str coordinate_format(struct coordinate at, char out[COORDINATE_TEXT]);
 bool coordinate_parse(struct str text, struct coordinate *ret);
-/* "udp", "tcp", ... */
+/* "udp", "tcp", ...; "unknown" for a value that this version does not know. */
 struct str transport_name(enum transport transport);
+bool transport_parse(struct str name, enum transport *ret);
 
 #endif

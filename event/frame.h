@@ -46,7 +46,10 @@ struct frame_gap {
  */
 void frame_begin(struct buf *out);
 void frame_add(struct buf *out, const struct event *event);
-/* Type, collector, epoch, first, previous, count, made_ns from head. False when out has failed. */
+/* Bytes that frame_add will write, to close a frame before it grows too large. */
+size_t frame_event_size(const struct event *event);
+/* The head as told; count must be the events that were added. False when out has failed or is longer
+ * than FRAME_MAX. */
 bool frame_end(struct buf *out, const struct frame_head *head);
 /* A whole tick or gap frame. */
 bool frame_tick(struct buf *out, const struct frame_head *head);

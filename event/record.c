@@ -1,0 +1,100 @@
+#include "event/record.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+#define FIRST_FIELDS 32u
+
+void record_begin(struct record *record, const struct event *event, struct arena *arena,
+    size_t ceiling)
+{
+	*record = (struct record){.event = event, .arena = arena, .field_ceiling = ceiling};
+	if (event != NULL)
+		record->time_ns = event->received_ns;
+}
+
+static bool record_grow(struct record *record)
+{
+	size_t want = record->field_capacity == 0 ? FIRST_FIELDS : record->field_capacity * 2;
+
+	if (want > record->field_ceiling)
+		want = record->field_ceiling;
+	if (want <= record->field_count)
+		return false;
+	struct field *grown = arena_alloc(record->arena, want * sizeof(*grown));
+
+	if (grown == NULL)
+		return false;
+	if (record->field_count > 0)
+		memcpy(grown, record->fields, record->field_count * sizeof(*grown));
+	record->fields = grown;
+	record->field_capacity = want;
+	return true;
+}
+
+static void record_add(struct record *record, struct field field)
+{
+	if (record->field_count == record->field_capacity && !record_grow(record)) {
+		record->flags |= RECORD_FIELDS_CUT;
+		return;
+	}
+	record->fields[record->field_count++] = field;
+}
+
+void record_put(struct record *record, enum field_id id, struct str value)
+{
+	CHECK(id != FIELD_OTHER);
+	record_add(record, (struct field){id, FIELD_STRING, field_name(id), value});
+}
+
+void record_put_number(struct record *record, enum field_id id, struct str digits)
+{
+	CHECK(id != FIELD_OTHER);
+	record_add(record, (struct field){id, FIELD_NUMBER, field_name(id), digits});
+}
+
+void record_put_named(struct record *record, struct str name, enum field_kind kind,
+    struct str value)
+{
+	record_add(record, (struct field){field_lookup(name), kind, name, value});
+}
+
+const struct field *record_get(const struct record *record, enum field_id id)
+{
+	for (size_t i = 0; i < record->field_count; i++) {
+		if (record->fields[i].id == id)
+			return &record->fields[i];
+	}
+	return NULL;
+}
+
+const struct field *record_find(const struct record *record, struct str name)
+{
+	enum field_id id = field_lookup(name);
+
+	if (id != FIELD_OTHER)
+		return record_get(record, id);
+	for (size_t i = 0; i < record->field_count; i++) {
+		if (record->fields[i].id == FIELD_OTHER && str_eq(record->fields[i].name, name))
+			return &record->fields[i];
+	}
+	return NULL;
+}
+
+struct str record_value(const struct record *record, enum field_id id)
+{
+	const struct field *field = record_get(record, id);
+
+	return field == NULL ? STR_NONE : field->value;
+}
+
+void record_category(struct record *record, struct str category)
+{
+	for (size_t i = 0; i < record->category_count; i++) {
+		if (str_eq(record->categories[i], category))
+			return;
+	}
+	if (record->category_count < RECORD_CATEGORIES)
+		record->categories[record->category_count++] = category;
+}
