@@ -2,6 +2,10 @@
  * backend.h - what a backend of the bus provides; private to bus/ and its tests.
  *
  * bus.c holds the common handle and forwards; a backend is one file and one row in backends.def.
+ * bus.c checks topic, partition and size (BUS_RECORD_MAX), and counts published, published_bytes,
+ * durable, unknown, refused, polled, gaps and gap_records; a backend keeps pending (records without
+ * an outcome), pending_bytes, commits, retries, full and connected. bus.c fills struct bus.backend
+ * and struct bus_reader after open.
  */
 #ifndef TOCSIN_BUS_BACKEND_H
 #define TOCSIN_BUS_BACKEND_H

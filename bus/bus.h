@@ -19,6 +19,10 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* Key and value of a record together; the largest that a Kafka broker takes by default, and less. */
+#define BUS_RECORD_MAX     1000000
+#define BUS_PARTITIONS_MAX 256
+
 enum bus_topic { TOPIC_EVENTS, TOPIC_DETECTIONS, TOPIC_ALERTS, TOPIC_COUNT };
 
 struct str bus_topic_name(enum bus_topic topic); /* "events", "detections", "alerts" */
@@ -103,7 +107,11 @@ struct bus_record {
 	enum bus_topic topic;
 	uint32_t partition;
 	uint64_t offset;   /* BUS_GAP: first missing */
-	uint64_t next;     /* offset to read next: offset + 1; BUS_GAP: first offset that is there */
+	/*
+	 * Offset to read next: offset + 1; BUS_GAP: first offset that is there, which lies before
+	 * offset when the log was made anew and is shorter than the position.
+	 */
+	uint64_t next;
 	int64_t time_ns;   /* when it was published; 0 where unknown */
 	struct str key, value; /* borrowed until the next bus_poll of this reader */
 };
