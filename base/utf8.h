@@ -11,7 +11,7 @@
 
 #define UTF8_BAD 0xFFFFFFFFu
 
-/* The code point at the front and its length (1..4); a bad byte gives UTF8_BAD and length 1. */
+/* The code point at the front (s not empty), its length 1..4; a bad byte: UTF8_BAD and length 1. */
 uint32_t utf8_decode(struct str s, size_t *ret_len);
 /* Appends a code point (<= 0x10FFFF). */
 void utf8_put(struct buf *out, uint32_t code_point);
@@ -26,8 +26,8 @@ void utf8_escape(struct buf *out, struct str s, bool keep_newlines);
 void utf8_json(struct buf *out, struct str s);
 
 /*
- * Simple case folding (Unicode, one code point to one): for rules and events alike. ASCII and
- * Latin, Greek, Cyrillic, Armenian, Georgian, Vietnamese letters; others are their own fold.
+ * Simple case folding (Unicode, one code point to one; utf8_fold.def): for rules and events alike.
+ * A code point without one is its own fold.
  */
 uint32_t utf8_fold(uint32_t code_point);
 /* Appends s folded; bad bytes unchanged. The length may change. */

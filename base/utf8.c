@@ -1,0 +1,185 @@
+#include "base/utf8.h"
+
+#include "base/check.h"
+
+#define BAD_BYTE "\xEF\xBF\xBD" /* U+FFFD */
+
+struct fold {
+	uint32_t first, last, step;
+	int32_t delta;
+};
+
+static const struct fold folds[] = {
+#define FOLD(first, last, step, delta) {first, last, step, delta},
+#include "base/utf8_fold.def"
+#undef FOLD
+};
+
+/* The length that a first byte announces, 0 for one that begins nothing (RFC 3629 section 4). */
+static size_t sequence_length(uint8_t first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first >= 0xC2 && first <= 0xDF)
+		return 2;
+	if (first >= 0xE0 && first <= 0xEF)
+		return 3;
+	return first >= 0xF0 && first <= 0xF4 ? 4 : 0;
+}
+
+uint32_t utf8_decode(struct str s, size_t *ret_len)
+{
+	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+
+	CHECK(s.len > 0);
+	uint8_t first = (uint8_t)s.ptr[0];
+	size_t len = sequence_length(first);
+
+	*ret_len = 1;
+	if (len == 1)
+		return first;
+	if (len == 0 || len > s.len)
+		return UTF8_BAD;
+	uint32_t code_point = first & (0x7Fu >> len);
+
+	for (size_t i = 1; i < len; i++) {
+		uint8_t next = (uint8_t)s.ptr[i];
+
+		if ((next & 0xC0) != 0x80)
+			return UTF8_BAD;
+		code_point = code_point << 6 | (next & 0x3F);
+	}
+	if (code_point < least[len] || code_point > 0x10FFFF ||
+	    (code_point >= 0xD800 && code_point <= 0xDFFF))
+		return UTF8_BAD;
+	*ret_len = len;
+	return code_point;
+}
+
+void utf8_put(struct buf *out, uint32_t code_point)
+{
+	char bytes[4];
+	size_t len = code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+
+	CHECK(code_point <= 0x10FFFF);
+	if (len == 1) {
+		buf_char(out, (char)code_point);
+		return;
+	}
+	for (size_t i = len - 1; i > 0; i--) {
+		bytes[i] = (char)(0x80 | (code_point & 0x3F));
+		code_point >>= 6;
+	}
+	bytes[0] = (char)((0xF00u >> len & 0xF0) | code_point);
+	buf_put(out, bytes, len);
+}
+
+bool utf8_is_valid(struct str s)
+{
+	for (size_t at = 0, len; at < s.len; at += len) {
+		if (utf8_decode(str_slice(s, at, s.len), &len) == UTF8_BAD)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What may change how a terminal shows the text around it: bidi marks, embeddings and isolates
+ * (UAX #9), line and paragraph separators, and the byte order mark, which shows as nothing.
+ */
+static bool is_deceptive(uint32_t c)
+{
+	return c == 0x61C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
+	    (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+static bool is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7F && c < 0xA0);
+}
+
+void utf8_escape(struct buf *out, struct str s, bool keep_newlines)
+{
+	for (size_t at = 0, len; at < s.len; at += len) {
+		uint32_t c = utf8_decode(str_slice(s, at, s.len), &len);
+
+		if (keep_newlines && (c == '\n' || c == '\t'))
+			buf_char(out, (char)c);
+		else if (c == UTF8_BAD || c < 0x20 || c == 0x7F)
+			buf_printf(out, "\\x%02X", (uint8_t)s.ptr[at]);
+		else if (is_control(c) || is_deceptive(c))
+			buf_printf(out, "\\u{%X}", c);
+		else
+			buf_put(out, s.ptr + at, len);
+	}
+}
+
+static void json_control(struct buf *out, uint32_t c)
+{
+	static const char letters[] = "btn?fr"; /* from U+0008; U+000B has no letter */
+
+	if (c >= 8 && c <= 13 && c != 11) {
+		buf_char(out, '\\');
+		buf_char(out, letters[c - 8]);
+	} else {
+		buf_printf(out, "\\u%04x", c);
+	}
+}
+
+void utf8_json(struct buf *out, struct str s)
+{
+	size_t start = 0, at = 0, len;
+
+	for (; at < s.len; at += len) {
+		uint32_t c = utf8_decode(str_slice(s, at, s.len), &len);
+
+		if (c != UTF8_BAD && c != '"' && c != '\\' && !is_control(c))
+			continue;
+		buf_put(out, s.ptr + start, at - start);
+		start = at + len;
+		if (c == UTF8_BAD) {
+			buf_put(out, BAD_BYTE, 3);
+		} else if (c == '"' || c == '\\') {
+			buf_char(out, '\\');
+			buf_char(out, (char)c);
+		} else {
+			json_control(out, c);
+		}
+	}
+	if (s.len > start)
+		buf_put(out, s.ptr + start, s.len - start);
+}
+
+uint32_t utf8_fold(uint32_t code_point)
+{
+	size_t low = 0, high = sizeof(folds) / sizeof(folds[0]);
+
+	if (code_point < 0x80)
+		return (uint32_t)(uint8_t)char_lower((char)code_point);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct fold *fold = &folds[middle];
+
+		if (code_point < fold->first)
+			high = middle;
+		else if (code_point > fold->last)
+			low = middle + 1;
+		else if ((code_point - fold->first) % fold->step != 0)
+			return code_point;
+		else
+			return code_point + (uint32_t)fold->delta;
+	}
+	return code_point;
+}
+
+void utf8_fold_put(struct buf *out, struct str s)
+{
+	for (size_t at = 0, len; at < s.len; at += len) {
+		uint32_t c = utf8_decode(str_slice(s, at, s.len), &len);
+
+		if (c == UTF8_BAD)
+			buf_char(out, s.ptr[at]);
+		else
+			utf8_put(out, utf8_fold(c));
+	}
+}
