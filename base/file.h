@@ -15,8 +15,9 @@ int file_replace(const char *path, struct str bytes, unsigned mode, struct error
 /* mkdir -p. */
 int file_make_folder(const char *path, unsigned mode, struct error *error);
 /*
- * The regular files below path (or path itself) whose name ends in suffix ("" for all), sorted by
- * path, hidden ones and links to folders passed over, at most limit. Paths end with NUL.
+ * The regular files below path whose name ends in suffix ("" for all), sorted by path, hidden ones
+ * and links to folders passed over; a path that is no folder is itself the one file, whatever its
+ * name. More than limit of them is ERR_DOCUMENT. Paths end with NUL.
  */
 int file_list(struct arena *arena, const char *path, struct str suffix, size_t limit,
     struct str **ret, size_t *ret_count, struct error *error);
