@@ -1,0 +1,421 @@
+/*
+ * checkpoint.c - offsets, outbox, state and gaps as tables of one db file.
+ *
+ * Keys are big-endian: offset (topic, partition); outbox (sequence); gap (topic, partition, from,
+ * to). The next sequence is kept beside, for a receipt that comes late must never delete a newer
+ * row that took the number over.
+ */
+#include "bus/checkpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "db/db.h"
+
+#define CHECKPOINT_VERSION 1
+#define FILE_BYTES         (UINT64_C(16) << 30)
+#define MEMORY_BYTES       (UINT64_C(4) << 30)
+#define OUTBOX_HEAD        13 /* owner 4, topic 1, partition 4, length of the key 4 */
+#define OUTBOX_ROW_MAX     (OUTBOX_HEAD + BUS_RECORD_MAX)
+
+enum { TABLE_OFFSET, TABLE_OUTBOX, TABLE_STATE, TABLE_GAP, TABLE_META, TABLE_COUNT };
+
+static const struct db_table_options tables[TABLE_COUNT] = {
+	[TABLE_OFFSET] = {"offset", 0},
+	[TABLE_OUTBOX] = {"outbox", 0},
+	[TABLE_STATE] = {"state", 0},
+	[TABLE_GAP] = {"gap", 0},
+	[TABLE_META] = {"meta", 0},
+};
+
+static const struct str sequence_name = {"sequence", 8};
+
+struct checkpoint {
+	struct db *db;
+	struct db_txn *txn;
+	bool failed;         /* within the transaction: only checkpoint_abort is left */
+	bool sequence_known; /* within the transaction */
+	uint64_t sequence;   /* next one */
+	struct buf row;
+};
+
+static int fail(struct checkpoint *checkpoint, int code)
+{
+	if (code < 0)
+		checkpoint->failed = true;
+	return code;
+}
+
+/* ---- life ---- */
+
+static int open_file(struct checkpoint *checkpoint, const char *path, const char *name,
+    enum db_sync sync, uint64_t max_bytes, struct error *error)
+{
+	char format[32];
+	int len = snprintf(format, sizeof(format), "tocsin.checkpoint.%s", name);
+
+	CHECK(len > 0 && (size_t)len < sizeof(format));
+	struct db_options options = {
+		.format = format,
+		.version = CHECKPOINT_VERSION,
+		.sync = sync,
+		.max_bytes = max_bytes,
+		.tables = tables,
+		.table_count = TABLE_COUNT,
+	};
+
+	return db_open(&checkpoint->db, path, &options, error);
+}
+
+/* The names go at once, so that not even kill -9 leaves the file behind. */
+static int open_temporary(struct checkpoint *checkpoint, const char *name, struct error *error)
+{
+	const char *folder = getenv("TMPDIR");
+	char place[512], path[560];
+
+	if (folder == NULL || folder[0] == '\0')
+		folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	snprintf(place, sizeof(place), "%s/tocsin-XXXXXX", folder);
+	if (mkdtemp(place) == NULL)
+		return error_system(error, errno, TEXT_base_open, place);
+	snprintf(path, sizeof(path), "%s/checkpoint", place);
+	int code = open_file(checkpoint, path, name, DB_SYNC_NONE, MEMORY_BYTES, error);
+
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/checkpoint-lock", place);
+	unlink(path);
+	rmdir(place);
+	return code;
+}
+
+int checkpoint_open(struct checkpoint **ret, const char *path, const char *name,
+    struct error *error)
+{
+	struct checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
+	int code;
+
+	if (checkpoint == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	checkpoint->row = BUF(OUTBOX_ROW_MAX);
+	if (path != NULL)
+		code = open_file(checkpoint, path, name, DB_SYNC_NO_META, FILE_BYTES, error);
+	else
+		code = open_temporary(checkpoint, name, error);
+	if (code < 0) {
+		free(checkpoint);
+		return code;
+	}
+	*ret = checkpoint;
+	return 0;
+}
+
+void checkpoint_close(struct checkpoint *checkpoint)
+{
+	if (checkpoint == NULL)
+		return;
+	checkpoint_abort(checkpoint);
+	db_close(checkpoint->db);
+	buf_free(&checkpoint->row);
+	free(checkpoint);
+}
+
+/* ---- the transaction ---- */
+
+int checkpoint_begin(struct checkpoint *checkpoint, struct error *error)
+{
+	CHECK(checkpoint->txn == NULL);
+	checkpoint->failed = checkpoint->sequence_known = false;
+	return db_begin(checkpoint->db, true, &checkpoint->txn, error);
+}
+
+int checkpoint_commit(struct checkpoint *checkpoint, struct error *error)
+{
+	CHECK(checkpoint->txn != NULL && !checkpoint->failed);
+	char bytes[8];
+	int code = 0;
+
+	if (checkpoint->sequence_known) {
+		db_key_u64(bytes, checkpoint->sequence);
+		code = db_put(checkpoint->txn, TABLE_META, sequence_name,
+		    str_from(bytes, sizeof(bytes)), 0, error);
+	}
+	if (code < 0) {
+		checkpoint_abort(checkpoint);
+		return code;
+	}
+	struct db_txn *txn = checkpoint->txn;
+
+	checkpoint->txn = NULL;
+	return db_commit(txn, error);
+}
+
+void checkpoint_abort(struct checkpoint *checkpoint)
+{
+	db_abort(checkpoint->txn);
+	checkpoint->txn = NULL;
+}
+
+/* The open transaction, else a read view of its own, which view_end ends. */
+static int view_begin(struct checkpoint *checkpoint, struct db_txn **ret, struct error *error)
+{
+	if (checkpoint->txn == NULL)
+		return db_begin(checkpoint->db, false, ret, error);
+	*ret = checkpoint->txn;
+	return 0;
+}
+
+static void view_end(struct checkpoint *checkpoint, struct db_txn *view)
+{
+	if (view != checkpoint->txn)
+		db_abort(view);
+}
+
+/* ---- offsets and the fence ---- */
+
+#define OFFSET_KEY 8
+
+static struct str offset_key(char bytes[OFFSET_KEY], enum bus_topic topic, uint32_t partition)
+{
+	db_key_u32(bytes, (uint32_t)topic);
+	db_key_u32(bytes + 4, partition);
+	return str_from(bytes, OFFSET_KEY);
+}
+
+/* A number of 8 bytes; absent: UINT64_MAX. */
+static int number_get(struct db_txn *txn, db_table table, struct str key, uint64_t *ret,
+    struct error *error)
+{
+	struct str value;
+	int code = db_get(txn, table, key, &value, error);
+
+	if (code < 0)
+		return code;
+	if (code == DB_NOT_FOUND) {
+		*ret = UINT64_MAX;
+		return 0;
+	}
+	if (value.len != 8)
+		return error_set(error, ERR_CORRUPT, TEXT_bus_checkpoint_row);
+	*ret = db_key_get_u64(value.ptr);
+	return 0;
+}
+
+int checkpoint_offset(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,
+    uint64_t *ret, struct error *error)
+{
+	char key[OFFSET_KEY];
+	struct db_txn *view;
+	int code = view_begin(checkpoint, &view, error);
+
+	if (code < 0)
+		return code;
+	code = number_get(view, TABLE_OFFSET, offset_key(key, topic, partition), ret, error);
+	view_end(checkpoint, view);
+	return code;
+}
+
+int checkpoint_advance(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,
+    uint64_t expected, uint64_t next, struct error *error)
+{
+	CHECK(checkpoint->txn != NULL);
+	char key[OFFSET_KEY], value[8];
+	struct str at = offset_key(key, topic, partition);
+	uint64_t stored;
+	int code = number_get(checkpoint->txn, TABLE_OFFSET, at, &stored, error);
+
+	if (code < 0)
+		return fail(checkpoint, code);
+	if (stored != expected)
+		return fail(checkpoint, error_set(error, ERR_STALE, TEXT_bus_stale,
+		    bus_topic_name(topic).ptr, partition, stored, expected));
+	db_key_u64(value, next);
+	return fail(checkpoint, db_put(checkpoint->txn, TABLE_OFFSET, at,
+	    str_from(value, sizeof(value)), 0, error));
+}
+
+/* ---- outbox ---- */
+
+static int sequence_load(struct checkpoint *checkpoint, struct error *error)
+{
+	if (checkpoint->sequence_known)
+		return 0;
+	int code = number_get(checkpoint->txn, TABLE_META, sequence_name, &checkpoint->sequence,
+	    error);
+
+	if (code < 0)
+		return code;
+	if (checkpoint->sequence == UINT64_MAX)
+		checkpoint->sequence = 0;
+	checkpoint->sequence_known = true;
+	return 0;
+}
+
+int checkpoint_outbox_put(struct checkpoint *checkpoint, uint32_t owner, enum bus_topic topic,
+    uint32_t partition, struct str key, struct str value, uint64_t *ret_sequence,
+    struct error *error)
+{
+	CHECK(checkpoint->txn != NULL);
+	struct buf *row = &checkpoint->row;
+	char sequence[8];
+	int code = sequence_load(checkpoint, error);
+
+	if (code < 0)
+		return fail(checkpoint, code);
+	buf_clear(row);
+	buf_u32(row, owner);
+	buf_u8(row, (uint8_t)topic);
+	buf_u32(row, partition);
+	buf_u32(row, (uint32_t)key.len);
+	buf_str_put(row, key);
+	buf_str_put(row, value);
+	if (row->failed)
+		return fail(checkpoint, error_set(error, ERR_MEMORY, TEXT_base_memory));
+	db_key_u64(sequence, checkpoint->sequence);
+	code = db_put(checkpoint->txn, TABLE_OUTBOX, str_from(sequence, sizeof(sequence)),
+	    buf_str(row), DB_APPEND, error);
+	if (code < 0)
+		return fail(checkpoint, code);
+	*ret_sequence = checkpoint->sequence++;
+	return 0;
+}
+
+int checkpoint_outbox_delete(struct checkpoint *checkpoint, uint64_t sequence,
+    struct error *error)
+{
+	CHECK(checkpoint->txn != NULL);
+	char key[8];
+
+	db_key_u64(key, sequence);
+	/* One that is gone was receipted to a replacement of this worker. */
+	int code = db_delete(checkpoint->txn, TABLE_OUTBOX, str_from(key, sizeof(key)), error);
+
+	return code < 0 ? fail(checkpoint, code) : 0;
+}
+
+static bool outbox_row_parse(struct str key, struct str value, struct outbox_row *ret)
+{
+	if (key.len != 8 || value.len < OUTBOX_HEAD || (uint8_t)value.ptr[4] >= TOPIC_COUNT)
+		return false;
+	size_t key_len = get_u32(value.ptr + 9);
+
+	if (key_len > value.len - OUTBOX_HEAD)
+		return false;
+	*ret = (struct outbox_row){
+		.sequence = db_key_get_u64(key.ptr),
+		.owner = get_u32(value.ptr),
+		.topic = (enum bus_topic)(uint8_t)value.ptr[4],
+		.partition = get_u32(value.ptr + 5),
+		.key = str_slice(value, OUTBOX_HEAD, OUTBOX_HEAD + key_len),
+		.value = str_slice(value, OUTBOX_HEAD + key_len, value.len),
+	};
+	return true;
+}
+
+static int outbox_walk(struct db_cursor *cursor, uint64_t from,
+    bool (*visit)(void *context, const struct outbox_row *row), void *context,
+    struct error *error)
+{
+	char first[8];
+	struct str key = str_from(first, sizeof(first)), value;
+	struct outbox_row row;
+
+	db_key_u64(first, from);
+	int code = db_cursor_get(cursor, DB_AT_OR_AFTER, &key, &value, error);
+
+	while (code == DB_FOUND) {
+		if (!outbox_row_parse(key, value, &row))
+			return error_set(error, ERR_CORRUPT, TEXT_bus_checkpoint_row);
+		if (!visit(context, &row))
+			return 0;
+		code = db_cursor_get(cursor, DB_NEXT, &key, &value, error);
+	}
+	return code < 0 ? code : 0;
+}
+
+int checkpoint_outbox_each(struct checkpoint *checkpoint, uint64_t from,
+    bool (*visit)(void *context, const struct outbox_row *row), void *context,
+    struct error *error)
+{
+	struct db_txn *view;
+	struct db_cursor *cursor = NULL;
+	int code = db_begin(checkpoint->db, false, &view, error);
+
+	if (code < 0)
+		return code;
+	code = db_cursor_open(view, TABLE_OUTBOX, &cursor, error);
+	if (code >= 0)
+		code = outbox_walk(cursor, from, visit, context, error);
+	db_cursor_close(cursor);
+	db_abort(view);
+	return code;
+}
+
+/* ---- state ---- */
+
+int checkpoint_state_put(struct checkpoint *checkpoint, struct str name, struct str value,
+    struct error *error)
+{
+	CHECK(checkpoint->txn != NULL);
+	return fail(checkpoint, db_put(checkpoint->txn, TABLE_STATE, name, value, 0, error));
+}
+
+int checkpoint_state_delete(struct checkpoint *checkpoint, struct str name, struct error *error)
+{
+	CHECK(checkpoint->txn != NULL);
+	int code = db_delete(checkpoint->txn, TABLE_STATE, name, error);
+
+	return code < 0 ? fail(checkpoint, code) : 0;
+}
+
+int checkpoint_state_get(struct checkpoint *checkpoint, struct str name, struct buf *out,
+    struct error *error)
+{
+	struct db_txn *view;
+	struct str value;
+	int code = view_begin(checkpoint, &view, error);
+
+	if (code < 0)
+		return code;
+	buf_clear(out);
+	code = db_get(view, TABLE_STATE, name, &value, error);
+	if (code == DB_FOUND) {
+		buf_str_put(out, value);
+		if (out->failed)
+			code = error_set(error, ERR_MEMORY, TEXT_base_memory);
+	}
+	view_end(checkpoint, view);
+	if (code == DB_NOT_FOUND)
+		return error_set(error, ERR_MISSING, TEXT_bus_state_missing, STR_ARG(name));
+	return code;
+}
+
+/* ---- gaps ---- */
+
+int checkpoint_gap(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,
+    uint64_t from, uint64_t to, struct error *error)
+{
+	CHECK(checkpoint->txn != NULL);
+	char key[OFFSET_KEY + 16];
+
+	offset_key(key, topic, partition);
+	db_key_u64(key + OFFSET_KEY, from);
+	db_key_u64(key + OFFSET_KEY + 8, to);
+	return fail(checkpoint, db_put(checkpoint->txn, TABLE_GAP, str_from(key, sizeof(key)),
+	    STR("."), 0, error));
+}
+
+int checkpoint_gaps(struct checkpoint *checkpoint, uint64_t *ret, struct error *error)
+{
+	struct db_txn *view;
+	int code = view_begin(checkpoint, &view, error);
+
+	if (code < 0)
+		return code;
+	*ret = db_count(view, TABLE_GAP);
+	view_end(checkpoint, view);
+	return 0;
+}
