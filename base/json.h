@@ -10,6 +10,12 @@
 
 #include "base/buf.h"
 
+/*
+ * Jansson exports a json_null too, and a program that defines its own would have Jansson call that
+ * one. A file that needs both includes <jansson.h> first.
+ */
+#define json_null json_write_null
+
 struct json {
 	struct buf *out;
 	uint32_t comma; /* bit d: the level d has a value already */
