@@ -8,8 +8,8 @@
  * reserved at max_bytes from the start (address space, not memory). MDB_WRITEMAP is never used: a full disk is ERR_FULL.
  *
  * A table is append-friendly: big-endian keys, DB_APPEND for ever-growing ones. Keys: 1..511 bytes.
- * No deletes through cursors of duplicate tables (LMDB 0.9.24). One process opens a file once; fork
- * closes nothing for you: open after fork.
+ * No deletes through cursors of duplicate tables (LMDB 0.9.24). Handles of one process on one file
+ * share what is behind them; a handle is used by one thread at a time. Open after fork, not before.
  */
 #ifndef TOCSIN_DB_DB_H
 #define TOCSIN_DB_DB_H
@@ -37,10 +37,12 @@ struct db_table_options {
 struct db_options {
 	const char *format;   /* "tocsin.bus", "tocsin.alerts", ...: at most 31 bytes */
 	uint32_t version;
+	uint64_t site;        /* fingerprint; another one in the file is ERR_FOREIGN; 0: any */
 	enum db_sync sync;
 	bool read_only;
 	bool must_exist;
 	bool preallocate;     /* make room for max_bytes at birth: ENOSPC comes now, not at a commit */
+	bool sequential;      /* read mostly in key order: keep the kernel's read-ahead */
 	uint64_t max_bytes;   /* most bytes of the file; then ERR_FULL, as on a full disk */
 	const struct db_table_options *tables;
 	unsigned table_count;
@@ -50,7 +52,9 @@ struct db_options {
 /* Returns 0, ERR_MISSING, ERR_FOREIGN, ERR_VERSION, ERR_CORRUPT (truncated too), ERR_FULL, ERR_IO. */
 int db_open(struct db **ret, const char *path, const struct db_options *options,
     struct error *error);
-void db_close(struct db *db); /* accepts NULL */
+void db_close(struct db *db); /* accepts NULL; no transaction may be open */
+/* Deletes the file and its lock file; who has it open keeps what is there. Missing is no failure. */
+int db_remove(const char *path, struct error *error);
 const char *db_path(const struct db *db);
 /* Bytes in use (last page), and of the file. */
 uint64_t db_used_bytes(struct db *db);
@@ -62,7 +66,10 @@ uint64_t db_max_bytes(const struct db *db);
  */
 int db_verify(const char *path, const struct db_options *options, struct error *error);
 
-/* Write transactions wait for other processes' ones. A NULL txn in db_get reads on its own. */
+/*
+ * Write transactions wait for those of others. A failed sync (ERR_IO) leaves the handle broken: it
+ * reads on, but refuses to write with ERR_IO until every handle on the file is closed and reopened.
+ */
 int db_begin(struct db *db, bool write, struct db_txn **ret, struct error *error);
 /* Frees the transaction in every case. ERR_FULL: nothing of it is there, all before it is. */
 int db_commit(struct db_txn *txn, struct error *error);
@@ -91,7 +98,10 @@ enum db_seek {
 int db_cursor_open(struct db_txn *txn, db_table table, struct db_cursor **ret,
     struct error *error);
 void db_cursor_close(struct db_cursor *cursor); /* accepts NULL */
-/* key: in for DB_AT_OR_AFTER and DB_EXACT, out always. DB_FOUND, DB_NOT_FOUND, negative. */
+/*
+ * key: in for DB_AT_OR_AFTER and DB_EXACT, out always. DB_FOUND, DB_NOT_FOUND, negative. After
+ * ERR_CORRUPT with a key the cursor stands on the damaged row, and DB_NEXT may go on behind it.
+ */
 int db_cursor_get(struct db_cursor *cursor, enum db_seek seek, struct str *key, struct str *value,
     struct error *error);
 /* Values of the current key of a duplicate table. */
