@@ -51,6 +51,7 @@ extern const struct bus_backend bus_local, bus_kafka, bus_memory;
 /*
  * bus_fault wraps another bus for tests: the plan is asked before each call and may delay it, fail
  * it, answer BUS_BUSY, swallow receipts or turn them into RECEIPT_UNKNOWN after the record went.
+ * call is "publish", "poll", ...; number counts the calls of that name from 0. Owns inner.
  */
 enum fault { FAULT_NONE, FAULT_ERROR, FAULT_BUSY, FAULT_LOSE_RECEIPT, FAULT_LOSE_RECORD, FAULT_REPEAT };
 typedef enum fault fault_plan(void *context, const char *call, uint64_t number);
