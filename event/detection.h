@@ -36,9 +36,9 @@ struct progress {
 	uint8_t topic;        /* enum bus_topic of the source */
 	uint32_t partition;   /* of the source */
 	uint32_t partitions;  /* how many the source has */
-	int64_t time_ns;      /* the watermark; PROGRESS_IDLE: do not wait for this one */
+	int64_t time_ns;      /* the watermark */
 	uint64_t offset;      /* next offset of the source */
-	bool idle;
+	bool idle;            /* do not wait for this one */
 };
 
 #define PROGRESS_MAX 256 /* most of them in one record */
@@ -48,13 +48,14 @@ enum message_kind { MESSAGE_DETECTION = 1, MESSAGE_PROGRESS = 2, MESSAGE_UNKNOWN
 /* What a record is, from its head alone; alerts (JSON) are MESSAGE_UNKNOWN. */
 enum message_kind message_kind(struct str bytes);
 
+/* Appended to out; at most DETECTION_VALUES of each, else the program is broken. */
 void detection_write(struct buf *out, const struct detection *detection);
 /* Borrowed from bytes. False when it does not hold. */
 bool detection_read(struct str bytes, struct detection *ret);
 
 /* Progress travels on "detections" and on "alerts", between the other records. */
 void progress_write(struct buf *out, const struct progress *progress, size_t count);
-/* ret has room for PROGRESS_MAX. False when it does not hold. */
+/* ret has room for PROGRESS_MAX. False when it does not hold; then what is in ret is of no meaning. */
 bool progress_read(struct str bytes, struct progress *ret, size_t *ret_count);
 
 #endif
