@@ -14,15 +14,18 @@
 
 struct collector;
 
+struct collector_listener {
+	const char *input;   /* a name of inputs.def: "syslog-udp", "syslog-tcp" */
+	const char *address; /* "127.0.0.1:5514", "[::]:514", "*:514" */
+};
+
 struct collector_options {
 	struct bus *bus;               /* used by this collector alone; outlives it */
 	struct loop *loop;             /* likewise */
 	const char *identity_path;     /* file that keeps collector id and last epoch */
-	const char *const *udp_listen; /* "127.0.0.1:5514", "[::]:514", "*:514" */
-	size_t udp_count;
-	const char *const *tcp_listen;
-	size_t tcp_count;
-	unsigned udp_sockets;          /* a listener (SO_REUSEPORT) */
+	const struct collector_listener *listeners;
+	size_t listener_count;
+	unsigned udp_sockets;          /* a UDP listener (SO_REUSEPORT) */
 	size_t udp_receive_buffer;
 	size_t connections_max, connections_per_peer;
 	int64_t idle_ns;
@@ -34,16 +37,18 @@ struct collector_options {
 	int32_t zone_s;                /* in force for senders without their own */
 	struct str agency;             /* of senders without their own */
 	bool one_event_json;           /* one event a record, JSON, for foreign consumers */
+	int64_t (*clock)(void);        /* wall clock, ns; NULL: the system's */
 };
 
 int collector_open(struct collector **ret, const struct collector_options *options,
-    int64_t now_ns, struct error *error);
+    struct error *error);
 /* Closes listeners, publishes what is packed, waits for receipts up to timeout_ns. */
 int collector_stop(struct collector *collector, int64_t timeout_ns, struct error *error);
 void collector_close(struct collector *collector); /* accepts NULL */
 /* One round of the loop. Returns 0 or a negative code (ERR_FULL, ERR_BUS: go on stepping). */
-int collector_step(struct collector *collector, int64_t now_ns, int64_t timeout_ns,
-    struct error *error);
+int collector_step(struct collector *collector, int64_t timeout_ns, struct error *error);
+/* The port that a listener got, for port 0; 0 when it has none. */
+unsigned collector_port(const struct collector *collector, size_t listener);
 /* Another zone is in force (DST): for events from now on. */
 void collector_set_zone(struct collector *collector, int32_t zone_s);
 
@@ -51,10 +56,11 @@ void collector_set_zone(struct collector *collector, int32_t zone_s);
 struct source_row {
 	struct str sender;
 	struct str agency;
-	const char *input;             /* "syslog-udp", "syslog-tcp" */
+	const char *input;             /* "syslog-udp", "syslog-tcp": the one last used */
 	int64_t first_ns, last_ns;     /* receive times */
 	uint64_t received, bytes, published, durable;
-	uint64_t refused_busy, refused_large, truncated, bad_frames, with_nul, bad_utf8;
+	uint64_t refused_busy, refused_large, refused_connections;
+	uint64_t truncated, bad_frames, with_nul, bad_utf8;
 	uint64_t kernel_drops;         /* of its listener; only on the listener's row */
 };
 /* Rows by sender, then the total; visit returns false to stop. */

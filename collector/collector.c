@@ -1,0 +1,207 @@
+#include "collector/collector.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "collector/input.h"
+
+#include <stdlib.h>
+
+#define LISTENERS_MAX 32
+
+struct listener {
+	const struct input_kind *kind;
+	struct input *input;
+};
+
+struct collector {
+	struct collector_options options;
+	struct intake intake;
+	struct listener listeners[LISTENERS_MAX];
+	size_t listener_count;
+	bool paused;
+	int64_t tick_ns, second_ns; /* when the last ones were */
+};
+
+static int listeners_open(struct collector *collector, struct error *error)
+{
+	const struct collector_options *options = &collector->options;
+
+	for (size_t i = 0; i < options->listener_count && i < LISTENERS_MAX; i++) {
+		const struct collector_listener *wanted = &options->listeners[i];
+		struct listener *listener = &collector->listeners[i];
+
+		listener->kind = input_find(str_of(wanted->input));
+		if (listener->kind == NULL)
+			return error_set(error, ERR_DOCUMENT, TEXT_collector_input, wanted->input);
+		int code = listener->kind->open(&listener->input, &collector->intake, wanted->address,
+		    error);
+
+		if (code < 0)
+			return code;
+		collector->listener_count++;
+	}
+	return 0;
+}
+
+static int collector_fill(struct collector *collector, struct error *error)
+{
+	const struct collector_options *o = &collector->options;
+	int64_t now_ns = o->clock();
+	struct packer_options packing = {.bus = o->bus, .frame_bytes = o->frame_bytes,
+	    .frame_delay_ns = o->frame_delay_ns, .one_event_json = o->one_event_json};
+	int code = identity_start(o->identity_path, now_ns, &packing.identity, error);
+
+	if (code < 0)
+		return code;
+	struct intake *intake = &collector->intake;
+
+	*intake = (struct intake){.options = o, .loop = o->loop, .now_ns = now_ns,
+	    .zone_s = o->zone_s};
+	intake->ledger = ledger_new(o->senders_max, bus_partitions(o->bus, TOPIC_EVENTS), o->agency);
+	intake->packer = packer_new(&packing);
+	intake->scratch = malloc(INTAKE_SCRATCH);
+	if (intake->ledger == NULL || intake->packer == NULL || intake->scratch == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	return listeners_open(collector, error);
+}
+
+int collector_open(struct collector **ret, const struct collector_options *options,
+    struct error *error)
+{
+	struct collector *collector = calloc(1, sizeof(*collector));
+
+	if (collector == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	CHECK(options->frame_limit <= FRAME_MAX / 2);
+	collector->options = *options;
+	if (collector->options.clock == NULL)
+		collector->options.clock = clock_wall_ns;
+	int code = collector_fill(collector, error);
+
+	if (code < 0) {
+		collector_close(collector);
+		return code;
+	}
+	*ret = collector;
+	return 0;
+}
+
+static void listeners_close(struct collector *collector)
+{
+	for (size_t i = 0; i < collector->listener_count; i++)
+		collector->listeners[i].kind->close(collector->listeners[i].input);
+	collector->listener_count = 0;
+}
+
+void collector_close(struct collector *collector)
+{
+	if (collector == NULL)
+		return;
+	listeners_close(collector);
+	packer_free(collector->intake.packer);
+	ledger_free(collector->intake.ledger);
+	free(collector->intake.scratch);
+	free(collector);
+}
+
+/* What was refused because nobody could wait is told on the bus, so that silence is not mistaken. */
+static bool tell_refused(void *context, const struct source_row *row)
+{
+	struct collector *collector = context;
+	/* The counts are the first member of a row of the ledger. */
+	struct ledger_row *ledger_row = (struct ledger_row *)(void *)(uintptr_t)row;
+
+	if (ledger_row->gap_refused > 0 && !packer_is_behind(collector->intake.packer)) {
+		struct frame_gap gap = {.reason = GAP_REFUSED, .count = ledger_row->gap_refused,
+		    .from = (uint64_t)row->first_ns, .to = (uint64_t)row->last_ns, .source = row->sender};
+
+		packer_gap(collector->intake.packer, ledger_row->partition, &gap,
+		    collector->intake.now_ns);
+		ledger_row->gap_refused = 0;
+	}
+	return true;
+}
+
+static void collector_timers(struct collector *collector, int64_t now_ns)
+{
+	if (now_ns - collector->second_ns >= NS_PER_S) {
+		collector->second_ns = now_ns;
+		for (size_t i = 0; i < collector->listener_count; i++)
+			collector->listeners[i].kind->tick(collector->listeners[i].input);
+		ledger_each(collector->intake.ledger, tell_refused, collector);
+	}
+	if (now_ns - collector->tick_ns >= collector->options.tick_ns &&
+	    !packer_is_behind(collector->intake.packer)) {
+		collector->tick_ns = now_ns;
+		packer_tick(collector->intake.packer, now_ns);
+	}
+}
+
+/* Resume only when the queue has drained, or inputs would flap at its edge. */
+static void collector_pressure(struct collector *collector)
+{
+	bool behind = packer_is_behind(collector->intake.packer);
+
+	if (behind == collector->paused)
+		return;
+	collector->paused = behind;
+	for (size_t i = 0; i < collector->listener_count; i++)
+		collector->listeners[i].kind->pause(collector->listeners[i].input, behind);
+}
+
+int collector_step(struct collector *collector, int64_t timeout_ns, struct error *error)
+{
+	struct packer *packer = collector->intake.packer;
+	int64_t now_ns = intake_now(&collector->intake);
+	int code = loop_step(collector->options.loop, packer_due(packer, now_ns, timeout_ns), error);
+
+	if (code < 0)
+		return code;
+	now_ns = intake_now(&collector->intake);
+	collector_timers(collector, now_ns);
+	code = packer_drive(packer, now_ns, false, error);
+	collector_pressure(collector);
+	return code;
+}
+
+int collector_stop(struct collector *collector, int64_t timeout_ns, struct error *error)
+{
+	struct packer *packer = collector->intake.packer;
+	int64_t end_ns = clock_monotonic_ns() + timeout_ns;
+	int code;
+
+	listeners_close(collector);
+	do {
+		code = packer_drive(packer, collector->intake.now_ns, true, error);
+		if (code == 0)
+			code = bus_flush(collector->options.bus, 10 * NS_PER_MS, error);
+	} while (code == 0 && packer_in_flight(packer) > 0 && clock_monotonic_ns() < end_ns);
+	return code;
+}
+
+unsigned collector_port(const struct collector *collector, size_t listener)
+{
+	CHECK(listener < collector->listener_count);
+	return collector->listeners[listener].kind->port(collector->listeners[listener].input);
+}
+
+void collector_set_zone(struct collector *collector, int32_t zone_s)
+{
+	collector->intake.zone_s = zone_s;
+}
+
+void collector_sources(const struct collector *collector,
+    bool (*visit)(void *context, const struct source_row *row), void *context)
+{
+	ledger_each(collector->intake.ledger, visit, context);
+}
+
+void collector_total(const struct collector *collector, struct source_row *ret)
+{
+	ledger_total(collector->intake.ledger, ret);
+}
+
+uint64_t collector_in_flight(const struct collector *collector)
+{
+	return packer_in_flight(collector->intake.packer);
+}

@@ -1,0 +1,160 @@
+#include "collector/framer.h"
+
+#include <string.h>
+
+#define COUNT_DIGITS 10
+
+struct framer framer_begin(size_t limit)
+{
+	return (struct framer){.limit = limit};
+}
+
+static bool is_ending(char c)
+{
+	return c == '\n' || c == '\r' || c == '\0';
+}
+
+struct str framer_datagram(struct str s)
+{
+	while (s.len > 0 && is_ending(s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+static struct str without_cr(struct str line)
+{
+	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
+static enum framer_status give(const struct framer *framer, struct str event, struct str *frame,
+    bool *cut)
+{
+	*cut = event.len > framer->limit;
+	*frame = str_slice(event, 0, framer->limit);
+	return FRAMER_EVENT;
+}
+
+enum prefix { PREFIX_NONE, PREFIX_COUNT, PREFIX_UNDECIDED };
+
+/* Does a number and a space that can only be a count begin here? *head: their length. */
+static enum prefix count_prefix(const struct framer *framer, struct str s, bool end,
+    uint64_t *count, size_t *head)
+{
+	size_t digits = 0;
+
+	if (s.ptr[0] < '1' || s.ptr[0] > '9')
+		return PREFIX_NONE;
+	while (digits < s.len && digits <= COUNT_DIGITS && char_is_digit(s.ptr[digits]))
+		digits++;
+	if (digits > COUNT_DIGITS)
+		return PREFIX_NONE;
+	if (digits == s.len || (s.ptr[digits] == ' ' && digits + 1 == s.len))
+		return end ? PREFIX_NONE : PREFIX_UNDECIDED;
+	char after = s.ptr[digits + 1];
+
+	if (s.ptr[digits] != ' ' || (after != '<' && after != '\xef' && !framer->counted))
+		return PREFIX_NONE;
+	str_to_u64(str_slice(s, 0, digits), count);
+	*head = digits + 1;
+	return PREFIX_COUNT;
+}
+
+static enum framer_status take_counted(struct framer *framer, struct str *rest, uint64_t count,
+    size_t head, bool end, struct str *frame, bool *cut)
+{
+	struct str body = str_slice(*rest, head, rest->len);
+
+	if (count > FRAMER_COUNT_MAX)
+		return FRAMER_BAD;
+	/* Cut at the limit: no need to wait for what will be dropped. */
+	if (body.len < count && body.len <= framer->limit && !end)
+		return FRAMER_MORE;
+	size_t here = count < body.len ? (size_t)count : body.len;
+
+	framer->counted = true;
+	framer->skip = end ? 0 : (size_t)count - here;
+	*rest = str_slice(body, here, body.len);
+	give(framer, without_cr(framer_datagram(str_slice(body, 0, here))), frame, cut);
+	*cut = *cut || here < count;
+	return FRAMER_EVENT;
+}
+
+/* The offset of the LF or NUL that ends the line at the front of s. */
+static size_t line_end(struct str s)
+{
+	size_t lf = str_find_char(s, '\n');
+	struct str line = str_slice(s, 0, lf == STR_NOT_FOUND ? s.len : lf);
+	size_t from = 0;
+
+	for (;;) {
+		size_t nul = str_find_char(str_slice(line, from, line.len), '\0');
+
+		if (nul == STR_NOT_FOUND)
+			return lf;
+		nul += from;
+		if (nul + 1 == s.len || s.ptr[nul + 1] == '<' || s.ptr[nul + 1] == '\n')
+			return nul;
+		from = nul + 1;
+	}
+}
+
+static enum framer_status take_line(struct framer *framer, struct str *rest, bool end,
+    struct str *frame, bool *cut)
+{
+	size_t at = line_end(*rest);
+	bool whole = at != STR_NOT_FOUND;
+
+	/* One byte more than the limit, for the CR that does not count. */
+	if (!whole && rest->len <= framer->limit + 1 && !end)
+		return FRAMER_MORE;
+	struct str line = str_slice(*rest, 0, whole ? at : rest->len);
+
+	framer->counted = false;
+	framer->skip_line = !whole && !end;
+	*rest = whole ? str_slice(*rest, at + 1, rest->len) : str_slice(*rest, rest->len, rest->len);
+	return give(framer, without_cr(line), frame, cut);
+}
+
+/* Drops what belongs to a frame that was cut; false when all of *rest belongs to it. */
+static bool drop_tail(struct framer *framer, struct str *rest)
+{
+	size_t n = framer->skip < rest->len ? framer->skip : rest->len;
+
+	framer->skip -= n;
+	*rest = str_slice(*rest, n, rest->len);
+	if (framer->skip_line) {
+		size_t lf = str_find_char(*rest, '\n');
+
+		framer->skip_line = lf == STR_NOT_FOUND;
+		*rest = str_slice(*rest, framer->skip_line ? rest->len : lf + 1, rest->len);
+	}
+	return framer->skip == 0 && !framer->skip_line;
+}
+
+enum framer_status framer_next(struct framer *framer, struct str *rest, bool end,
+    struct str *frame, bool *cut)
+{
+	for (;;) {
+		uint64_t count = 0;
+		size_t head = 0;
+
+		if (!drop_tail(framer, rest))
+			return FRAMER_MORE;
+		while (rest->len > 0 && is_ending(rest->ptr[0]))
+			*rest = str_slice(*rest, 1, rest->len);
+		if (rest->len == 0)
+			return FRAMER_MORE;
+		enum prefix prefix = count_prefix(framer, *rest, end, &count, &head);
+
+		if (prefix == PREFIX_UNDECIDED)
+			return FRAMER_MORE;
+		enum framer_status status = prefix == PREFIX_COUNT
+		    ? take_counted(framer, rest, count, head, end, frame, cut)
+		    : take_line(framer, rest, end, frame, cut);
+
+		if (status != FRAMER_EVENT || frame->len > 0)
+			return status;
+	}
+}

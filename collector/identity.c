@@ -1,0 +1,71 @@
+#include "collector/identity.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "tocsin collector 1 <id> <epoch> <crc32c of what stands before>\n", numbers in hexadecimal. */
+static int identity_parse(const char *path, struct str text, struct identity *ret,
+    struct error *error)
+{
+	unsigned long long id, epoch;
+	unsigned crc;
+	char copy[128];
+	int used = 0;
+
+	if (text.len >= sizeof(copy))
+		return error_set(error, ERR_CORRUPT, TEXT_collector_identity, path);
+	memcpy(copy, text.ptr, text.len);
+	copy[text.len] = '\0';
+	if (sscanf(copy, "tocsin collector 1 %16llx %16llx%n %8x", &id, &epoch, &used, &crc) != 3 ||
+	    hash_crc32c(0, copy, (size_t)used) != crc || id == 0)
+		return error_set(error, ERR_CORRUPT, TEXT_collector_identity, path);
+	ret->collector = id;
+	ret->epoch = epoch;
+	return 0;
+}
+
+static int identity_write(const char *path, const struct identity *identity, struct error *error)
+{
+	char text[128];
+	int len = snprintf(text, sizeof(text), "tocsin collector 1 %016llx %016llx",
+	    (unsigned long long)identity->collector, (unsigned long long)identity->epoch);
+	uint32_t crc = hash_crc32c(0, text, (size_t)len);
+
+	len += snprintf(text + len, sizeof(text) - (size_t)len, " %08x\n", crc);
+	return file_replace(path, str_from(text, (size_t)len), 0600, error);
+}
+
+int identity_start(const char *path, int64_t now_ns, struct identity *ret, struct error *error)
+{
+	struct arena *arena = arena_new(4096);
+	struct error missing = {0};
+	struct identity identity = {0};
+	struct str text;
+
+	if (arena == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	int code = file_read(arena, path, 1024, &text, &missing);
+
+	if (code == 0) {
+		code = identity_parse(path, text, &identity, error);
+	} else if (code == ERR_MISSING) {
+		code = 0;
+		while (identity.collector == 0 && code == 0) {
+			if (!hash_random(&identity.collector, sizeof(identity.collector)))
+				code = error_set(error, ERR_IO, TEXT_collector_random);
+		}
+	} else if (error != NULL) {
+		*error = missing;
+	}
+	arena_free(arena);
+	if (code < 0)
+		return code;
+	identity.epoch = (uint64_t)now_ns > identity.epoch ? (uint64_t)now_ns : identity.epoch + 1;
+	code = identity_write(path, &identity, error);
+	if (code == 0)
+		*ret = identity;
+	return code;
+}

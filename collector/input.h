@@ -1,0 +1,52 @@
+/*
+ * input.h - what an input protocol provides, and what it is given.
+ *
+ * One file input_<symbol>.c exports one const struct input_kind; its row in inputs.def is what makes
+ * it known. An input turns what its sockets bring into events and hands them to the intake.
+ */
+#ifndef TOCSIN_COLLECTOR_INPUT_H
+#define TOCSIN_COLLECTOR_INPUT_H
+
+#include "collector/packer.h"
+#include "net/loop.h"
+
+/* Shared by the inputs of one collector. */
+struct intake {
+	const struct collector_options *options;
+	struct loop *loop;
+	struct ledger *ledger;
+	struct packer *packer;
+	int64_t now_ns;      /* receive time of what is read now */
+	int32_t zone_s;
+	char *scratch;       /* INTAKE_SCRATCH bytes, for one call at a time */
+};
+
+#define INTAKE_SCRATCH (4u << 20)
+
+struct input;
+
+struct input_kind {
+	const char *name;
+	const char *summary;
+	/* Opens a listener on address. */
+	int (*open)(struct input **ret, struct intake *intake, const char *address,
+	    struct error *error);
+	void (*close)(struct input *input); /* accepts NULL */
+	/* The bus is behind, or no longer: stop or resume reading where senders can wait. */
+	void (*pause)(struct input *input, bool paused);
+	/* About once a second: deadlines, counters of the kernel. */
+	void (*tick)(struct input *input);
+	unsigned (*port)(const struct input *input);
+};
+
+const struct input_kind *input_find(struct str name);
+size_t input_count(void);
+const struct input_kind *input_at(size_t index);
+
+/* Asks the clock; what is read from here on is stamped with it. */
+int64_t intake_now(struct intake *intake);
+/* Stamps raw and hands it on. peer: "address:port". */
+void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
+    enum transport transport, struct str peer, struct str raw, bool cut);
+
+#endif

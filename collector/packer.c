@@ -1,0 +1,444 @@
+#include "collector/packer.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What waits or is under way, in all; an open frame comes on top for each partition. */
+#define QUEUE_BYTES (32u << 20)
+#define RECEIPTS    256
+
+/* How many events of a frame are whose. */
+struct share {
+	struct ledger_row *row;
+	uint64_t count;
+};
+
+/* A closed frame: in the queue until the bus takes it, then until its receipt. */
+struct parcel {
+	struct parcel *next;
+	uint64_t tag;
+	uint32_t partition;
+	struct buf bytes;
+	struct share *shares;
+	size_t share_count, share_capacity;
+	uint64_t events;
+};
+
+struct list {
+	struct parcel *first, *last;
+};
+
+struct open_frame {
+	struct parcel *parcel;   /* NULL: none is open */
+	int64_t opened_ns;
+	uint64_t previous;       /* counter */
+};
+
+struct packer {
+	struct packer_options options;
+	uint32_t partitions;
+	struct open_frame *open;
+	uint64_t counter;        /* of the next event */
+	struct list waiting, sent;
+	uint64_t next_tag;
+	size_t queued_bytes;
+	uint64_t in_flight;      /* events */
+};
+
+struct packer *packer_new(const struct packer_options *options)
+{
+	struct packer *packer = calloc(1, sizeof(*packer));
+
+	if (packer == NULL)
+		return NULL;
+	packer->options = *options;
+	packer->partitions = bus_partitions(options->bus, TOPIC_EVENTS);
+	packer->open = calloc(packer->partitions, sizeof(*packer->open));
+	if (packer->open == NULL) {
+		free(packer);
+		return NULL;
+	}
+	for (uint32_t p = 0; p < packer->partitions; p++)
+		packer->open[p].previous = FRAME_NO_COUNT;
+	return packer;
+}
+
+static void parcel_free(struct parcel *parcel)
+{
+	if (parcel == NULL)
+		return;
+	buf_free(&parcel->bytes);
+	free(parcel->shares);
+	free(parcel);
+}
+
+static void list_free(struct list *list)
+{
+	while (list->first != NULL) {
+		struct parcel *next = list->first->next;
+
+		parcel_free(list->first);
+		list->first = next;
+	}
+}
+
+void packer_free(struct packer *packer)
+{
+	if (packer == NULL)
+		return;
+	for (uint32_t p = 0; p < packer->partitions; p++)
+		parcel_free(packer->open[p].parcel);
+	list_free(&packer->waiting);
+	list_free(&packer->sent);
+	free(packer->open);
+	free(packer);
+}
+
+static void list_append(struct list *list, struct parcel *parcel)
+{
+	parcel->next = NULL;
+	if (list->last != NULL && list->first != NULL)
+		list->last->next = parcel;
+	else
+		list->first = parcel;
+	list->last = parcel;
+}
+
+static struct parcel *list_take_first(struct list *list)
+{
+	struct parcel *parcel = list->first;
+
+	list->first = parcel->next;
+	return parcel;
+}
+
+static struct parcel *parcel_new(uint32_t partition)
+{
+	struct parcel *parcel = calloc(1, sizeof(*parcel));
+
+	if (parcel == NULL)
+		return NULL;
+	parcel->partition = partition;
+	parcel->bytes = BUF(FRAME_MAX);
+	frame_begin(&parcel->bytes);
+	return parcel;
+}
+
+/* Neighbouring events are mostly of one sender, so the last shares are looked at first. */
+static bool parcel_share(struct parcel *parcel, struct ledger_row *row)
+{
+	for (size_t i = parcel->share_count; i > 0; i--) {
+		if (parcel->shares[i - 1].row == row) {
+			parcel->shares[i - 1].count++;
+			return true;
+		}
+	}
+	if (parcel->share_count == parcel->share_capacity) {
+		size_t capacity = parcel->share_capacity == 0 ? 4 : parcel->share_capacity * 2;
+		struct share *shares = realloc(parcel->shares, capacity * sizeof(*shares));
+
+		if (shares == NULL)
+			return false;
+		parcel->shares = shares;
+		parcel->share_capacity = capacity;
+	}
+	parcel->shares[parcel->share_count++] = (struct share){row, 1};
+	return true;
+}
+
+static void packer_enqueue(struct packer *packer, struct parcel *parcel)
+{
+	parcel->tag = packer->next_tag++;
+	packer->queued_bytes += parcel->bytes.len;
+	list_append(&packer->waiting, parcel);
+}
+
+static struct frame_head packer_head(const struct packer *packer, uint32_t partition,
+    enum frame_type type, uint64_t events, int64_t now_ns)
+{
+	return (struct frame_head){.type = type, .collector = packer->options.identity.collector,
+	    .epoch = packer->options.identity.epoch, .first = packer->counter,
+	    .previous = packer->open[partition].previous, .count = (uint32_t)events, .made_ns = now_ns};
+}
+
+static void packer_close(struct packer *packer, uint32_t partition, int64_t now_ns)
+{
+	struct open_frame *open = &packer->open[partition];
+	struct parcel *parcel = open->parcel;
+	struct frame_head head =
+	    packer_head(packer, partition, FRAME_EVENTS, parcel->events, now_ns);
+
+	open->parcel = NULL;
+	CHECK(frame_end(&parcel->bytes, &head));
+	packer->counter += parcel->events;
+	open->previous = packer->counter - 1;
+	packer_enqueue(packer, parcel);
+}
+
+/* One event as a record of its own, for foreign consumers. */
+static struct parcel *parcel_of_json(struct packer *packer, uint32_t partition,
+    const struct event *event)
+{
+	struct parcel *parcel = parcel_new(partition);
+	struct event stamped = *event;
+
+	if (parcel == NULL)
+		return NULL;
+	stamped.at = (struct coordinate){packer->options.identity.collector,
+	    packer->options.identity.epoch, packer->counter};
+	buf_clear(&parcel->bytes);
+	frame_json(&parcel->bytes, &stamped);
+	if (parcel->bytes.failed) {
+		parcel_free(parcel);
+		return NULL;
+	}
+	return parcel;
+}
+
+static bool add_json(struct packer *packer, struct ledger_row *row, const struct event *event)
+{
+	struct parcel *parcel = parcel_of_json(packer, row->partition, event);
+
+	if (parcel == NULL || !parcel_share(parcel, row)) {
+		parcel_free(parcel);
+		return false;
+	}
+	parcel->events = 1;
+	packer->open[row->partition].previous = packer->counter++;
+	packer_enqueue(packer, parcel);
+	return true;
+}
+
+static bool add_framed(struct packer *packer, struct ledger_row *row, const struct event *event)
+{
+	struct open_frame *open = &packer->open[row->partition];
+
+	if (open->parcel == NULL) {
+		open->parcel = parcel_new(row->partition);
+		open->opened_ns = event->received_ns;
+	}
+	struct parcel *parcel = open->parcel;
+
+	if (parcel == NULL || !parcel_share(parcel, row))
+		return false;
+	size_t before = parcel->bytes.len;
+
+	frame_add(&parcel->bytes, event);
+	if (parcel->bytes.failed) {
+		parcel->bytes.failed = false;
+		parcel->bytes.len = before;
+		for (size_t i = 0; i < parcel->share_count; i++)
+			parcel->shares[i].count -= parcel->shares[i].row == row;
+		return false;
+	}
+	parcel->events++;
+	if (parcel->bytes.len >= packer->options.frame_bytes)
+		packer_close(packer, row->partition, event->received_ns);
+	return true;
+}
+
+static void count_received(struct source_row *counts, const struct event *event)
+{
+	if (counts->received++ == 0)
+		counts->first_ns = event->received_ns;
+	counts->last_ns = event->received_ns;
+	counts->bytes += event->raw.len;
+	counts->truncated += (event->flags & EVENT_TRUNCATED) != 0;
+	counts->with_nul += (event->flags & EVENT_HAS_NUL) != 0;
+	counts->bad_utf8 += (event->flags & EVENT_BAD_UTF8) != 0;
+}
+
+void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event)
+{
+	count_received(&row->counts, event);
+	bool taken = !packer_is_behind(packer) &&
+	    (packer->options.one_event_json ? add_json(packer, row, event)
+					    : add_framed(packer, row, event));
+
+	if (taken) {
+		packer->in_flight++;
+	} else {
+		row->counts.refused_busy++;
+		row->gap_refused++;
+	}
+}
+
+bool packer_is_behind(const struct packer *packer)
+{
+	return packer->queued_bytes >= QUEUE_BYTES;
+}
+
+void packer_tick(struct packer *packer, int64_t now_ns)
+{
+	for (uint32_t p = 0; p < packer->partitions; p++) {
+		if (packer->open[p].parcel != NULL)
+			packer_close(packer, p, now_ns);
+		struct parcel *parcel = parcel_new(p);
+		struct frame_head head = packer_head(packer, p, FRAME_TICK, 0, now_ns);
+
+		if (parcel == NULL)
+			return;
+		if (frame_tick(&parcel->bytes, &head))
+			packer_enqueue(packer, parcel);
+		else
+			parcel_free(parcel);
+	}
+}
+
+void packer_gap(struct packer *packer, uint32_t partition, const struct frame_gap *gap,
+    int64_t now_ns)
+{
+	struct parcel *parcel = parcel_new(partition);
+	struct frame_head head = packer_head(packer, partition, FRAME_GAP, 0, now_ns);
+
+	if (parcel == NULL)
+		return;
+	if (frame_gap(&parcel->bytes, &head, gap))
+		packer_enqueue(packer, parcel);
+	else
+		parcel_free(parcel);
+}
+
+static void parcel_count(const struct parcel *parcel, size_t offset)
+{
+	for (size_t i = 0; i < parcel->share_count; i++) {
+		struct source_row *counts = &parcel->shares[i].row->counts;
+
+		*(uint64_t *)(void *)((char *)counts + offset) += parcel->shares[i].count;
+	}
+}
+
+/* The frame is done with: what became of its events goes into the column at offset. */
+static void parcel_done(struct packer *packer, struct parcel *parcel, size_t offset)
+{
+	parcel_count(parcel, offset);
+	packer->in_flight -= parcel->events;
+	packer->queued_bytes -= parcel->bytes.len;
+	parcel_free(parcel);
+}
+
+static int packer_send(struct packer *packer)
+{
+	while (packer->waiting.first != NULL) {
+		struct parcel *parcel = packer->waiting.first;
+		int code = bus_publish(packer->options.bus, TOPIC_EVENTS, parcel->partition, STR_NONE,
+		    buf_str(&parcel->bytes), parcel->tag);
+
+		if (code == BUS_BUSY)
+			return 0;
+		if (code < 0)
+			return code;
+		list_take_first(&packer->waiting);
+		if (code == BUS_TOO_LARGE) {
+			parcel_done(packer, parcel, offsetof(struct source_row, refused_large));
+			continue;
+		}
+		parcel_count(parcel, offsetof(struct source_row, published));
+		list_append(&packer->sent, parcel);
+	}
+	return 0;
+}
+
+/* Receipts come nearly in order, so the parcel is nearly always the first. */
+static struct parcel *sent_take(struct packer *packer, uint64_t tag)
+{
+	struct parcel **at = &packer->sent.first;
+	struct parcel *before = NULL;
+
+	while (*at != NULL && (*at)->tag != tag) {
+		before = *at;
+		at = &(*at)->next;
+	}
+	struct parcel *parcel = *at;
+
+	if (parcel == NULL)
+		return NULL;
+	*at = parcel->next;
+	if (packer->sent.last == parcel)
+		packer->sent.last = before;
+	return parcel;
+}
+
+/*
+ * Unknown frames go back to the head of the queue, in the order of their tags: the frames behind them
+ * have not been sent, or are unknown too, and order per partition is kept.
+ */
+static void send_again(struct packer *packer, struct parcel *parcel)
+{
+	struct parcel **at = &packer->waiting.first;
+
+	for (size_t i = 0; i < parcel->share_count; i++)
+		parcel->shares[i].row->counts.published -= parcel->shares[i].count;
+	while (*at != NULL && (*at)->tag < parcel->tag)
+		at = &(*at)->next;
+	parcel->next = *at;
+	*at = parcel;
+	if (parcel->next == NULL)
+		packer->waiting.last = parcel;
+}
+
+static void packer_receipt(struct packer *packer, const struct bus_receipt *receipt)
+{
+	struct parcel *parcel = sent_take(packer, receipt->tag);
+
+	if (parcel == NULL)
+		return;
+	switch (receipt->status) {
+	case RECEIPT_DURABLE:
+		parcel_done(packer, parcel, offsetof(struct source_row, durable));
+		return;
+	case RECEIPT_UNKNOWN:
+		send_again(packer, parcel);
+		return;
+	case RECEIPT_REFUSED:
+		for (size_t i = 0; i < parcel->share_count; i++)
+			parcel->shares[i].row->counts.published -= parcel->shares[i].count;
+		parcel_done(packer, parcel, offsetof(struct source_row, refused_large));
+		return;
+	}
+}
+
+int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *error)
+{
+	struct bus_receipt receipts[RECEIPTS];
+	int code, count;
+
+	for (uint32_t p = 0; p < packer->partitions; p++) {
+		struct open_frame *open = &packer->open[p];
+
+		if (open->parcel != NULL &&
+		    (all || now_ns - open->opened_ns >= packer->options.frame_delay_ns))
+			packer_close(packer, p, now_ns);
+	}
+	code = packer_send(packer);
+	if (code < 0)
+		return error_set(error, code, TEXT_collector_publish);
+	do {
+		count = bus_receipts(packer->options.bus, receipts, RECEIPTS, 0, error);
+		for (int i = 0; i < count; i++)
+			packer_receipt(packer, &receipts[i]);
+	} while (count == RECEIPTS);
+	return count < 0 ? count : 0;
+}
+
+uint64_t packer_in_flight(const struct packer *packer)
+{
+	return packer->in_flight;
+}
+
+int64_t packer_due(const struct packer *packer, int64_t now_ns, int64_t limit_ns)
+{
+	/* Something is under way: the bus wants to be driven for its commit and its receipts. */
+	if (packer->waiting.first != NULL || packer->sent.first != NULL)
+		limit_ns = limit_ns < 1000000 ? limit_ns : 1000000;
+	for (uint32_t p = 0; p < packer->partitions; p++) {
+		const struct open_frame *open = &packer->open[p];
+		int64_t left = open->opened_ns + packer->options.frame_delay_ns - now_ns;
+
+		if (open->parcel != NULL && left < limit_ns)
+			limit_ns = left < 0 ? 0 : left;
+	}
+	return limit_ns;
+}

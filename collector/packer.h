@@ -1,0 +1,43 @@
+/*
+ * packer.h - events into frames, frames onto the bus, receipts into the ledger.
+ *
+ * One open frame a partition. A frame is closed at frame_bytes or frame_delay, gets its counters
+ * then, and waits in one queue until the bus takes it; it is kept until its receipt, and sent again
+ * when the receipt says unknown. The queue is bounded: packer_is_behind tells inputs to stop reading.
+ */
+#ifndef TOCSIN_COLLECTOR_PACKER_H
+#define TOCSIN_COLLECTOR_PACKER_H
+
+#include "collector/identity.h"
+#include "collector/ledger.h"
+#include "event/frame.h"
+
+struct packer;
+
+struct packer_options {
+	struct bus *bus;
+	struct identity identity;
+	size_t frame_bytes;
+	int64_t frame_delay_ns;
+	bool one_event_json;
+};
+
+struct packer *packer_new(const struct packer_options *options); /* NULL: no memory */
+void packer_free(struct packer *packer); /* accepts NULL */
+
+/* Takes a copy of the event and counts it as received in row, and as refused when it must be. */
+void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event);
+/* So much waits for the bus that nothing more should be read. */
+bool packer_is_behind(const struct packer *packer);
+/* Closes the frames that are due (all: every one), sends, collects receipts. 0 or negative. */
+int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *error);
+/* A tick on every partition, or a gap on one. Waits in the queue like a frame. */
+void packer_tick(struct packer *packer, int64_t now_ns);
+void packer_gap(struct packer *packer, uint32_t partition, const struct frame_gap *gap,
+    int64_t now_ns);
+/* Events that are neither durable nor refused. */
+uint64_t packer_in_flight(const struct packer *packer);
+/* Nanoseconds until a frame is due; at most limit_ns. */
+int64_t packer_due(const struct packer *packer, int64_t now_ns, int64_t limit_ns);
+
+#endif

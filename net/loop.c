@@ -1,0 +1,144 @@
+#include "net/loop.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define READY_MAX 64
+
+struct watch {
+	struct loop *loop;
+	int fd;
+	unsigned wants;
+	watch_call *call; /* NULL: removed while its loop was serving */
+	void *context;
+	struct watch *next_dead;
+};
+
+struct loop {
+	int epoll;
+	bool serving;
+	struct watch *dead; /* freed after the round, since an event of this round may name them */
+};
+
+int loop_open(struct loop **ret, struct error *error)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (loop == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll < 0) {
+		int code = error_system(error, errno, TEXT_net_epoll);
+
+		free(loop);
+		return code;
+	}
+	*ret = loop;
+	return 0;
+}
+
+void loop_close(struct loop *loop)
+{
+	if (loop == NULL)
+		return;
+	CHECK(!loop->serving);
+	close(loop->epoll);
+	free(loop);
+}
+
+static uint32_t events_of(unsigned wants)
+{
+	return (wants & WATCH_READ ? EPOLLIN | EPOLLRDHUP : 0u) |
+	    (wants & WATCH_WRITE ? (uint32_t)EPOLLOUT : 0u);
+}
+
+static unsigned ready_of(uint32_t events)
+{
+	return (events & (EPOLLIN | EPOLLRDHUP) ? WATCH_READ : 0u) |
+	    (events & EPOLLOUT ? WATCH_WRITE : 0u) |
+	    (events & (EPOLLHUP | EPOLLERR) ? WATCH_HANGUP : 0u);
+}
+
+static void bury(struct loop *loop)
+{
+	while (loop->dead != NULL) {
+		struct watch *watch = loop->dead;
+
+		loop->dead = watch->next_dead;
+		free(watch);
+	}
+}
+
+int loop_step(struct loop *loop, int64_t timeout_ns, struct error *error)
+{
+	struct epoll_event ready[READY_MAX];
+	struct timespec wait = {timeout_ns / NS_PER_S, timeout_ns % NS_PER_S};
+	int count = epoll_pwait2(loop->epoll, ready, READY_MAX, timeout_ns < 0 ? NULL : &wait, NULL);
+
+	if (count < 0 && errno == EINTR)
+		return 0;
+	if (count < 0)
+		return error_system(error, errno, TEXT_net_epoll);
+	loop->serving = true;
+	for (int i = 0; i < count; i++) {
+		struct watch *watch = ready[i].data.ptr;
+
+		if (watch->call != NULL)
+			watch->call(watch->context, ready_of(ready[i].events));
+	}
+	loop->serving = false;
+	bury(loop);
+	return count;
+}
+
+int watch_add(struct watch **ret, struct loop *loop, int fd, unsigned wants, watch_call *call,
+    void *context, struct error *error)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (watch == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	*watch = (struct watch){.loop = loop, .fd = fd, .wants = wants, .call = call,
+	    .context = context};
+	struct epoll_event event = {.events = events_of(wants), .data.ptr = watch};
+
+	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+		int code = error_system(error, errno, TEXT_net_epoll);
+
+		free(watch);
+		return code;
+	}
+	*ret = watch;
+	return 0;
+}
+
+int watch_set(struct watch *watch, unsigned wants, struct error *error)
+{
+	struct epoll_event event = {.events = events_of(wants), .data.ptr = watch};
+
+	if (watch->wants == wants)
+		return 0;
+	if (epoll_ctl(watch->loop->epoll, EPOLL_CTL_MOD, watch->fd, &event) != 0)
+		return error_system(error, errno, TEXT_net_epoll);
+	watch->wants = wants;
+	return 0;
+}
+
+void watch_remove(struct watch *watch)
+{
+	if (watch == NULL)
+		return;
+	struct loop *loop = watch->loop;
+
+	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+	watch->call = NULL;
+	watch->next_dead = loop->dead;
+	loop->dead = watch;
+	if (!loop->serving)
+		bury(loop);
+}
