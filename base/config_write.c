@@ -107,7 +107,7 @@ static void indent(struct buf *out, unsigned depth)
 	buf_printf(out, "%*s", (int)(2 * depth), "");
 }
 
-/* Opens the maps of key that the key before it has not opened; returns the depth of the last part. */
+/* Opens the maps of key that the one before has not opened; returns the depth of the last part. */
 static unsigned put_maps(struct buf *out, struct str key, struct str before, struct str *ret_last)
 {
 	bool shared = true;
