@@ -1,0 +1,150 @@
+#include "event/record.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void every_field_is_found_by_its_name(void **state)
+{
+	(void)state;
+	for (unsigned id = 1; id < FIELD_COUNT; id++) {
+		struct str name = field_name((enum field_id)id);
+
+		assert_true(name.len > 0);
+		assert_true(field_meaning((enum field_id)id).len > 0);
+		assert_int_equal(field_lookup(name), id);
+		assert_int_equal(field_lookup(str_slice(name, 0, name.len - 1)) == id, false);
+	}
+	static const char *const unknown[] = {"", "image", "IMAGE", "Image ", "no such field at all",
+	    "ParentCommandLineParentCommandLine"};
+
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		assert_int_equal(field_lookup(str_of(unknown[i])), FIELD_OTHER);
+	assert_int_equal(field_name(FIELD_OTHER).len, 0);
+	assert_true(str_eq(field_ecs(FIELD_SRC_IP), STR("source.ip")));
+}
+
+static void fields_go_in_and_come_out(void **state)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct event event = {.received_ns = 7};
+	struct record record;
+
+	(void)state;
+	record_begin(&record, &event, arena, 1000);
+	assert_int_equal(record.time_ns, 7);
+	record_put(&record, FIELD_USER, STR("Lan"));
+	record_put_number(&record, FIELD_SRC_PORT, STR("40112"));
+	record_put_named(&record, STR("User"), FIELD_STRING, STR("second"));
+	record_put_named(&record, STR("own.name"), FIELD_BOOL, STR("true"));
+	assert_true(str_eq(record_value(&record, FIELD_USER), STR("Lan")));
+	assert_int_equal(record_get(&record, FIELD_SRC_PORT)->kind, FIELD_NUMBER);
+	assert_int_equal(record.fields[2].id, FIELD_USER);
+	assert_true(str_eq(record_find(&record, STR("User"))->value, STR("Lan")));
+	assert_true(str_eq(record_find(&record, STR("own.name"))->value, STR("true")));
+	assert_null(record_find(&record, STR("Own.name")));
+	assert_null(record_find(&record, STR("Image")));
+	assert_null(record_value(&record, FIELD_IMAGE).ptr);
+	arena_free(arena);
+}
+
+static void the_ceiling_cuts(void **state)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct event event = {0};
+	struct record record;
+
+	(void)state;
+	record_begin(&record, &event, arena, 100);
+	for (int i = 0; i < 100; i++)
+		record_put(&record, FIELD_USER, STR("x"));
+	assert_int_equal(record.flags, 0);
+	record_put(&record, FIELD_USER, STR("x"));
+	assert_int_equal(record.flags, RECORD_FIELDS_CUT);
+	assert_int_equal(record.field_count, 100);
+	arena_free(arena);
+	arena = arena_new(64);
+	record_begin(&record, &event, arena, 100);
+	record_put(&record, FIELD_USER, STR("x"));
+	assert_int_equal(record.flags, RECORD_FIELDS_CUT);
+	assert_int_equal(record.field_count, 0);
+	arena_free(arena);
+}
+
+static void categories_are_few_and_distinct(void **state)
+{
+	struct record record;
+	static const char *const names[] = {"a", "b", "a", "c", "d", "e"};
+
+	(void)state;
+	record_begin(&record, NULL, NULL, 0);
+	for (size_t i = 0; i < 6; i++)
+		record_category(&record, str_of(names[i]));
+	assert_int_equal(record.category_count, RECORD_CATEGORIES);
+	assert_true(str_eq(record.categories[3], STR("d")));
+}
+
+static void coordinates(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} rows[] = {
+	    {"c0ffee0123456789-16b0f2a3c4d5e6f7-42", true},
+	    {"ffffffffffffffff-ffffffffffffffff-18446744073709551615", true},
+	    {"0000000000000000-0000000000000000-0", true},
+	    {"c0ffee0123456789-16b0f2a3c4d5e6f7-18446744073709551616", false},
+	    {"c0ffee0123456789-16b0f2a3c4d5e6f7-", false},
+	    {"c0ffee0123456789-16b0f2a3c4d5e6f7--1", false},
+	    {"c0ffee0123456789-16b0f2a3c4d5e6f742", false},
+	    {"g0ffee0123456789-16b0f2a3c4d5e6f7-42", false},
+	    {"c0ffee0123456789", false},
+	    {"", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct coordinate at;
+		char text[COORDINATE_TEXT];
+
+		assert_int_equal(coordinate_parse(str_of(rows[i].text), &at), rows[i].good);
+		if (rows[i].good)
+			assert_true(str_eq(coordinate_format(at, text), str_of(rows[i].text)));
+	}
+	const struct coordinate order[] = {{1, 1, 1}, {1, 1, 2}, {1, 2, 0}, {2, 0, 0},
+	    {UINT64_MAX, 0, 0}};
+
+	for (int i = 0; i < 5; i++) {
+		for (int k = 0; k < 5; k++)
+			assert_int_equal(coordinate_compare(order[i], order[k]),
+			    i < k ? -1 : i > k);
+	}
+}
+
+static void transports(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < TRANSPORT_COUNT; i++) {
+		enum transport got;
+
+		assert_true(transport_parse(transport_name((enum transport)i), &got));
+		assert_int_equal(got, i);
+	}
+	assert_true(str_eq(transport_name((enum transport)200), STR("unknown")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_field_is_found_by_its_name),
+	    cmocka_unit_test(fields_go_in_and_come_out),
+	    cmocka_unit_test(the_ceiling_cuts),
+	    cmocka_unit_test(categories_are_few_and_distinct),
+	    cmocka_unit_test(coordinates),
+	    cmocka_unit_test(transports),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
