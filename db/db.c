@@ -23,8 +23,7 @@
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct db_env *shared;
 
-uint32_t
-db_checksum(struct str table, struct str key, struct str value)
+uint32_t db_checksum(struct str table, struct str key, struct str value)
 {
 	uint32_t crc = hash_crc32c(0, table.ptr, table.len);
 
@@ -34,8 +33,7 @@ db_checksum(struct str table, struct str key, struct str value)
 	return hash_crc32c(crc, value.ptr, value.len);
 }
 
-static bool
-disk_is_full(const char *path)
+static bool disk_is_full(const char *path)
 {
 	struct statvfs fs;
 
@@ -43,8 +41,7 @@ disk_is_full(const char *path)
 	    && (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize < UINT64_C(1) << 20;
 }
 
-int
-db_failure(struct db_env *env, const char *path, int lmdb, struct error *error)
+int db_failure(struct db_env *env, const char *path, int lmdb, struct error *error)
 {
 	switch (lmdb) {
 	case MDB_MAP_FULL:
@@ -76,8 +73,7 @@ db_failure(struct db_env *env, const char *path, int lmdb, struct error *error)
 	return error_system(error, lmdb, TEXT_db_write, path);
 }
 
-bool
-db_inside(struct db_env *env, const MDB_val *value)
+bool db_inside(struct db_env *env, const MDB_val *value)
 {
 	uintptr_t at = (uintptr_t)value->mv_data, map = (uintptr_t)env->map;
 	struct stat st;
@@ -97,8 +93,7 @@ db_inside(struct db_env *env, const MDB_val *value)
  * Where the map begins: the head lies within a page that starts with its own number. A wrong answer
  * is only one that bounds nothing.
  */
-static void
-env_locate(struct db_env *env, MDB_txn *txn)
+static void env_locate(struct db_env *env, MDB_txn *txn)
 {
 	MDB_val key = {4, (void *)"head"}, value;
 	uintptr_t page;
@@ -111,8 +106,7 @@ env_locate(struct db_env *env, MDB_txn *txn)
 		env->map = NULL;
 }
 
-static int
-env_start(struct db_env *env, const char *path, const struct db_options *options,
+static int env_start(struct db_env *env, const char *path, const struct db_options *options,
     struct error *error)
 {
 	static const unsigned sync_flags[] = {
@@ -142,16 +136,14 @@ env_start(struct db_env *env, const char *path, const struct db_options *options
 	return 0;
 }
 
-static void
-env_free(struct db_env *env)
+static void env_free(struct db_env *env)
 {
 	if (env->env != NULL)
 		mdb_env_close(env->env);
 	free(env);
 }
 
-static int
-env_new(struct db_env **ret, const char *path, const struct db_options *options,
+static int env_new(struct db_env **ret, const char *path, const struct db_options *options,
     const struct db_shape *shape, struct error *error)
 {
 	struct db_env *env = calloc(1, sizeof(*env));
@@ -173,8 +165,7 @@ env_new(struct db_env **ret, const char *path, const struct db_options *options,
 	return 0;
 }
 
-static int
-tables_open(struct db *db, MDB_txn *txn, const struct db_options *options, bool create,
+static int tables_open(struct db *db, MDB_txn *txn, const struct db_options *options, bool create,
     struct error *error)
 {
 	int code = mdb_dbi_open(txn, DB_HEAD_TABLE, 0, &db->env->head);
@@ -206,8 +197,7 @@ tables_open(struct db *db, MDB_txn *txn, const struct db_options *options, bool 
 }
 
 /* A table that a later release brought is made; handles of tables live only after a commit. */
-static int
-db_connect(struct db *db, const struct db_options *options, struct error *error)
+static int db_connect(struct db *db, const struct db_options *options, struct error *error)
 {
 	MDB_txn *txn = NULL;
 	int code = DB_NOT_FOUND;
@@ -230,8 +220,7 @@ db_connect(struct db *db, const struct db_options *options, struct error *error)
 	return code;
 }
 
-static struct db_env *
-shared_find(const struct db_shape *shape)
+static struct db_env *shared_find(const struct db_shape *shape)
 {
 	for (struct db_env *env = shared; env != NULL; env = env->next)
 		if (env->device == shape->device && env->inode == shape->inode)
@@ -239,8 +228,7 @@ shared_find(const struct db_shape *shape)
 	return NULL;
 }
 
-static void
-env_release(struct db_env *env)
+static void env_release(struct db_env *env)
 {
 	struct db_env **at = &shared;
 
@@ -254,15 +242,13 @@ env_release(struct db_env *env)
 	env_free(env);
 }
 
-static void
-db_free(struct db *db)
+static void db_free(struct db *db)
 {
 	free(db->path);
 	free(db);
 }
 
-static int
-db_new(struct db **ret, const char *path, const struct db_options *options, struct error *error)
+static int db_new(struct db **ret, const char *path, const struct db_options *options, struct error *error)
 {
 	struct db *db = calloc(1, sizeof(*db));
 
@@ -279,8 +265,7 @@ db_new(struct db **ret, const char *path, const struct db_options *options, stru
 }
 
 /* Takes the environment over; gives it back when it fails. */
-static int
-db_attach(struct db **ret, struct db_env *env, const char *path,
+static int db_attach(struct db **ret, struct db_env *env, const char *path,
     const struct db_options *options, struct error *error)
 {
 	struct db *db = NULL;
@@ -302,8 +287,7 @@ db_attach(struct db **ret, struct db_env *env, const char *path,
 	return code;
 }
 
-int
-db_open_alone(struct db **ret, const char *path, const struct db_options *options,
+int db_open_alone(struct db **ret, const char *path, const struct db_options *options,
     const struct db_shape *shape, struct error *error)
 {
 	struct db_env *env = NULL;
@@ -312,8 +296,7 @@ db_open_alone(struct db **ret, const char *path, const struct db_options *option
 	return code != 0 ? code : db_attach(ret, env, path, options, error);
 }
 
-static int
-open_shared(struct db **ret, const char *path, const struct db_options *options,
+static int open_shared(struct db **ret, const char *path, const struct db_options *options,
     const struct db_shape *shape, struct error *error)
 {
 	struct db_env *env;
@@ -336,8 +319,7 @@ open_shared(struct db **ret, const char *path, const struct db_options *options,
  * Pages at the end that were taken and given back within one transaction are never written, so that a
  * sound file may be a little short. Who is short must stand a full reading first.
  */
-static int
-open_short(const char *path, const struct db_options *options, const struct db_shape *shape,
+static int open_short(const char *path, const struct db_options *options, const struct db_shape *shape,
     struct error *error)
 {
 	if (shape->needed_bytes - shape->file_bytes > 64 * (uint64_t)shape->page_bytes
@@ -347,8 +329,7 @@ open_short(const char *path, const struct db_options *options, const struct db_s
 	return 0;
 }
 
-int
-db_open(struct db **ret, const char *path, const struct db_options *options,
+int db_open(struct db **ret, const char *path, const struct db_options *options,
     struct error *error)
 {
 	struct db_shape shape;
@@ -371,8 +352,7 @@ db_open(struct db **ret, const char *path, const struct db_options *options,
 	return code != 0 ? code : open_shared(ret, path, options, &shape, error);
 }
 
-void
-db_close(struct db *db)
+void db_close(struct db *db)
 {
 	if (db == NULL)
 		return;
@@ -384,8 +364,7 @@ db_close(struct db *db)
 	db_free(db);
 }
 
-int
-db_remove(const char *path, struct error *error)
+int db_remove(const char *path, struct error *error)
 {
 	char *lock = NULL;
 	int code = 0;
@@ -399,14 +378,12 @@ db_remove(const char *path, struct error *error)
 	return code;
 }
 
-const char *
-db_path(const struct db *db)
+const char *db_path(const struct db *db)
 {
 	return db->path;
 }
 
-uint64_t
-db_used_bytes(struct db *db)
+uint64_t db_used_bytes(struct db *db)
 {
 	MDB_envinfo info;
 
@@ -415,8 +392,7 @@ db_used_bytes(struct db *db)
 	return (info.me_last_pgno + 1) * (uint64_t)db->env->page_bytes;
 }
 
-uint64_t
-db_max_bytes(const struct db *db)
+uint64_t db_max_bytes(const struct db *db)
 {
 	return db->env->map_bytes;
 }

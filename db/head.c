@@ -21,14 +21,12 @@ enum { HEAD_FORMAT = 32, HEAD_BYTES = 4 + 8 + 4 + HEAD_FORMAT + 8 };
 #define HEAD_MAGIC "tocsindb"
 #define HEAD_KEY   "head"
 
-static struct str
-head_body(struct str head)
+static struct str head_body(struct str head)
 {
 	return str_slice(head, DB_CRC_BYTES, head.len);
 }
 
-int
-db_head_write(MDB_txn *txn, const char *path, const struct db_options *options,
+int db_head_write(MDB_txn *txn, const char *path, const struct db_options *options,
     struct error *error)
 {
 	char head[HEAD_BYTES] = {0};
@@ -49,8 +47,7 @@ db_head_write(MDB_txn *txn, const char *path, const struct db_options *options,
 	return code == 0 ? 0 : db_failure(NULL, path, code, error);
 }
 
-int
-db_head_check(MDB_txn *txn, MDB_dbi table, const char *path, const struct db_options *options,
+int db_head_check(MDB_txn *txn, MDB_dbi table, const char *path, const struct db_options *options,
     struct error *error)
 {
 	MDB_val key = {sizeof(HEAD_KEY) - 1, (void *)HEAD_KEY}, value;
@@ -81,8 +78,7 @@ db_head_check(MDB_txn *txn, MDB_dbi table, const char *path, const struct db_opt
 	return 0;
 }
 
-static int
-make_tables(MDB_env *env, const char *path, const struct db_options *options,
+static int make_tables(MDB_env *env, const char *path, const struct db_options *options,
     struct error *error)
 {
 	MDB_txn *txn = NULL;
@@ -108,8 +104,7 @@ make_tables(MDB_env *env, const char *path, const struct db_options *options,
 	return code == 0 ? 0 : db_failure(NULL, path, code, error);
 }
 
-static int
-make_content(const char *temporary, const struct db_options *options, struct error *error)
+static int make_content(const char *temporary, const struct db_options *options, struct error *error)
 {
 	MDB_env *env = NULL;
 	int code = mdb_env_create(&env);
@@ -129,8 +124,7 @@ make_content(const char *temporary, const struct db_options *options, struct err
 	return code;
 }
 
-static int
-make_room(const char *temporary, const struct db_options *options, struct error *error)
+static int make_room(const char *temporary, const struct db_options *options, struct error *error)
 {
 	int code = 0, fd = open(temporary, O_RDWR | O_CLOEXEC);
 
@@ -144,8 +138,7 @@ make_room(const char *temporary, const struct db_options *options, struct error 
 	return code == 0 ? 0 : error_system(error, code, TEXT_db_write, temporary);
 }
 
-static int
-make_named(const char *path, const char *temporary, int folder, const struct db_options *options,
+static int make_named(const char *path, const char *temporary, int folder, const struct db_options *options,
     struct error *error)
 {
 	int code;
@@ -164,8 +157,7 @@ make_named(const char *path, const char *temporary, int folder, const struct db_
 }
 
 /* The folder that holds path, open and locked against other makers; -1 with errno. */
-static int
-folder_lock(const char *path)
+static int folder_lock(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *name = slash == NULL ? strdup(".")
@@ -185,8 +177,7 @@ folder_lock(const char *path)
 	return fd;
 }
 
-int
-db_make(const char *path, const struct db_options *options, struct error *error)
+int db_make(const char *path, const struct db_options *options, struct error *error)
 {
 	char *temporary = NULL;
 	int code, folder = folder_lock(path);

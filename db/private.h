@@ -9,7 +9,7 @@
 
 #include "db/db.h"
 
-enum { DB_TABLES_MAX = 16, DB_CRC_BYTES = 4, DB_KEY_MAX = 511 };
+enum { DB_TABLES_MAX = 260, DB_CRC_BYTES = 4, DB_KEY_MAX = 511 };
 
 /* One LMDB environment; the handles of this process on the same file share it (fcntl locks). */
 struct db_env {

@@ -30,8 +30,7 @@ struct meta {
 	uint64_t last_page, txn;
 };
 
-static int
-meta_read(int fd, off_t at, struct meta *ret)
+static int meta_read(int fd, off_t at, struct meta *ret)
 {
 	ssize_t got = pread(fd, ret->bytes, META_BYTES, at);
 
@@ -47,8 +46,7 @@ meta_read(int fd, off_t at, struct meta *ret)
 	return 0;
 }
 
-static bool
-metas_agree(const struct meta *even, const struct meta *odd, bool synced)
+static bool metas_agree(const struct meta *even, const struct meta *odd, bool synced)
 {
 	if (even->txn == 0 && odd->txn == 0)
 		return true;
@@ -57,8 +55,7 @@ metas_agree(const struct meta *even, const struct meta *odd, bool synced)
 	return !synced || even->txn + 1 == odd->txn || odd->txn + 1 == even->txn;
 }
 
-static int
-shape_of(int fd, const char *path, bool synced, struct db_shape *ret, struct error *error)
+static int shape_of(int fd, const char *path, bool synced, struct db_shape *ret, struct error *error)
 {
 	struct meta even = {0}, odd = {0};
 	const struct meta *newest;
@@ -89,8 +86,7 @@ shape_of(int fd, const char *path, bool synced, struct db_shape *ret, struct err
 	return 0;
 }
 
-static int
-shape_try(const char *path, bool synced, struct db_shape *ret, struct error *error)
+static int shape_try(const char *path, bool synced, struct db_shape *ret, struct error *error)
 {
 	struct stat st;
 	int code, fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -115,8 +111,7 @@ shape_try(const char *path, bool synced, struct db_shape *ret, struct error *err
 }
 
 /* A writer may pass between the two reads, so that what looks wrong is looked at again. */
-int
-db_shape_read(const char *path, bool synced, struct db_shape *ret, struct error *error)
+int db_shape_read(const char *path, bool synced, struct db_shape *ret, struct error *error)
 {
 	struct error ignored;
 	int code = ERR_CORRUPT;

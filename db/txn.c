@@ -12,8 +12,7 @@
 
 #include "base/check.h"
 
-static int
-txn_start(struct db *db, bool write, MDB_txn **ret)
+static int txn_start(struct db *db, bool write, MDB_txn **ret)
 {
 	if (!write && db->parked != NULL) {
 		*ret = db->parked;
@@ -23,8 +22,7 @@ txn_start(struct db *db, bool write, MDB_txn **ret)
 	return mdb_txn_begin(db->env->env, NULL, write ? 0 : MDB_RDONLY, ret);
 }
 
-int
-db_begin(struct db *db, bool write, struct db_txn **ret, struct error *error)
+int db_begin(struct db *db, bool write, struct db_txn **ret, struct error *error)
 {
 	struct db_txn *txn;
 	int code;
@@ -50,8 +48,7 @@ db_begin(struct db *db, bool write, struct db_txn **ret, struct error *error)
 	return db_failure(db->env, db->path, code, error);
 }
 
-void
-db_abort(struct db_txn *txn)
+void db_abort(struct db_txn *txn)
 {
 	if (txn == NULL)
 		return;
@@ -64,8 +61,7 @@ db_abort(struct db_txn *txn)
 	free(txn);
 }
 
-int
-db_commit(struct db_txn *txn, struct error *error)
+int db_commit(struct db_txn *txn, struct error *error)
 {
 	struct db *db = txn->db;
 	int failure, code;
@@ -88,14 +84,12 @@ db_commit(struct db_txn *txn, struct error *error)
 	return code;
 }
 
-static struct str
-table_name(const struct db *db, db_table table)
+static struct str table_name(const struct db *db, db_table table)
 {
 	return str_of(db->names[table]);
 }
 
-static int
-value_take(struct db *db, db_table table, struct str key, const MDB_val *stored, struct str *ret,
+static int value_take(struct db *db, db_table table, struct str key, const MDB_val *stored, struct str *ret,
     struct error *error)
 {
 	const char *at = stored->mv_data;
@@ -115,15 +109,13 @@ value_take(struct db *db, db_table table, struct str key, const MDB_val *stored,
 	return DB_FOUND;
 }
 
-static MDB_val
-key_of(struct str key)
+static MDB_val key_of(struct str key)
 {
 	CHECK(key.len > 0 && key.len <= DB_KEY_MAX);
 	return (MDB_val){key.len, (void *)(uintptr_t)key.ptr};
 }
 
-int
-db_get(struct db_txn *txn, db_table table, struct str key, struct str *ret, struct error *error)
+int db_get(struct db_txn *txn, db_table table, struct str key, struct str *ret, struct error *error)
 {
 	struct db *db = txn->db;
 	MDB_val wanted = key_of(key), stored;
@@ -139,14 +131,12 @@ db_get(struct db_txn *txn, db_table table, struct str key, struct str *ret, stru
 	return value_take(db, table, key, &stored, ret, error);
 }
 
-static unsigned
-put_flags(unsigned flags)
+static unsigned put_flags(unsigned flags)
 {
 	return (flags & DB_APPEND ? MDB_APPEND : 0u) | (flags & DB_NO_OVERWRITE ? MDB_NOOVERWRITE : 0u);
 }
 
-static int
-put_plain(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags)
+static int put_plain(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags)
 {
 	MDB_val at = key_of(key), room = {value.len + DB_CRC_BYTES, NULL};
 	int code = mdb_put(txn->txn, txn->db->tables[table], &at, &room,
@@ -160,8 +150,7 @@ put_plain(struct db_txn *txn, db_table table, struct str key, struct str value, 
 	return 0;
 }
 
-static int
-put_duplicate(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags)
+static int put_duplicate(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags)
 {
 	MDB_val at = key_of(key), stored = {value.len, (void *)(uintptr_t)value.ptr};
 
@@ -170,8 +159,7 @@ put_duplicate(struct db_txn *txn, db_table table, struct str key, struct str val
 	    (flags & DB_APPEND ? MDB_APPENDDUP : 0u) | (flags & DB_NO_OVERWRITE ? MDB_NODUPDATA : 0u));
 }
 
-int
-db_put(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags,
+int db_put(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags,
     struct error *error)
 {
 	struct db *db = txn->db;
@@ -185,8 +173,7 @@ db_put(struct db_txn *txn, db_table table, struct str key, struct str value, uns
 	return code == 0 ? 0 : db_failure(db->env, db->path, code, error);
 }
 
-int
-db_delete(struct db_txn *txn, db_table table, struct str key, struct error *error)
+int db_delete(struct db_txn *txn, db_table table, struct str key, struct error *error)
 {
 	struct db *db = txn->db;
 	MDB_val at = key_of(key);
@@ -199,8 +186,7 @@ db_delete(struct db_txn *txn, db_table table, struct str key, struct error *erro
 	return code == 0 ? DB_FOUND : db_failure(db->env, db->path, code, error);
 }
 
-uint64_t
-db_count(struct db_txn *txn, db_table table)
+uint64_t db_count(struct db_txn *txn, db_table table)
 {
 	MDB_stat stat;
 
@@ -208,8 +194,7 @@ db_count(struct db_txn *txn, db_table table)
 	return mdb_stat(txn->txn, txn->db->tables[table], &stat) == 0 ? stat.ms_entries : 0;
 }
 
-int
-db_cursor_open(struct db_txn *txn, db_table table, struct db_cursor **ret, struct error *error)
+int db_cursor_open(struct db_txn *txn, db_table table, struct db_cursor **ret, struct error *error)
 {
 	struct db_cursor *cursor = calloc(1, sizeof(*cursor));
 	int code;
@@ -229,8 +214,7 @@ db_cursor_open(struct db_txn *txn, db_table table, struct db_cursor **ret, struc
 	return 0;
 }
 
-void
-db_cursor_close(struct db_cursor *cursor)
+void db_cursor_close(struct db_cursor *cursor)
 {
 	if (cursor == NULL)
 		return;
@@ -238,8 +222,7 @@ db_cursor_close(struct db_cursor *cursor)
 	free(cursor);
 }
 
-int
-db_cursor_get(struct db_cursor *cursor, enum db_seek seek, struct str *key, struct str *value,
+int db_cursor_get(struct db_cursor *cursor, enum db_seek seek, struct str *key, struct str *value,
     struct error *error)
 {
 	static const MDB_cursor_op operations[] = {
@@ -271,8 +254,7 @@ db_cursor_get(struct db_cursor *cursor, enum db_seek seek, struct str *key, stru
 	return value_take(db, cursor->table, *key, &stored, value, error);
 }
 
-uint64_t
-db_cursor_count(struct db_cursor *cursor)
+uint64_t db_cursor_count(struct db_cursor *cursor)
 {
 	size_t count = 0;
 

@@ -16,8 +16,7 @@
 #include <unistd.h>
 
 /* Keys rise strictly and are as many as the table says: a page read twice or left out shows. */
-static int
-verify_table(struct db_txn *txn, db_table table, struct error *error)
+static int verify_table(struct db_txn *txn, db_table table, struct error *error)
 {
 	struct db *db = txn->db;
 	bool duplicates = (db->flags[table] & DB_DUPLICATES) != 0;
@@ -44,8 +43,7 @@ verify_table(struct db_txn *txn, db_table table, struct error *error)
 	return 0;
 }
 
-static int
-verify_file(const char *path, const struct db_options *options, struct error *error)
+static int verify_file(const char *path, const struct db_options *options, struct error *error)
 {
 	struct db_options reading = *options;
 	struct db_shape shape;
@@ -64,8 +62,7 @@ verify_file(const char *path, const struct db_options *options, struct error *er
 	return code;
 }
 
-_Noreturn static void
-child(const char *path, const struct db_options *options, struct error *answer)
+_Noreturn static void child(const char *path, const struct db_options *options, struct error *answer)
 {
 	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 	struct rlimit none = {0, 0};
@@ -80,8 +77,7 @@ child(const char *path, const struct db_options *options, struct error *answer)
 	_exit(0);
 }
 
-static int
-wait_for(pid_t pid, int *status)
+static int wait_for(pid_t pid, int *status)
 {
 	while (waitpid(pid, status, 0) < 0)
 		if (errno != EINTR)
@@ -89,8 +85,7 @@ wait_for(pid_t pid, int *status)
 	return 0;
 }
 
-int
-db_verify(const char *path, const struct db_options *options, struct error *error)
+int db_verify(const char *path, const struct db_options *options, struct error *error)
 {
 	struct error *answer = mmap(NULL, sizeof(*answer), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);

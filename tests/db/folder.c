@@ -11,8 +11,7 @@
 
 #include "base/check.h"
 
-char *
-folder_new(void)
+char *folder_new(void)
 {
 	const char *base = getenv("TMPDIR");
 	char *name = NULL;
@@ -22,8 +21,7 @@ folder_new(void)
 	return name;
 }
 
-static void
-remove_tree(const char *path)
+static void remove_tree(const char *path)
 {
 	DIR *folder = opendir(path);
 	struct dirent *entry;
@@ -45,22 +43,19 @@ remove_tree(const char *path)
 	(void)rmdir(path);
 }
 
-void
-folder_free(char *folder)
+void folder_free(char *folder)
 {
 	remove_tree(folder);
 	free(folder);
 }
 
-char *
-folder_path(const char *folder, const char *name, char out[512])
+char *folder_path(const char *folder, const char *name, char out[512])
 {
 	CHECK(snprintf(out, 512, "%s/%s", folder, name) < 512);
 	return out;
 }
 
-void
-folder_copy(const char *from, const char *to)
+void folder_copy(const char *from, const char *to)
 {
 	static char block[1 << 16];
 	int in = open(from, O_RDONLY | O_CLOEXEC);
@@ -75,8 +70,7 @@ folder_copy(const char *from, const char *to)
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014) */
-unsigned long long
-folder_random(unsigned long long *state)
+unsigned long long folder_random(unsigned long long *state)
 {
 	uint64_t z = *state += 0x9E3779B97F4A7C15u;
 

@@ -21,29 +21,25 @@ static const struct db_table_options tables[] = {
 	[PLAIN] = {"plain", 0}, [PAIRS] = {"pairs", DB_DUPLICATES}, {"later", 0},
 };
 
-static struct db_options
-options_new(void)
+static struct db_options options_new(void)
 {
 	return (struct db_options){.format = "tocsin.test", .version = 3, .max_bytes = 1 << 22,
 		.tables = tables, .table_count = 2};
 }
 
-static int
-set_up(void **state)
+static int set_up(void **state)
 {
 	*state = folder_new();
 	return 0;
 }
 
-static int
-tear_down(void **state)
+static int tear_down(void **state)
 {
 	folder_free(*state);
 	return 0;
 }
 
-static struct db *
-open_at(const char *folder, const struct db_options *options)
+static struct db *open_at(const char *folder, const struct db_options *options)
 {
 	char path[512];
 	struct error error = {0};
@@ -54,8 +50,7 @@ open_at(const char *folder, const struct db_options *options)
 	return db;
 }
 
-static void
-put(struct db *db, db_table table, struct str key, struct str value)
+static void put(struct db *db, db_table table, struct str key, struct str value)
 {
 	struct db_txn *txn;
 
@@ -64,8 +59,7 @@ put(struct db *db, db_table table, struct str key, struct str value)
 	assert_int_equal(db_commit(txn, NULL), 0);
 }
 
-static void
-expect(struct db *db, struct str key, int code, struct str value)
+static void expect(struct db *db, struct str key, int code, struct str value)
 {
 	struct db_txn *txn;
 	struct str got;
@@ -77,8 +71,7 @@ expect(struct db *db, struct str key, int code, struct str value)
 	db_abort(txn);
 }
 
-static void
-test_put_get_delete(void **state)
+static void test_put_get_delete(void **state)
 {
 	struct db_options options = options_new();
 	struct db *db = open_at(*state, &options);
@@ -103,8 +96,7 @@ test_put_get_delete(void **state)
 	db_close(db);
 }
 
-static void
-test_cursor(void **state)
+static void test_cursor(void **state)
 {
 	static const struct {
 		enum db_seek seek;
@@ -138,8 +130,7 @@ test_cursor(void **state)
 	db_close(db);
 }
 
-static void
-test_duplicates(void **state)
+static void test_duplicates(void **state)
 {
 	static const struct {
 		enum db_seek seek;
@@ -178,8 +169,7 @@ test_duplicates(void **state)
 	db_close(db);
 }
 
-static void
-write_file(const char *path, struct str bytes)
+static void write_file(const char *path, struct str bytes)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
@@ -188,8 +178,7 @@ write_file(const char *path, struct str bytes)
 	(void)close(fd);
 }
 
-static void
-test_refusals(void **state)
+static void test_refusals(void **state)
 {
 	struct db_options good = options_new(), other;
 	char path[512], noise[9000];
@@ -224,8 +213,7 @@ test_refusals(void **state)
 	assert_null(db);
 }
 
-static void
-test_later_table(void **state)
+static void test_later_table(void **state)
 {
 	struct db_options options = options_new();
 	struct db_txn *txn;
@@ -241,8 +229,7 @@ test_later_table(void **state)
 	db_close(db);
 }
 
-static void
-test_handles_share(void **state)
+static void test_handles_share(void **state)
 {
 	struct db_options options = options_new();
 	struct db *one = open_at(*state, &options), *two = open_at(*state, &options);
@@ -255,8 +242,7 @@ test_handles_share(void **state)
 	db_close(two);
 }
 
-static void
-test_map_full(void **state)
+static void test_map_full(void **state)
 {
 	struct db_options options = options_new();
 	struct db *db;
@@ -291,8 +277,7 @@ test_map_full(void **state)
 }
 
 /* Four processes count to 200 together; each is killed once in the midst of it. */
-static void
-count_up(const char *folder, int rounds)
+static void count_up(const char *folder, int rounds)
 {
 	struct db_options options = options_new();
 	struct db *db = open_at(folder, &options);
@@ -315,8 +300,7 @@ count_up(const char *folder, int rounds)
 	_exit(db_put(txn, PLAIN, STR("n"), STR("wrong value"), 0, NULL));
 }
 
-static void
-test_processes(void **state)
+static void test_processes(void **state)
 {
 	struct db_options options = options_new();
 	pid_t child[4];
@@ -339,8 +323,7 @@ test_processes(void **state)
 	db_close(db);
 }
 
-static void
-test_remove(void **state)
+static void test_remove(void **state)
 {
 	struct db_options options = options_new();
 	char path[512], lock[512];
@@ -352,8 +335,7 @@ test_remove(void **state)
 	assert_int_equal(db_remove(path, NULL), 0);
 }
 
-int
-main(void)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_put_get_delete, set_up, tear_down),
