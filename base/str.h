@@ -17,6 +17,8 @@ struct str {
 };
 
 #define STR(literal)  ((struct str){(literal), sizeof(literal) - 1})
+/* The same where C wants a constant: in the initialiser of a static table. */
+#define STR_INIT(literal) {(literal), sizeof(literal) - 1}
 #define STR_NONE      ((struct str){NULL, 0})
 /* For "%.*s". Text longer than INT_MAX does not occur: every input has a ceiling far below. */
 #define STR_ARG(s)    (int)(s).len, ((s).ptr != NULL ? (s).ptr : "")

@@ -19,7 +19,8 @@ enum decode_status {
 enum decoder_stage {
 	DECODER_HEADER,      /* gets the whole line */
 	DECODER_PAYLOAD,     /* gets the message: a format in itself (JSON, CEF, key=value) */
-	DECODER_APPLICATION  /* gets the message of a named program */
+	DECODER_SOURCE,      /* gets the fields of a payload: names what they come from */
+	DECODER_APPLICATION  /* gets the message of a named program (programs.def) */
 };
 
 /* One format; one const struct a file, one row in decoders.def. */

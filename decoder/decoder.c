@@ -1,0 +1,213 @@
+/*
+ * The chain. A header decoder takes the line apart; a payload decoder reads what is left where that is
+ * a format in itself; otherwise the program's own decoder reads it. Each takes views of the line, so
+ * no byte is decoded twice: what one stage understood, the next gets as fields or not at all.
+ */
+#include "decoder/decoder.h"
+
+#include "base/check.h"
+#include "decoder/decoders.h"
+#include "decoder/host.h"
+#include "decoder/scan.h"
+#include "decoder/tag.h"
+
+static const struct decoder *const decoders[] = {
+#define DECODER(symbol) &decode_##symbol,
+#include "decoder/decoders.def"
+#undef DECODER
+};
+
+#define DECODERS (sizeof(decoders) / sizeof(decoders[0]))
+#define NAMES    4 /* decoders that can take part in one event */
+
+struct program {
+	struct str name;
+	const struct decoder *decoder;
+	struct str service;
+};
+
+static const struct program programs[] = {
+#define PROGRAM(name, symbol, service)                                                             \
+	{{name, sizeof(name) - 1}, &decode_##symbol, {service, sizeof(service) - 1}},
+#include "decoder/programs.def"
+#undef PROGRAM
+};
+
+struct chain {
+	struct record *record;
+	const struct decoder *taken[NAMES];
+	size_t count;
+};
+
+size_t decoder_count(void)
+{
+	return DECODERS;
+}
+
+const struct decoder *decoder_at(size_t index)
+{
+	CHECK(index < DECODERS);
+	return decoders[index];
+}
+
+const struct decoder *decoder_find(struct str name)
+{
+	for (size_t i = 0; i < DECODERS; i++) {
+		if (str_eq(str_of(decoders[i]->name), name))
+			return decoders[i];
+	}
+	return NULL;
+}
+
+/* A decoder that says no leaves the record as it was: the fields that it put are forgotten. */
+static bool try_one(struct chain *chain, const struct decoder *decoder, struct str text)
+{
+	struct record before = *chain->record;
+
+	if (decoder->decode(chain->record, text) == DECODE_NO) {
+		*chain->record = before;
+		return false;
+	}
+	if (chain->count < NAMES)
+		chain->taken[chain->count++] = decoder;
+	return true;
+}
+
+static bool try_stage(struct chain *chain, enum decoder_stage stage, struct str text)
+{
+	for (size_t i = 0; i < DECODERS; i++) {
+		if (decoders[i]->stage == stage && try_one(chain, decoders[i], text))
+			return true;
+	}
+	return false;
+}
+
+/* The decoder that the configuration names for this sender comes before all others. */
+static const struct decoder *try_hint(struct chain *chain, struct str text)
+{
+	struct str name = chain->record->event->decoder;
+	const struct decoder *hint = name.len > 0 ? decoder_find(name) : NULL;
+
+	if (hint == NULL || hint->stage == DECODER_APPLICATION || hint->stage == DECODER_SOURCE ||
+	    !try_one(chain, hint, text))
+		return NULL;
+	return hint;
+}
+
+/* "message repeated 3 times: [ Failed password ...]": the message in the brackets is what happened. */
+static struct str unwrap_repeat(struct record *record, struct str text)
+{
+	struct str rest = text, times;
+
+	if (!scan_literal(&rest, STR("message repeated ")))
+		return text;
+	times = scan_word(&rest);
+	if (!scan_all(times, char_is_digit) || !scan_literal(&rest, STR(" times: [ ")))
+		return text;
+	record_put_named(record, STR("repeated"), FIELD_NUMBER, times);
+	return str_slice(rest, 0, rest.len - str_ends(rest, STR("]")));
+}
+
+static const struct program *find_program(struct str app)
+{
+	struct str name = tag_program(app);
+
+	for (size_t i = 0; name.len > 0 && i < sizeof(programs) / sizeof(programs[0]); i++) {
+		if (str_eq_fold(programs[i].name, name))
+			return &programs[i];
+	}
+	return NULL;
+}
+
+static void run_program(struct chain *chain)
+{
+	struct record *record = chain->record;
+	const struct program *program = find_program(record_value(record, FIELD_APP));
+
+	if (program == NULL)
+		return;
+	record->product = STR("linux");
+	record->service = program->service;
+	if (program->decoder == &decode_plain)
+		return;
+	struct str text = unwrap_repeat(record, record->message);
+	if (!try_one(chain, program->decoder, text) && program->decoder != &decode_pam)
+		try_one(chain, &decode_pam, text);
+}
+
+static void run_payload(struct chain *chain)
+{
+	struct record *record = chain->record;
+	struct str text = record->message;
+
+	if (!try_stage(chain, DECODER_PAYLOAD, str_trim(text)))
+		run_program(chain);
+	else
+		try_stage(chain, DECODER_SOURCE, text);
+}
+
+/* "rfc3164/sshd" */
+static struct str chain_names(const struct chain *chain)
+{
+	struct str last = str_of(chain->taken[chain->count - 1]->name);
+	size_t len = 0, at = 0;
+	char *out;
+
+	if (chain->count == 1)
+		return last;
+	for (size_t i = 0; i < chain->count; i++)
+		len += str_of(chain->taken[i]->name).len + 1;
+	out = arena_alloc(chain->record->arena, len);
+	if (out == NULL)
+		return last;
+	for (size_t i = 0; i < chain->count; i++) {
+		struct str name = str_of(chain->taken[i]->name);
+		if (i > 0)
+			out[at++] = '/';
+		__builtin_memcpy(out + at, name.ptr, name.len);
+		at += name.len;
+	}
+	return str_from(out, at);
+}
+
+/* Frames are delimited by LF; CR before it and NUL after it are the sender's (RFC 6587, 3.4.2). */
+static struct str without_end(struct str raw)
+{
+	while (raw.len > 0 && (raw.ptr[raw.len - 1] == '\n' || raw.ptr[raw.len - 1] == '\r' ||
+				  raw.ptr[raw.len - 1] == '\0'))
+		raw.len--;
+	return raw;
+}
+
+static void finish(struct chain *chain)
+{
+	struct record *record = chain->record;
+	struct str peer = host_of_peer(record->event->peer);
+
+	if (record_get(record, FIELD_HOST) == NULL && host_is_address(peer))
+		record_put(record, FIELD_HOST, peer);
+	if (record->message.len > 0 && record_get(record, FIELD_MESSAGE) == NULL)
+		record_put(record, FIELD_MESSAGE, record->message);
+	record->decoders = chain_names(chain);
+}
+
+void decoder_run(struct record *record, const struct event *event, struct arena *arena)
+{
+	struct chain chain = {.record = record};
+	struct str text = without_end(event->raw);
+
+	record_begin(record, event, arena, DECODER_FIELDS);
+	record->message = text;
+	record->flags |= RECORD_NO_TIME;
+	const struct decoder *hint = try_hint(&chain, text);
+	if (hint != NULL && hint->stage == DECODER_PAYLOAD) {
+		try_stage(&chain, DECODER_SOURCE, record->message);
+	} else {
+		if (hint == NULL)
+			try_stage(&chain, DECODER_HEADER, text);
+		run_payload(&chain);
+	}
+	if (chain.count == 0)
+		try_one(&chain, &decode_plain, text);
+	finish(&chain);
+}

@@ -1,0 +1,531 @@
+#include "decoder/timestamp.h"
+
+#include "base/clock.h"
+#include "decoder/scan.h"
+
+/*
+ * Each form is a function that takes what it knows off the front of a cursor and says whether it was
+ * there; timestamp_take tries those that the first character allows. A form that fails half-way
+ * leaves the cursor of the caller alone.
+ */
+
+#define DAY_NS (86400 * (int64_t)NS_PER_S)
+
+struct zone {
+	struct str name;
+	int minutes;
+};
+
+static const struct zone zones[] = {
+#define ZONE(name, minutes) {{name, sizeof(name) - 1}, minutes},
+#include "decoder/zones.def"
+#undef ZONE
+};
+
+/* A number of min to max digits; more digits than max are no number of this kind. */
+static bool take_number(struct str *s, size_t min, size_t max, int *ret)
+{
+	size_t n = scan_count(*s, char_is_digit);
+	int value = 0;
+
+	if (n < min || n > max)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		value = value * 10 + (s->ptr[i] - '0');
+	scan_skip(s, n);
+	*ret = value;
+	return true;
+}
+
+/* English month name, three letters or whole, in any case. */
+static bool take_month(struct str *s, int *ret)
+{
+	static const char names[] = "januaryfebruarymarchaprilmayjunejulyaugust"
+				    "septemberoctobernovemberdecember";
+	static const unsigned char at[] = {0, 7, 15, 20, 25, 28, 32, 36, 42, 51, 58, 66, 74};
+	size_t n = scan_count(*s, char_is_alpha);
+
+	for (int m = 0; m < 12; m++) {
+		struct str whole = {names + at[m], (size_t)(at[m + 1] - at[m])};
+		if ((n == 3 || n == whole.len) &&
+		    str_eq_fold(str_slice(*s, 0, n), str_slice(whole, 0, n))) {
+			scan_skip(s, n);
+			*ret = m + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_weekday(struct str *s)
+{
+	static const char names[] = "sunmontuewedthufrisat";
+	size_t n = scan_count(*s, char_is_alpha);
+
+	if (n != 3)
+		return false;
+	for (size_t d = 0; d < 7; d++) {
+		if (str_eq_fold(str_slice(*s, 0, 3), str_from(names + 3 * d, 3))) {
+			scan_skip(s, 3);
+			scan_char(s, ',');
+			scan_spaces(s);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Digits after the second, to ns; digits after the ninth are dropped. */
+static void take_fraction(struct str *s, int *ret_ns)
+{
+	int ns = 0;
+	char c = scan_peek(*s, 0);
+
+	if ((c != '.' && c != ',') || !char_is_digit(scan_peek(*s, 1)))
+		return;
+	scan_skip(s, 1);
+	size_t n = scan_count(*s, char_is_digit);
+	for (size_t i = 0; i < 9; i++)
+		ns = ns * 10 + (i < n ? s->ptr[i] - '0' : 0);
+	scan_skip(s, n);
+	*ret_ns = ns;
+}
+
+/* " AM" and " PM"; Cisco's call manager writes the fraction after them. */
+static void take_meridiem(struct str *s, struct civil *c)
+{
+	struct str at = *s;
+	char half;
+
+	scan_spaces(&at);
+	half = char_lower(scan_peek(at, 0));
+	if ((half != 'a' && half != 'p') || char_lower(scan_peek(at, 1)) != 'm' ||
+	    char_is_alpha(scan_peek(at, 2)) || char_is_digit(scan_peek(at, 2)) || scan_peek(at, 2) == '-')
+		return;
+	if (c->hour < 1 || c->hour > 12)
+		return;
+	c->hour = c->hour % 12 + (half == 'p' ? 12 : 0);
+	scan_skip(&at, 2);
+	take_fraction(&at, &c->ns);
+	*s = at;
+}
+
+/* hh:mm:ss with a fraction; where short_too, hh:mm is enough. */
+static bool take_clock(struct str *s, bool short_too, struct civil *c)
+{
+	struct str at = *s;
+
+	if (!take_number(&at, 1, 2, &c->hour) || !scan_char(&at, ':') ||
+	    !take_number(&at, 2, 2, &c->minute))
+		return false;
+	struct str seconds = at;
+	if (scan_char(&seconds, ':') && take_number(&seconds, 2, 2, &c->second)) {
+		at = seconds;
+		take_fraction(&at, &c->ns);
+	} else if (!short_too) {
+		return false;
+	}
+	*s = at;
+	return true;
+}
+
+/* +07, +0700, +07:00 */
+static bool take_offset(struct str *s, int32_t *ret)
+{
+	struct str at = *s;
+	char sign = scan_peek(at, 0);
+	int hours = 0, minutes = 0;
+
+	if (sign != '+' && sign != '-')
+		return false;
+	scan_skip(&at, 1);
+	size_t n = scan_count(at, char_is_digit);
+	if (n == 4) {
+		struct str half = str_slice(at, 0, 2);
+		take_number(&half, 2, 2, &hours);
+		half = str_slice(at, 2, 4);
+		take_number(&half, 2, 2, &minutes);
+		scan_skip(&at, 4);
+	} else if (n == 1 || n == 2) {
+		take_number(&at, 1, 2, &hours);
+		struct str rest = at;
+		if (scan_char(&rest, ':') && take_number(&rest, 2, 2, &minutes))
+			at = rest;
+	} else {
+		return false;
+	}
+	if (hours > 18 || minutes > 59)
+		return false;
+	*ret = (hours * 3600 + minutes * 60) * (sign == '-' ? -1 : 1);
+	*s = at;
+	return true;
+}
+
+static bool take_abbreviation(struct str *s, int32_t *ret)
+{
+	size_t n = scan_count(*s, char_is_alpha);
+	char after = scan_peek(*s, n);
+
+	if (n == 0 || n > 5 || char_is_digit(after) || after == '-' || after == '.' ||
+	    after == '_' || after == '[' || after == '/')
+		return false;
+	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+		if (str_eq(zones[i].name, str_slice(*s, 0, n))) {
+			*ret = zones[i].minutes * 60;
+			scan_skip(s, n);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* (UTC-07:00), (GMT+0:00), UTC+7 */
+static bool take_utc_offset(struct str *s, int32_t *ret)
+{
+	struct str at = *s;
+	bool bracket = scan_char(&at, '(');
+
+	if (!str_starts(at, STR("UTC")) && !str_starts(at, STR("GMT")))
+		return false;
+	scan_skip(&at, 3);
+	if (!take_offset(&at, ret) || (bracket && !scan_char(&at, ')')))
+		return false;
+	*s = at;
+	return true;
+}
+
+bool timestamp_zone(struct str *rest, int32_t *ret)
+{
+	return take_offset(rest, ret) || take_utc_offset(rest, ret) || take_abbreviation(rest, ret);
+}
+
+/* "DST" and its like before a Cisco colon: a zone that no list knows. */
+static void skip_unknown_zone(struct str *s)
+{
+	struct str at = *s;
+	size_t n = scan_count(at, char_is_alpha);
+
+	for (size_t i = 0; i < n; i++) {
+		if (at.ptr[i] < 'A' || at.ptr[i] > 'Z')
+			return;
+	}
+	if (n < 3 || n > 4)
+		return;
+	scan_skip(&at, n);
+	if (scan_peek(at, 0) == ':' && scan_peek(at, 1) == ' ' && scan_peek(at, 2) == '%')
+		*s = at;
+}
+
+static void take_zone(struct str *s, struct timestamp *t)
+{
+	struct str at = *s;
+
+	scan_spaces(&at);
+	if (timestamp_zone(&at, &t->zone_s)) {
+		t->has_zone = true;
+		*s = at;
+		return;
+	}
+	skip_unknown_zone(&at);
+	if (at.len < s->len && scan_peek(at, 0) == ':')
+		*s = at;
+}
+
+/* A year after the time ("03:04:05 2026 host"), which must be a word of its own. */
+static void take_late_year(struct str *s, struct civil *c)
+{
+	struct str at = *s;
+	int year;
+
+	scan_spaces(&at);
+	if (at.len == s->len || !take_number(&at, 4, 4, &year) || year < 1970 || year > 2199)
+		return;
+	if (at.len != 0 && !char_is_space(at.ptr[0]) && at.ptr[0] != ':' && at.ptr[0] != ']' &&
+	    at.ptr[0] != '"')
+		return;
+	c->year = year;
+	*s = at;
+}
+
+/* Mmm [d]d [yyyy] hh:mm:ss [zone] [yyyy] */
+static bool take_month_first(struct str *s, struct timestamp *t)
+{
+	struct str at = *s;
+	int year;
+
+	if (!take_month(&at, &t->civil.month) || !scan_char(&at, ' '))
+		return false;
+	scan_spaces(&at);
+	if (!take_number(&at, 1, 2, &t->civil.day))
+		return false;
+	scan_char(&at, ',');
+	if (!scan_char(&at, ' '))
+		return false;
+	scan_spaces(&at);
+	struct str with_year = at;
+	if (take_number(&with_year, 4, 4, &year) && scan_char(&with_year, ' ')) {
+		t->civil.year = year;
+		at = with_year;
+		scan_spaces(&at);
+	}
+	if (!take_clock(&at, false, &t->civil))
+		return false;
+	if (t->civil.year == 0)
+		take_late_year(&at, &t->civil);
+	else
+		take_meridiem(&at, &t->civil);
+	take_zone(&at, t);
+	if (t->civil.year == 0)
+		take_late_year(&at, &t->civil);
+	*s = at;
+	return true;
+}
+
+/* What follows a date: T, space, tab, or ':' (CLF), then the clock and the zone. */
+static bool take_after_date(struct str *s, struct timestamp *t)
+{
+	struct str at = *s;
+
+	if (!scan_char(&at, 'T') && !scan_char(&at, 't') && !scan_char(&at, ' ') &&
+	    !scan_char(&at, ':') && !scan_char(&at, '\t'))
+		return false;
+	scan_spaces(&at);
+	if (!take_clock(&at, true, &t->civil))
+		return false;
+	take_meridiem(&at, &t->civil);
+	take_zone(&at, t);
+	if (!t->has_zone && scan_char(&at, 'z'))
+		t->has_zone = true;
+	*s = at;
+	return true;
+}
+
+/* yyyy-mm-dd, yyyy/mm/dd, yyyy-Mmm-dd, yyyy Mmm dd, yyyy.mm.dd */
+static bool take_year_first(struct str *s, struct timestamp *t)
+{
+	struct str at = *s;
+	char between;
+
+	if (!take_number(&at, 4, 4, &t->civil.year) || at.len == 0)
+		return false;
+	between = at.ptr[0];
+	if (between != '-' && between != '/' && between != ' ' && between != '.')
+		return false;
+	scan_skip(&at, 1);
+	if (!take_month(&at, &t->civil.month) &&
+	    (between == ' ' || !take_number(&at, 1, 2, &t->civil.month)))
+		return false;
+	if (!scan_char(&at, between))
+		return false;
+	scan_spaces(&at);
+	if (!take_number(&at, 1, 2, &t->civil.day) || !take_after_date(&at, t))
+		return false;
+	*s = at;
+	return true;
+}
+
+/* dd/Mmm/yyyy:, dd-Mmm-yyyy, dd Mmm yyyy, mm/dd/yyyy, dd/mm/yyyy */
+static bool take_day_first(struct str *s, struct timestamp *t)
+{
+	struct str at = *s;
+	char between;
+	int first, second;
+
+	if (!take_number(&at, 1, 2, &first) || at.len == 0)
+		return false;
+	between = at.ptr[0];
+	if (between != '-' && between != '/' && between != ' ')
+		return false;
+	scan_skip(&at, 1);
+	if (take_month(&at, &t->civil.month)) {
+		t->civil.day = first;
+	} else if (between == '/' && take_number(&at, 1, 2, &second)) {
+		bool day_leads = first > 12;
+		t->civil.day = day_leads ? first : second;
+		t->civil.month = day_leads ? second : first;
+		t->day_first = first <= 12 && second <= 12;
+	} else {
+		return false;
+	}
+	if (!scan_char(&at, between) || !take_number(&at, 4, 4, &t->civil.year) ||
+	    !take_after_date(&at, t))
+		return false;
+	*s = at;
+	return true;
+}
+
+/* 10 digits with or without a fraction, 13 (ms), 16 (us), 19 (ns); years 2001 to 2286. */
+static bool take_epoch(struct str *s, struct timestamp *t)
+{
+	struct str at = *s;
+	size_t n = scan_count(at, char_is_digit);
+	uint64_t value;
+	int64_t scale = n == 10 ? NS_PER_S : n == 13 ? 1000000 : n == 16 ? 1000 : n == 19 ? 1 : 0;
+	int fraction = 0;
+
+	if (scale == 0 || at.ptr[0] == '0' || !str_to_u64(str_slice(at, 0, n), &value) ||
+	    value > (uint64_t)(INT64_MAX / scale))
+		return false;
+	scan_skip(&at, n);
+	if (n == 10)
+		take_fraction(&at, &fraction);
+	t->form = TIMESTAMP_EPOCH;
+	if (__builtin_add_overflow((int64_t)value * scale, fraction, &t->epoch_ns))
+		return false;
+	t->has_zone = true;
+	*s = at;
+	return true;
+}
+
+/* Cisco: 00:01:01, 1w2d, 3d04h, "1 2" before a colon. */
+static bool take_uptime(struct str *s, struct timestamp *t)
+{
+	struct str at = *s;
+	struct civil clock;
+	size_t n = 0;
+
+	if (!take_clock(&at, false, &clock)) {
+		while (n < at.len && n < 12 &&
+		    (char_is_digit(at.ptr[n]) || (n > 0 && str_find_char(STR("ywdhms "), at.ptr[n]) !=
+								 STR_NOT_FOUND)))
+			n++;
+		if (n < 3)
+			return false;
+		scan_skip(&at, n);
+	}
+	if (scan_peek(at, 0) != ':' || scan_peek(at, 1) != ' ')
+		return false;
+	t->form = TIMESTAMP_UPTIME;
+	*s = at;
+	return true;
+}
+
+static bool take_form(struct str *s, struct timestamp *t)
+{
+	typedef bool take_fn(struct str *, struct timestamp *);
+	static take_fn *const digits[] = {take_year_first, take_day_first, take_epoch, take_uptime};
+	struct timestamp none = *t;
+
+	if (s->len == 0)
+		return false;
+	if (!char_is_digit(s->ptr[0])) {
+		if (take_weekday(s))
+			return take_month_first(s, t) || (*t = none, take_day_first(s, t));
+		return take_month_first(s, t);
+	}
+	for (size_t i = 0; i < sizeof(digits) / sizeof(digits[0]); i++) {
+		*t = none;
+		if (digits[i](s, t))
+			return true;
+	}
+	return false;
+}
+
+bool timestamp_take(struct str *rest, struct timestamp *ret)
+{
+	struct str at = *rest;
+	struct timestamp t = {0};
+
+	if (scan_peek(at, 0) == '*' || scan_peek(at, 0) == '.') {
+		t.unsynced = true;
+		scan_skip(&at, 1);
+	}
+	if (!take_form(&at, &t))
+		return false;
+	*ret = t;
+	*rest = at;
+	return true;
+}
+
+bool timestamp_parse(struct str text, struct timestamp *ret)
+{
+	struct str rest = str_trim(text);
+
+	return timestamp_take(&rest, ret) && str_trim(rest).len == 0;
+}
+
+/* 24:00:00 and the like hold no instant, though they have the shape of one. */
+static bool civil_instant(const struct civil *c, int32_t zone_s, int64_t *ret_ns)
+{
+	if (!civil_is_valid(c))
+		return false;
+	*ret_ns = civil_to_ns(c, zone_s);
+	return true;
+}
+
+static uint64_t distance(int64_t a, int64_t b)
+{
+	return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
+}
+
+static bool year_chosen(struct civil c, int64_t received_ns, int32_t zone_s, int64_t *ret_ns)
+{
+	int year = civil_from_ns(received_ns, zone_s).year;
+	int64_t best = 0, ns;
+	bool found = false;
+
+	for (c.year = year - 1; c.year <= year + 1; c.year++) {
+		if (!civil_instant(&c, zone_s, &ns) ||
+		    (ns > received_ns && distance(ns, received_ns) > (uint64_t)DAY_NS))
+			continue;
+		if (!found || distance(ns, received_ns) < distance(best, received_ns))
+			best = ns;
+		found = true;
+	}
+	if (found)
+		*ret_ns = best;
+	return found;
+}
+
+bool timestamp_ns(const struct timestamp *t, int64_t received_ns, int32_t zone_s, int64_t *ret_ns)
+{
+	int32_t zone = t->has_zone ? t->zone_s : zone_s;
+	struct civil swapped = t->civil;
+	int64_t other;
+
+	if (t->form == TIMESTAMP_UPTIME)
+		return false;
+	if (t->form == TIMESTAMP_EPOCH) {
+		*ret_ns = t->epoch_ns;
+		return true;
+	}
+	if (t->civil.year == 0)
+		return year_chosen(t->civil, received_ns, zone, ret_ns);
+	if (!civil_instant(&t->civil, zone, ret_ns))
+		return false;
+	swapped.day = t->civil.month;
+	swapped.month = t->civil.day;
+	if (t->day_first && civil_instant(&swapped, zone, &other) &&
+	    distance(other, received_ns) < distance(*ret_ns, received_ns))
+		*ret_ns = other;
+	return true;
+}
+
+bool timestamp_set(struct record *record, const struct timestamp *stamp)
+{
+	const struct event *event = record->event;
+
+	if (stamp->unsynced)
+		record->flags |= RECORD_CLOCK_UNSYNCED;
+	if (!timestamp_ns(stamp, event->received_ns, event->zone_s, &record->time_ns)) {
+		record->time_ns = event->received_ns;
+		record->flags |= RECORD_NO_TIME;
+		return false;
+	}
+	record->flags &= ~(uint32_t)RECORD_NO_TIME;
+	if (stamp->form == TIMESTAMP_CIVIL && stamp->civil.year == 0)
+		record->flags |= RECORD_NO_YEAR;
+	else
+		record->flags &= ~(uint32_t)RECORD_NO_YEAR;
+	return true;
+}
+
+bool timestamp_set_text(struct record *record, struct str value)
+{
+	struct timestamp stamp;
+	int64_t ns;
+
+	return timestamp_parse(value, &stamp) &&
+	    timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns) &&
+	    timestamp_set(record, &stamp);
+}
