@@ -1,6 +1,9 @@
 #include "tests/base/alloc_fault.h"
 
+#include "tests/base/unit.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /*
@@ -22,6 +25,14 @@
 static size_t countdown;
 static bool armed, refused;
 static long live;
+
+void alloc_fault_or_skip(void)
+{
+#if !INTERPOSE
+	fputs("skipped: the sanitizer's allocator cannot be made to refuse; MODE=release does\n", stderr);
+	skip();
+#endif
+}
 
 void alloc_fault_arm(size_t n)
 {

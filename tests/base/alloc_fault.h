@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Skips the test, saying why, where another allocator (a sanitizer's) stands in the way. */
+void alloc_fault_or_skip(void);
 /* The n-th allocation from now (from 1) fails, and all after it; 0: none fails. */
 void alloc_fault_arm(size_t n);
 /* Ends the failing; true when an allocation was refused since alloc_fault_arm. */
