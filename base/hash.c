@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -102,35 +103,43 @@ bool hash_random(void *ret, size_t len)
 	return getrandom(ret, len, 0) == (ssize_t)len;
 }
 
+/* Both are made once, by whichever thread comes first. */
+static struct hash_key process_key;
+static uint32_t crc_table[256];
+
+static void make_process_key(void)
+{
+	CHECK(hash_random(&process_key, sizeof(process_key)));
+}
+
 struct hash_key hash_process_key(void)
 {
-	static struct hash_key key;
-	static bool made;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	if (!made) {
-		CHECK(hash_random(&key, sizeof(key)));
-		made = true;
+	pthread_once(&once, make_process_key);
+	return process_key;
+}
+
+static void make_crc_table(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t value = i;
+
+		for (int bit = 0; bit < 8; bit++)
+			value = (value >> 1) ^ (value & 1 ? 0x82f63b78u : 0);
+		crc_table[i] = value;
 	}
-	return key;
 }
 
 uint32_t hash_crc32c_portable(uint32_t crc, const void *bytes, size_t len)
 {
-	static uint32_t table[256];
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	const uint8_t *at = bytes;
 
-	if (table[1] == 0) {
-		for (uint32_t i = 0; i < 256; i++) {
-			uint32_t value = i;
-
-			for (int bit = 0; bit < 8; bit++)
-				value = (value >> 1) ^ (value & 1 ? 0x82f63b78u : 0);
-			table[i] = value;
-		}
-	}
+	pthread_once(&once, make_crc_table);
 	crc = ~crc;
 	for (size_t i = 0; i < len; i++)
-		crc = table[(crc ^ at[i]) & 0xff] ^ (crc >> 8);
+		crc = crc_table[(crc ^ at[i]) & 0xff] ^ (crc >> 8);
 	return ~crc;
 }
 
