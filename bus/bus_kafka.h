@@ -1,0 +1,100 @@
+/*
+ * bus_kafka.h - what the files of the Kafka backend share; private to bus_kafka*.c and its tests.
+ *
+ * bus_kafka.c opens, looks and closes, bus_kafka_client.c makes clients from properties and topics,
+ * bus_kafka_producer.c publishes, bus_kafka_consumer.c reads. rdkafka.h is included by these only,
+ * hence the struct names of librdkafka here.
+ */
+#ifndef TOCSIN_BUS_KAFKA_H
+#define TOCSIN_BUS_KAFKA_H
+
+#include <pthread.h>
+
+#include "bus/backend.h"
+
+#define KAFKA_ANSWER_MS 5000 /* how long a question to the brokers may take */
+
+struct kafka_reader;
+struct rd_kafka_message_s;
+struct rd_kafka_topic_partition_list_s;
+
+/* What librdkafka hands to callbacks. */
+struct kafka_client {
+	struct bus_in_kafka *kafka;
+	struct kafka_reader *reader; /* NULL for others than a reader's consumer */
+};
+
+/* An accepted record without an outcome. */
+struct kafka_pending {
+	struct kafka_pending *next, *previous;
+	uint64_t tag;
+	enum bus_topic topic;
+	uint32_t partition;
+	size_t size;
+};
+
+struct bus_in_kafka {
+	struct bus bus;
+	struct kafka_client client;
+	char *topics[TOPIC_COUNT];
+	char *prefix;
+	struct bus_setting *settings; /* copies, ended by NUL */
+	size_t setting_count;
+	uint64_t queue_bytes;
+
+	struct rd_kafka_s *producer;
+	struct rd_kafka_topic_s *handles[TOPIC_COUNT];
+	struct kafka_pending *oldest, *newest;
+	struct bus_receipt *receipts; /* ring */
+	size_t receipt_head, receipt_count;
+
+	struct rd_kafka_s *fetcher;
+
+	/* librdkafka's threads write what went wrong last. */
+	pthread_mutex_t note_lock;
+	char note[256];
+};
+
+enum kafka_role { KAFKA_PRODUCER, KAFKA_CONSUMER, KAFKA_FETCHER };
+
+/* ---- bus_kafka_client.c ---- */
+
+/* Makes a client from the defaults of its role, the settings and, for consumers, the group. */
+int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum kafka_role role,
+    const char *group, struct kafka_client *client, struct error *error);
+/* Finds the topics, makes those that are missing, fills bus.partitions and bus.identity. */
+int kafka_topics_ready(struct bus_in_kafka *kafka, const struct bus_options *options,
+    struct error *error);
+/* ERR_BUS with the error of librdkafka and the last thing that its log said. */
+int kafka_failed(struct bus_in_kafka *kafka, int response, const char *what, struct error *error);
+
+/* ---- bus_kafka_producer.c ---- */
+
+int kafka_producer_open(struct bus_in_kafka *kafka, struct error *error);
+void kafka_producer_close(struct bus_in_kafka *kafka);
+void kafka_delivered(struct rd_kafka_s *rk, const struct rd_kafka_message_s *message, void *opaque);
+int kafka_publish(struct bus *bus, enum bus_topic topic, uint32_t partition, struct str key,
+    struct str value, uint64_t tag);
+int kafka_receipts(struct bus *bus, struct bus_receipt *ret, size_t max, int64_t timeout_ns,
+    struct error *error);
+int kafka_flush(struct bus *bus, int64_t timeout_ns, struct error *error);
+
+/* ---- bus_kafka_consumer.c ---- */
+
+int kafka_reader_open(struct bus_reader **ret, struct bus *bus,
+    const struct bus_reader_options *options, struct error *error);
+void kafka_reader_close(struct bus_reader *base);
+int kafka_poll(struct bus_reader *base, struct bus_record *ret, size_t max, int64_t timeout_ns,
+    struct error *error);
+int kafka_seek(struct bus_reader *base, uint32_t partition, uint64_t offset, struct error *error);
+int kafka_commit(struct bus_reader *base, uint32_t partition, uint64_t next, struct error *error);
+void kafka_rebalanced(struct rd_kafka_s *rk, int response,
+    struct rd_kafka_topic_partition_list_s *list, void *opaque);
+/* The offset that a group has committed; UINT64_MAX when none. */
+int kafka_committed_by(struct rd_kafka_s *rk, struct bus_in_kafka *kafka, enum bus_topic topic,
+    uint32_t partition, uint64_t *ret, struct error *error);
+
+/* A timeout for librdkafka, rounded up, at most an hour. */
+int kafka_ms(int64_t ns);
+
+#endif

@@ -1,0 +1,336 @@
+/* bus_kafka_client.c - properties, clients and topics. */
+#include <librdkafka/rdkafka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bus/bus_kafka.h"
+
+struct kafka_default {
+	unsigned roles;
+	const char *name, *value;
+};
+
+#define PRODUCER (1u << KAFKA_PRODUCER)
+#define CONSUMER (1u << KAFKA_CONSUMER)
+#define FETCHER  (1u << KAFKA_FETCHER)
+#define READERS  (CONSUMER | FETCHER)
+#define ALL      (PRODUCER | READERS)
+
+/*
+ * auto.offset.reset=error: an offset that is gone must become a gap, never a silent jump. The
+ * batch stays far below the broker's limit, so that a batch that is refused as too large is one
+ * record. message.timeout.ms=0: whoever publishes decides when to give up.
+ */
+static const struct kafka_default defaults[] = {
+	{ALL, "client.id", "tocsin"},
+	{ALL, "socket.keepalive.enable", "true"},
+	{ALL, "socket.nagle.disable", "true"},
+	{ALL, "reconnect.backoff.max.ms", "1000"},
+	{ALL, "message.max.bytes", "1048576"},
+	{PRODUCER, "enable.idempotence", "true"},
+	{PRODUCER, "linger.ms", "20"},
+	{PRODUCER, "batch.size", "262144"},
+	{PRODUCER, "compression.codec", "lz4"},
+	{PRODUCER, "message.timeout.ms", "0"},
+	{PRODUCER, "queue.buffering.max.kbytes", "131072"},
+	{PRODUCER, "queue.buffering.max.messages", "100000"},
+	{READERS, "enable.auto.commit", "false"},
+	{READERS, "enable.auto.offset.store", "false"},
+	{READERS, "auto.offset.reset", "error"},
+	{READERS, "check.crcs", "true"},
+	{READERS, "isolation.level", "read_uncommitted"},
+	{READERS, "allow.auto.create.topics", "false"},
+	{READERS, "fetch.message.max.bytes", "1048576"},
+	{READERS, "fetch.wait.max.ms", "50"},
+	{READERS, "fetch.error.backoff.ms", "100"},
+	{CONSUMER, "partition.assignment.strategy", "cooperative-sticky"},
+	{CONSUMER, "session.timeout.ms", "45000"},
+	{CONSUMER, "max.poll.interval.ms", "300000"},
+	{CONSUMER, "queued.min.messages", "10000"},
+	{CONSUMER, "queued.max.messages.kbytes", "16384"},
+	{FETCHER, "queued.min.messages", "1"},
+	{FETCHER, "queued.max.messages.kbytes", "2048"},
+};
+
+int kafka_ms(int64_t ns)
+{
+	if (ns <= 0)
+		return 0;
+	return ns > 3600 * NS_PER_S ? 3600 * 1000 : (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void note(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	struct kafka_client *client = rd_kafka_opaque(rk);
+
+	(void)facility;
+	if (level > 4)
+		return;
+	pthread_mutex_lock(&client->kafka->note_lock);
+	snprintf(client->kafka->note, sizeof(client->kafka->note), "%s", text);
+	pthread_mutex_unlock(&client->kafka->note_lock);
+}
+
+int kafka_failed(struct bus_in_kafka *kafka, int response, const char *what, struct error *error)
+{
+	char last[sizeof(kafka->note)];
+
+	pthread_mutex_lock(&kafka->note_lock);
+	memcpy(last, kafka->note, sizeof(last));
+	pthread_mutex_unlock(&kafka->note_lock);
+	return error_set(error, ERR_BUS, TEXT_bus_kafka, what,
+	    rd_kafka_err2str((rd_kafka_resp_err_t)response), last);
+}
+
+static void failed(rd_kafka_t *rk, int response, const char *reason, void *opaque)
+{
+	struct kafka_client *client = opaque;
+
+	if (response == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		client->kafka->bus.stats.connected = false;
+	note(rk, 3, "ERROR", reason);
+}
+
+static void rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t response,
+    rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	kafka_rebalanced(rk, response, list, opaque);
+}
+
+static int conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
+    struct error *error)
+{
+	char reason[256];
+
+	switch (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason))) {
+	case RD_KAFKA_CONF_OK:
+		return 0;
+	case RD_KAFKA_CONF_UNKNOWN:
+		return error_set(error, ERR_DOCUMENT, TEXT_bus_kafka_property, name);
+	case RD_KAFKA_CONF_INVALID:
+		break;
+	}
+	return error_set(error, ERR_DOCUMENT, TEXT_bus_kafka_value, name, reason);
+}
+
+static int conf_fill(rd_kafka_conf_t *conf, const struct bus_in_kafka *kafka,
+    enum kafka_role role, const char *group, struct error *error)
+{
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < sizeof(defaults) / sizeof(*defaults); i++)
+		if ((defaults[i].roles & 1u << role) != 0)
+			code = conf_set(conf, defaults[i].name, defaults[i].value, error);
+	for (size_t i = 0; code == 0 && i < kafka->setting_count; i++)
+		code = conf_set(conf, kafka->settings[i].name.ptr, kafka->settings[i].value.ptr,
+		    error);
+	if (code == 0 && group != NULL)
+		code = conf_set(conf, "group.id", group, error);
+	return code;
+}
+
+/* Signals are for the threads of the program, not for those of a library. */
+static rd_kafka_t *new_without_signals(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *reason,
+    size_t size)
+{
+	sigset_t every, before;
+
+	sigfillset(&every);
+	pthread_sigmask(SIG_SETMASK, &every, &before);
+	rd_kafka_t *rk = rd_kafka_new(type, conf, reason, size);
+
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rk;
+}
+
+int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum kafka_role role,
+    const char *group, struct kafka_client *client, struct error *error)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char reason[256];
+	int code = conf_fill(conf, kafka, role, group, error);
+
+	if (code < 0) {
+		rd_kafka_conf_destroy(conf);
+		return code;
+	}
+	rd_kafka_conf_set_opaque(conf, client);
+	rd_kafka_conf_set_log_cb(conf, note);
+	rd_kafka_conf_set_error_cb(conf, failed);
+	if (role == KAFKA_PRODUCER)
+		rd_kafka_conf_set_dr_msg_cb(conf, kafka_delivered);
+	if (role == KAFKA_CONSUMER)
+		rd_kafka_conf_set_rebalance_cb(conf, rebalanced);
+	*ret = new_without_signals(role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER,
+	    conf, reason, sizeof(reason));
+	if (*ret != NULL)
+		return 0;
+	rd_kafka_conf_destroy(conf);
+	return error_set(error, ERR_DOCUMENT, TEXT_bus_kafka_value, "librdkafka", reason);
+}
+
+/* ---- topics ---- */
+
+/* Fills the partitions of the topics that are there and have leaders; counts the others. */
+static int topics_look(struct bus_in_kafka *kafka, unsigned *ret_missing, int timeout_ms,
+    struct error *error)
+{
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_resp_err_t response =
+	    rd_kafka_metadata(kafka->producer, 1, NULL, &metadata, timeout_ms);
+
+	if (response != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return kafka_failed(kafka, response, "metadata", error);
+	memset(kafka->bus.partitions, 0, sizeof(kafka->bus.partitions));
+	for (int i = 0; i < metadata->topic_cnt; i++) {
+		const struct rd_kafka_metadata_topic *topic = &metadata->topics[i];
+		bool led = topic->partition_cnt > 0;
+
+		for (int p = 0; p < topic->partition_cnt; p++)
+			led = led && topic->partitions[p].leader >= 0;
+		for (unsigned t = 0; led && t < TOPIC_COUNT; t++)
+			if (strcmp(topic->topic, kafka->topics[t]) == 0)
+				kafka->bus.partitions[t] = (uint32_t)topic->partition_cnt;
+	}
+	rd_kafka_metadata_destroy(metadata);
+	*ret_missing = 0;
+	for (unsigned t = 0; t < TOPIC_COUNT; t++)
+		*ret_missing += kafka->bus.partitions[t] == 0;
+	return 0;
+}
+
+static void topic_configure(rd_kafka_NewTopic_t *topic, const struct bus_options *options,
+    uint32_t partitions)
+{
+	char text[24];
+
+	if (options->retain_ns > 0) {
+		snprintf(text, sizeof(text), "%ld", options->retain_ns / NS_PER_MS);
+		rd_kafka_NewTopic_set_config(topic, "retention.ms", text);
+	}
+	if (options->retain_bytes > 0) {
+		snprintf(text, sizeof(text), "%lu", options->retain_bytes / partitions);
+		rd_kafka_NewTopic_set_config(topic, "retention.bytes", text);
+	}
+	if (options->segment_bytes > 0) {
+		snprintf(text, sizeof(text), "%lu", options->segment_bytes);
+		rd_kafka_NewTopic_set_config(topic, "segment.bytes", text);
+	}
+}
+
+static rd_kafka_resp_err_t create_result(rd_kafka_event_t *event)
+{
+	size_t count;
+
+	if (event == NULL)
+		return RD_KAFKA_RESP_ERR__TIMED_OUT;
+	if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return rd_kafka_event_error(event);
+	const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
+	const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		rd_kafka_resp_err_t response = rd_kafka_topic_result_error(topics[i]);
+
+		if (response != RD_KAFKA_RESP_ERR_NO_ERROR &&
+		    response != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+			return response;
+	}
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t topics_create(struct bus_in_kafka *kafka,
+    const struct bus_options *options)
+{
+	rd_kafka_NewTopic_t *topics[TOPIC_COUNT];
+	char reason[256];
+	size_t count = 0;
+
+	for (unsigned t = 0; t < TOPIC_COUNT; t++) {
+		if (kafka->bus.partitions[t] != 0)
+			continue;
+		rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(kafka->topics[t],
+		    (int)options->partitions[t], -1, reason, sizeof(reason));
+
+		if (topic == NULL)
+			continue;
+		topic_configure(topic, options, options->partitions[t]);
+		topics[count++] = topic;
+	}
+	rd_kafka_AdminOptions_t *how =
+	    rd_kafka_AdminOptions_new(kafka->producer, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->producer);
+
+	rd_kafka_AdminOptions_set_request_timeout(how, KAFKA_ANSWER_MS, reason, sizeof(reason));
+	rd_kafka_CreateTopics(kafka->producer, topics, count, how, queue);
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_ANSWER_MS);
+	rd_kafka_resp_err_t response = create_result(event);
+
+	if (event != NULL)
+		rd_kafka_event_destroy(event);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_AdminOptions_destroy(how);
+	rd_kafka_NewTopic_destroy_array(topics, count);
+	return response;
+}
+
+/* A broker without the admin API may make a topic when asked about it by name. */
+static void topics_ask(struct bus_in_kafka *kafka)
+{
+	const struct rd_kafka_metadata *metadata;
+
+	for (unsigned t = 0; t < TOPIC_COUNT; t++)
+		if (kafka->bus.partitions[t] == 0 && rd_kafka_metadata(kafka->producer, 0,
+		    kafka->handles[t], &metadata, KAFKA_ANSWER_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			rd_kafka_metadata_destroy(metadata);
+}
+
+static int topics_await(struct bus_in_kafka *kafka, struct error *error)
+{
+	int64_t end = clock_monotonic_ns() + KAFKA_ANSWER_MS * NS_PER_MS;
+	unsigned missing;
+	int code;
+
+	while ((code = topics_look(kafka, &missing, KAFKA_ANSWER_MS, error)) == 0 && missing > 0) {
+		if (clock_monotonic_ns() > end)
+			return kafka_failed(kafka, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "topics", error);
+		rd_kafka_poll(kafka->producer, 50);
+	}
+	return code;
+}
+
+int kafka_topics_ready(struct bus_in_kafka *kafka, const struct bus_options *options,
+    struct error *error)
+{
+	unsigned missing;
+	int code = topics_look(kafka, &missing, KAFKA_ANSWER_MS, error);
+
+	if (code < 0)
+		return code;
+	if (missing > 0) {
+		rd_kafka_resp_err_t response = topics_create(kafka, options);
+
+		if (response == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
+			topics_ask(kafka);
+		else if (response != RD_KAFKA_RESP_ERR_NO_ERROR)
+			return kafka_failed(kafka, response, "CreateTopics", error);
+		code = topics_await(kafka, error);
+		if (code < 0)
+			return code;
+	}
+	for (unsigned t = 0; t < TOPIC_COUNT; t++)
+		if (kafka->bus.partitions[t] > BUS_PARTITIONS_MAX)
+			return error_set(error, ERR_DOCUMENT, TEXT_bus_partitions, kafka->topics[t],
+			    BUS_PARTITIONS_MAX);
+	char *cluster = rd_kafka_clusterid(kafka->producer, KAFKA_ANSWER_MS);
+
+	if (cluster == NULL)
+		return kafka_failed(kafka, RD_KAFKA_RESP_ERR__TIMED_OUT, "cluster id", error);
+	snprintf(kafka->bus.identity, sizeof(kafka->bus.identity), "%s", cluster);
+	rd_kafka_mem_free(kafka->producer, cluster);
+	kafka->bus.stats.connected = true;
+	return 0;
+}
