@@ -75,6 +75,7 @@ enum frame_status frame_read(struct str bytes, struct frame *ret);
 /* The next event, borrowed from the frame's bytes; false at the end or at a malformed one (then
  * frame->index < head.count). Unknown tags are skipped. */
 bool frame_next(struct frame *frame, struct event *ret);
+/* False when it is no gap or does not hold. reason may be a value that this version does not know. */
 bool frame_read_gap(const struct frame *frame, struct frame_gap *ret);
 /*
  * An event that somebody else wrote to our topic: coordinate from (cluster and topic, partition,
@@ -87,7 +88,7 @@ void frame_foreign(struct str cluster, struct str topic, struct position positio
  * raw as a string, or "raw_base64" when it is not UTF-8 or holds NUL. frame_read_json reads it back.
  */
 void frame_json(struct buf *out, const struct event *event);
-/* copies into arena; false when it is not such an object. */
+/* Copies into arena. False when it is not such an object, or the arena is full (arena_failed). */
 struct arena;
 bool frame_read_json(struct arena *arena, struct str value, struct event *ret);
 

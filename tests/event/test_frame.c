@@ -278,6 +278,11 @@ static void events_that_do_not_hold(void **state)
 		if (reads_body(rows[i].body, &event) != rows[i].good)
 			fail_msg("%s", rows[i].name);
 	}
+	struct event event;
+
+	assert_true(reads_body((struct str){"\0\6\2\1\xee\x9\1\xee", 8}, &event));
+	assert_int_equal(event.transport, TRANSPORT_UNKNOWN);
+	assert_int_equal(event.encoding, ENCODING_TEXT);
 }
 
 static void a_full_buffer_gives_no_frame(void **state)
@@ -338,6 +343,12 @@ static void json_keeps_every_byte(void **state)
 			assert_false(frame_read_json(arena, str_from(out.ptr, len), &got));
 		assert_int_equal(str_find_char(buf_str(&out), '\0'), STR_NOT_FOUND);
 	}
+	events[2].raw = STR("NUL alone: \0");
+	buf_clear(&out);
+	frame_json(&out, &events[2]);
+	assert_int_not_equal(str_find(buf_str(&out), STR("\"raw_base64\":")), STR_NOT_FOUND);
+	assert_true(frame_read_json(arena, buf_str(&out), &got));
+	same_event(&got, &events[2]);
 	arena_free(arena);
 	buf_free(&out);
 }
