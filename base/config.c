@@ -20,8 +20,8 @@
 const struct config_row config_rows[CONFIG_COUNT] = {
 #define SECTION(name, english, vietnamese)
 #define CONFIG(symbol, key, type, initial, min, max, unit, english, vietnamese)                    \
-	[CONFIG_##symbol] = {key, CONFIG_TYPE_##type, initial, min, max, unit,                     \
-	    {english, vietnamese}},
+	[CONFIG_##symbol] = {                                                                      \
+	    key, CONFIG_TYPE_##type, initial, min, max, unit, {english, vietnamese}},
 #include "base/config.def"
 #undef CONFIG
 #undef SECTION
@@ -87,8 +87,8 @@ static int refuse_value(struct source source, const struct config_row *row, stru
 static bool is_number(enum config_type type)
 {
 	return type == CONFIG_TYPE_integer || type == CONFIG_TYPE_size ||
-	    type == CONFIG_TYPE_duration || type == CONFIG_TYPE_zone ||
-	    type == CONFIG_TYPE_choice || type == CONFIG_TYPE_bool;
+	       type == CONFIG_TYPE_duration || type == CONFIG_TYPE_zone ||
+	       type == CONFIG_TYPE_choice || type == CONFIG_TYPE_bool;
 }
 
 static bool parse_choice(const struct config_row *row, struct str text, int64_t *ret)
@@ -169,8 +169,8 @@ static int keep_text(struct config *config, struct str text, struct str *ret, st
 	return 0;
 }
 
-static int set_scalar(struct config *config, enum config_key key, struct str text,
-    struct source source)
+static int set_scalar(
+    struct config *config, enum config_key key, struct str text, struct source source)
 {
 	const struct config_row *row = &config_rows[key];
 	struct value *value = &config->values[key];
@@ -254,8 +254,8 @@ static int end_items(struct config *config, enum config_key key, struct source s
 	return 0;
 }
 
-static int set_list(struct config *config, enum config_key key, struct str text,
-    struct source source)
+static int set_list(
+    struct config *config, enum config_key key, struct str text, struct source source)
 {
 	struct str rest = text, item;
 	int code = 0;
@@ -266,8 +266,8 @@ static int set_list(struct config *config, enum config_key key, struct str text,
 	return code != 0 ? code : end_items(config, key, source);
 }
 
-static int set_value(struct config *config, enum config_key key, struct str text,
-    struct source source)
+static int set_value(
+    struct config *config, enum config_key key, struct str text, struct source source)
 {
 	enum config_type type = config_rows[key].type;
 
@@ -359,7 +359,8 @@ int config_set(struct config *config, struct str key, struct str value, struct e
 		    key.len < prefix.len + 2 || key.ptr[prefix.len] != '.')
 			continue;
 		config->values[map].set = true;
-		return add_item(config, map, str_slice(key, prefix.len + 1, key.len), value, source);
+		return add_item(
+		    config, map, str_slice(key, prefix.len + 1, key.len), value, source);
 	}
 	if (is_section(key))
 		return REFUSE(source, TEXT_config_not_map, STR_ARG(key));
@@ -427,10 +428,11 @@ static int load_map(struct load *load, const struct yaml_node *map, struct str p
 {
 	int code = 0;
 
-	for (const struct yaml_node *node = map->first; code == 0 && node != NULL; node = node->next) {
-		struct str path = prefix.len == 0
-		    ? node->key
-		    : arena_printf(load->arena, "%.*s.%.*s", STR_ARG(prefix), STR_ARG(node->key));
+	for (const struct yaml_node *node = map->first; code == 0 && node != NULL;
+	     node = node->next) {
+		struct str path = prefix.len == 0 ? node->key
+						  : arena_printf(load->arena, "%.*s.%.*s",
+							STR_ARG(prefix), STR_ARG(node->key));
 		struct source source = {
 		    ERR_DOCUMENT, load->file, node->key_line, node->key_column, load->error};
 		enum config_key key;
@@ -453,14 +455,14 @@ static int load_text(struct load *load, struct str yaml)
 {
 	struct yaml_node **roots;
 	size_t count;
-	int code = yaml_parse(load->arena, yaml, load->file, &yaml_limits_default, &roots, &count,
-	    load->error);
+	int code = yaml_parse(
+	    load->arena, yaml, load->file, &yaml_limits_default, &roots, &count, load->error);
 
 	if (code != 0)
 		return code;
 	if (count > 1)
-		return error_at(load->error, ERR_DOCUMENT, load->file, 1, 1, TEXT_config_documents,
-		    count);
+		return error_at(
+		    load->error, ERR_DOCUMENT, load->file, 1, 1, TEXT_config_documents, count);
 	if (count == 0 || roots[0] == NULL)
 		return 0;
 	if (roots[0]->kind != YAML_MAP)
@@ -528,7 +530,8 @@ static const struct item *item_at(const struct config *config, enum config_key k
 size_t config_count(const struct config *config, enum config_key key)
 {
 	CHECK(key < CONFIG_COUNT);
-	CHECK(config_rows[key].type == CONFIG_TYPE_list || config_rows[key].type == CONFIG_TYPE_map);
+	CHECK(
+	    config_rows[key].type == CONFIG_TYPE_list || config_rows[key].type == CONFIG_TYPE_map);
 	return config->values[key].count;
 }
 

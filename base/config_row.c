@@ -51,8 +51,8 @@ static const char *zone_format(int64_t seconds, char out[CONFIG_UNIT_TEXT])
 {
 	long long minutes = llabs((long long)seconds) / 60;
 
-	snprintf(out, CONFIG_UNIT_TEXT, "%c%02lld:%02lld", seconds < 0 ? '-' : '+', minutes / 60 % 100,
-	    minutes % 60);
+	snprintf(out, CONFIG_UNIT_TEXT, "%c%02lld:%02lld", seconds < 0 ? '-' : '+',
+	    minutes / 60 % 100, minutes % 60);
 	return out;
 }
 

@@ -46,7 +46,8 @@ static const unsigned lines[CONFIG_COUNT] = {
 static const struct section *section_at(unsigned key)
 {
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
-		if (sections[i].first < lines[key] && (key == 0 || sections[i].first > lines[key - 1]))
+		if (sections[i].first < lines[key] &&
+		    (key == 0 || sections[i].first > lines[key - 1]))
 			return &sections[i];
 	}
 	return NULL;
@@ -63,11 +64,12 @@ static void put_bounds(struct buf *out, const struct config_row *row, enum langu
 	char min[CONFIG_UNIT_TEXT], max[CONFIG_UNIT_TEXT];
 	bool items = row->type == CONFIG_TYPE_list || row->type == CONFIG_TYPE_map;
 	enum text_id id = is_text(row->type) ? TEXT_config_bounds_length
-	    : items                          ? TEXT_config_bounds_items
-	                                     : TEXT_config_bounds;
+			  : items	     ? TEXT_config_bounds_items
+					     : TEXT_config_bounds;
 
 	if (row->type == CONFIG_TYPE_bool || row->type == CONFIG_TYPE_choice) {
-		buf_str_put(out, row->type == CONFIG_TYPE_bool ? STR("true|false") : str_of(row->unit));
+		buf_str_put(
+		    out, row->type == CONFIG_TYPE_bool ? STR("true|false") : str_of(row->unit));
 		return;
 	}
 	buf_printf(out, text_in(id, language), config_unit_format(row->type, row->min, min),
@@ -119,7 +121,7 @@ static unsigned put_maps(struct buf *out, struct str key, struct str before, str
 		if (key.ptr == NULL)
 			break;
 		shared = shared && str_cut(&before, '.', &other) && before.ptr != NULL &&
-		    str_eq(part, other);
+			 str_eq(part, other);
 		if (!shared) {
 			indent(out, depth);
 			buf_printf(out, "%.*s:\n", STR_ARG(part));
@@ -130,8 +132,8 @@ static unsigned put_maps(struct buf *out, struct str key, struct str before, str
 	return depth;
 }
 
-static void put_comment(struct buf *out, unsigned depth, const struct config_row *row,
-    enum language language)
+static void put_comment(
+    struct buf *out, unsigned depth, const struct config_row *row, enum language language)
 {
 	indent(out, depth);
 	buf_printf(out, "# %s (", row->description[language]);

@@ -33,8 +33,8 @@ static int read_all(int fd, size_t ceiling, struct buf *out)
 	return 0;
 }
 
-int file_read(struct arena *arena, const char *path, size_t ceiling, struct str *ret,
-    struct error *error)
+int file_read(
+    struct arena *arena, const char *path, size_t ceiling, struct str *ret, struct error *error)
 {
 	struct buf bytes = BUF(ceiling + 1);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -112,9 +112,11 @@ int file_sync_folder(const char *path, struct error *error)
 	int system = fsync(fd) == 0 ? 0 : errno;
 
 	close(fd);
-	/* A file system that cannot sync a folder says EINVAL; there is nothing better to do there. */
-	return system == 0 || system == EINVAL ? 0
-	                                       : error_system(error, system, TEXT_base_write, folder);
+	/* A file system that cannot sync a folder says EINVAL; there is nothing better to do there.
+	 */
+	return system == 0 || system == EINVAL
+		   ? 0
+		   : error_system(error, system, TEXT_base_write, folder);
 }
 
 static int make_one(const char *path, unsigned mode)
@@ -195,7 +197,8 @@ static int walk_entry(struct walk *walk, const char *path, const char *name, uns
 		return 0;
 	if (snprintf(full, sizeof(full), "%s/%s", path, name) >= (int)sizeof(full))
 		return error_system(walk->error, ENAMETOOLONG, TEXT_base_open, path);
-	/* What has vanished since the folder was read, and links that lead nowhere, are not there. */
+	/* What has vanished since the folder was read, and links that lead nowhere, are not there.
+	 */
 	if (lstat(full, &itself) != 0 || stat(full, &target) != 0)
 		return 0;
 	if (S_ISDIR(itself.st_mode))

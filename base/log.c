@@ -17,8 +17,8 @@
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
-static void put_text(struct buf *out, const struct log *log, struct str time, const char *level,
-    struct str words)
+static void put_text(
+    struct buf *out, const struct log *log, struct str time, const char *level, struct str words)
 {
 	buf_printf(out, "%.*s %s ", STR_ARG(time), level);
 	if (log->stage.len > 0)
@@ -26,8 +26,8 @@ static void put_text(struct buf *out, const struct log *log, struct str time, co
 	utf8_escape(out, words, false);
 }
 
-static void put_json(struct buf *out, const struct log *log, struct str time, const char *level,
-    struct str words)
+static void put_json(
+    struct buf *out, const struct log *log, struct str time, const char *level, struct str words)
 {
 	struct json json = json_begin(out);
 

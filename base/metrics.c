@@ -164,8 +164,8 @@ static void put_label(struct buf *out, const char *name, struct str value)
 	buf_char(out, '"');
 }
 
-static void put_sample(struct buf *out, const struct row *row, struct str stage, struct str label,
-    uint64_t value)
+static void put_sample(
+    struct buf *out, const struct row *row, struct str stage, struct str label, uint64_t value)
 {
 	buf_str_put(out, str_of(row->name));
 	if (stage.len > 0 || row->label != NULL) {
@@ -188,7 +188,8 @@ static void put_slots(struct buf *out, enum metric metric, struct str stage)
 		const struct slot *slot = &slots[i];
 
 		if (slot->metric == metric)
-			put_sample(out, &rows[metric], stage, str_from(slot->label, slot->len), slot->value);
+			put_sample(out, &rows[metric], stage, str_from(slot->label, slot->len),
+			    slot->value);
 	}
 	pthread_mutex_unlock(&slots_lock);
 }
@@ -208,7 +209,7 @@ void metrics_write(struct buf *out, struct str stage, enum language language)
 static bool is_sample(struct str line, struct str name)
 {
 	return str_starts(line, name) && line.len > name.len &&
-	    (line.ptr[name.len] == '{' || line.ptr[name.len] == ' ');
+	       (line.ptr[name.len] == '{' || line.ptr[name.len] == ' ');
 }
 
 void metrics_join(struct buf *out, const struct str *texts, size_t count, enum language language)

@@ -90,7 +90,7 @@ bool utf8_is_valid(struct str s)
 static bool is_deceptive(uint32_t c)
 {
 	return c == 0x61C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
-	    (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+	       (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
 }
 
 static bool is_control(uint32_t c)

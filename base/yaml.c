@@ -73,8 +73,8 @@ static struct str str_of_libyaml(const yaml_char_t *text)
 }
 
 /* A counted node; NULL with the error filled when a ceiling is reached. */
-static struct yaml_node *node_new(struct builder *b, enum yaml_kind kind, struct place place,
-    size_t depth)
+static struct yaml_node *node_new(
+    struct builder *b, enum yaml_kind kind, struct place place, size_t depth)
 {
 	if (b->nodes == b->limits->nodes) {
 		REFUSE(b, place, TEXT_base_yaml_nodes, b->limits->nodes);
@@ -123,7 +123,7 @@ static void node_attach(struct builder *b, struct yaml_node *node)
 static bool wants_key(const struct builder *b)
 {
 	return b->depth > 0 && b->frames[b->depth - 1].node->kind == YAML_MAP &&
-	    !b->frames[b->depth - 1].has_key;
+	       !b->frames[b->depth - 1].has_key;
 }
 
 static const struct anchor *anchor_find(const struct builder *b, struct str name)
@@ -193,8 +193,8 @@ static int on_scalar(struct builder *b, const yaml_event_t *event)
 
 	if (code != 0)
 		return code;
-	struct str text = arena_dup(b->arena,
-	    str_from(event->data.scalar.value, event->data.scalar.length));
+	struct str text =
+	    arena_dup(b->arena, str_from(event->data.scalar.value, event->data.scalar.length));
 
 	if (text.ptr == NULL)
 		return no_memory(b);
@@ -241,7 +241,7 @@ static int by_key(const void *a, const void *b)
 	if (order != 0)
 		return order;
 	return one->key_line != two->key_line ? (one->key_line < two->key_line ? -1 : 1)
-	                                      : (one->key_column < two->key_column ? -1 : 1);
+					      : (one->key_column < two->key_column ? -1 : 1);
 }
 
 /* Sorted, so that a map of tens of thousands of keys costs no square. */
@@ -326,8 +326,8 @@ static int on_alias(struct builder *b, const yaml_event_t *event)
 		return REFUSE(b, place, TEXT_base_yaml_cycle, STR_ARG(name));
 	if (wants_key(b))
 		return anchor->node->kind == YAML_SCALAR
-		    ? key_begin(b, anchor->node->scalar, anchor->node->quoted, place)
-		    : REFUSE(b, place, TEXT_base_yaml_key);
+			   ? key_begin(b, anchor->node->scalar, anchor->node->quoted, place)
+			   : REFUSE(b, place, TEXT_base_yaml_key);
 	struct yaml_node *copy = node_copy(b, anchor->node, b->depth + 1);
 
 	if (copy == NULL)
@@ -402,11 +402,11 @@ static int refuse_syntax(struct builder *b, const yaml_parser_t *parser, struct 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return no_memory(b);
 	struct place place = parser->error == YAML_READER_ERROR
-	    ? place_of_offset(text, parser->problem_offset)
-	    : place_of(parser->problem_mark);
+				 ? place_of_offset(text, parser->problem_offset)
+				 : place_of(parser->problem_mark);
 
-	return REFUSE(b, place, TEXT_base_yaml_syntax,
-	    parser->problem == NULL ? "?" : parser->problem);
+	return REFUSE(
+	    b, place, TEXT_base_yaml_syntax, parser->problem == NULL ? "?" : parser->problem);
 }
 
 static int read_events(struct builder *b, yaml_parser_t *parser, struct str text)
@@ -450,13 +450,14 @@ int yaml_parse(struct arena *arena, struct str text, const char *file,
 
 	b.error = error == NULL || error->code != 0 ? &own : error;
 	if (text.len > limits->bytes)
-		return error_at(b.error, ERR_DOCUMENT, file, 1, 1, TEXT_base_yaml_bytes, limits->bytes);
+		return error_at(
+		    b.error, ERR_DOCUMENT, file, 1, 1, TEXT_base_yaml_bytes, limits->bytes);
 	b.frames = arena_array(arena, limits->depth + 1, sizeof(struct frame));
 	if (b.frames == NULL || !yaml_parser_initialize(&parser))
 		return no_memory(&b);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.len == 0 ? "" : text.ptr),
-	    text.len);
+	yaml_parser_set_input_string(
+	    &parser, (const unsigned char *)(text.len == 0 ? "" : text.ptr), text.len);
 	int code = read_events(&b, &parser, text);
 
 	yaml_parser_delete(&parser);

@@ -29,7 +29,8 @@ static long live;
 void alloc_fault_or_skip(void)
 {
 #if !INTERPOSE
-	fputs("skipped: the sanitizer's allocator cannot be made to refuse; MODE=release does\n", stderr);
+	fputs("skipped: the sanitizer's allocator cannot be made to refuse; MODE=release does\n",
+	    stderr);
 	skip();
 #endif
 }

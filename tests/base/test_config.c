@@ -56,18 +56,19 @@ static void test_load(void **state)
 {
 	(void)state;
 	assert_int_equal(parse("language: vi\n"
-	                       "site:\n"
-	                       "  name: Sở TT&TT tỉnh Cà Mau\n"
-	                       "  zone: +07:00\n"
-	                       "  agency: ~\n"
-	                       "syslog.udp.listen: [\"0.0.0.0:514\", '[::]:514']\n"
-	                       "syslog:\n"
-	                       "  tcp: {idle: 90s, listen: []}\n"
-	                       "  udp:\n"
-	                       "bus:\n"
-	                       "  kafka:\n"
-	                       "    properties: {bootstrap.servers: \"192.0.2.10:9092\", acks: 1}\n"
-	                       "log: {level: debug}\n"), 0);
+			       "site:\n"
+			       "  name: Sở TT&TT tỉnh Cà Mau\n"
+			       "  zone: +07:00\n"
+			       "  agency: ~\n"
+			       "syslog.udp.listen: [\"0.0.0.0:514\", '[::]:514']\n"
+			       "syslog:\n"
+			       "  tcp: {idle: 90s, listen: []}\n"
+			       "  udp:\n"
+			       "bus:\n"
+			       "  kafka:\n"
+			       "    properties: {bootstrap.servers: \"192.0.2.10:9092\", acks: 1}\n"
+			       "log: {level: debug}\n"),
+	    0);
 	assert_int_equal(config_number(config, CONFIG_LANGUAGE), 1);
 	assert_str(config_text(config, CONFIG_SITE_NAME), "Sở TT&TT tỉnh Cà Mau");
 	assert_str(config_text(config, CONFIG_SITE_AGENCY), "");
@@ -126,7 +127,8 @@ static void test_refused(void **state)
 		assert_int_equal(parse(rows[i].yaml), ERR_DOCUMENT);
 		if (error.line != rows[i].line || error.column != rows[i].column ||
 		    strstr(error.text, rows[i].words) == NULL)
-			fail_msg("%s: %u:%u: %s", rows[i].yaml, error.line, error.column, error.text);
+			fail_msg(
+			    "%s: %u:%u: %s", rows[i].yaml, error.line, error.column, error.text);
 	}
 }
 
@@ -229,10 +231,14 @@ static void test_units(void **state)
 		int64_t number;
 		const char *text;
 	} rows[] = {
-	    {CONFIG_TYPE_size, 0, "0"}, {CONFIG_TYPE_size, 1000, "1000"},
-	    {CONFIG_TYPE_size, 65536, "64K"}, {CONFIG_TYPE_size, 5 << 20, "5M"},
-	    {CONFIG_TYPE_size, INT64_C(3) << 40, "3T"}, {CONFIG_TYPE_duration, 1, "1ns"},
-	    {CONFIG_TYPE_duration, 1500000, "1500us"}, {CONFIG_TYPE_duration, 90 * NS_PER_S, "90s"},
+	    {CONFIG_TYPE_size, 0, "0"},
+	    {CONFIG_TYPE_size, 1000, "1000"},
+	    {CONFIG_TYPE_size, 65536, "64K"},
+	    {CONFIG_TYPE_size, 5 << 20, "5M"},
+	    {CONFIG_TYPE_size, INT64_C(3) << 40, "3T"},
+	    {CONFIG_TYPE_duration, 1, "1ns"},
+	    {CONFIG_TYPE_duration, 1500000, "1500us"},
+	    {CONFIG_TYPE_duration, 90 * NS_PER_S, "90s"},
 	    {CONFIG_TYPE_duration, 86400 * NS_PER_S, "1d"},
 	};
 
@@ -241,7 +247,8 @@ static void test_units(void **state)
 		char out[CONFIG_UNIT_TEXT];
 		int64_t back;
 
-		assert_string_equal(config_unit_format(rows[i].type, rows[i].number, out), rows[i].text);
+		assert_string_equal(
+		    config_unit_format(rows[i].type, rows[i].number, out), rows[i].text);
 		assert_true(config_unit_parse(rows[i].type, str_of(rows[i].text), &back));
 		assert_true(back == rows[i].number);
 	}
@@ -286,8 +293,8 @@ static void test_no_memory(void **state)
 		struct config *one = config_new();
 
 		if (one != NULL)
-			code = config_parse(one, STR("syslog: {udp: {listen: [a, b]}}\nsite.name: x\n"),
-			    "c", &own);
+			code = config_parse(
+			    one, STR("syslog: {udp: {listen: [a, b]}}\nsite.name: x\n"), "c", &own);
 		if (code == 0)
 			code = config_set(one, STR("bus.kafka.properties.acks"), STR("all"), &own);
 		refused = alloc_fault_disarm();

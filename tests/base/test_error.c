@@ -15,8 +15,8 @@ static void test_first_wins(void **state)
 	char out[1200];
 
 	(void)state;
-	assert_int_equal(error_at(&error, ERR_DOCUMENT, "a.yml", 3, 7, TEXT_base_open, "x"),
-	    ERR_DOCUMENT);
+	assert_int_equal(
+	    error_at(&error, ERR_DOCUMENT, "a.yml", 3, 7, TEXT_base_open, "x"), ERR_DOCUMENT);
 	assert_int_equal(error_set(&error, ERR_MEMORY, TEXT_base_memory), ERR_MEMORY);
 	assert_int_equal(error.code, ERR_DOCUMENT);
 	assert_string_equal(error_format(&error, out, sizeof(out)), "a.yml:3:7: cannot open 'x'");
@@ -49,8 +49,8 @@ static void test_system(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct error error = {0};
 
-		assert_int_equal(error_system(&error, rows[i].system, TEXT_base_open, "f"),
-		    rows[i].code);
+		assert_int_equal(
+		    error_system(&error, rows[i].system, TEXT_base_open, "f"), rows[i].code);
 		assert_int_equal(error.system, rows[i].system);
 		assert_non_null(strstr(error.text, "cannot open 'f': "));
 	}

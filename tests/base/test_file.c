@@ -63,12 +63,13 @@ static void test_replace_and_read(void **state)
 	assert_int_equal(stat_.st_mode & 0777, 0640);
 	assert_int_equal(file_read(place->arena, path_of(place, "a"), 9, &read, &place->error), 0);
 	assert_str(read, "two\0three");
-	assert_int_equal(file_read(place->arena, path_of(place, "a"), 8, &read, &place->error),
-	    ERR_DOCUMENT);
+	assert_int_equal(
+	    file_read(place->arena, path_of(place, "a"), 8, &read, &place->error), ERR_DOCUMENT);
 	put(place, "empty", STR(""));
 	assert_int_equal(file_read(place->arena, path_of(place, "empty"), 0, &read, NULL), 0);
 	assert_int_equal(read.len, 0);
-	assert_int_equal(file_read(place->arena, path_of(place, "none"), 9, &read, NULL), ERR_MISSING);
+	assert_int_equal(
+	    file_read(place->arena, path_of(place, "none"), 9, &read, NULL), ERR_MISSING);
 	assert_int_equal(file_read(place->arena, place->folder, 9, &read, NULL), ERR_IO);
 }
 
@@ -81,7 +82,8 @@ static void test_failed_replace(void **state)
 	put(place, "a", STR("x"));
 	assert_int_equal(file_make_folder(path_of(place, "taken"), 0750, NULL), 0);
 	assert_true(file_replace(path_of(place, "taken"), STR("x"), 0600, NULL) < 0);
-	assert_int_equal(file_replace(path_of(place, "no/such"), STR("x"), 0600, NULL), ERR_MISSING);
+	assert_int_equal(
+	    file_replace(path_of(place, "no/such"), STR("x"), 0600, NULL), ERR_MISSING);
 	/* Nothing is left of the failed ones. */
 	assert_int_equal(
 	    file_list(place->arena, place->folder, STR(""), 9, &paths, &count, NULL), 0);
@@ -133,7 +135,8 @@ static void test_list(void **state)
 	    ERR_DOCUMENT);
 	/* A file is itself the list. */
 	assert_int_equal(
-	    file_list(place->arena, path_of(place, "b.txt"), STR(".yml"), 3, &paths, &count, NULL), 0);
+	    file_list(place->arena, path_of(place, "b.txt"), STR(".yml"), 3, &paths, &count, NULL),
+	    0);
 	assert_int_equal(count, 1);
 	assert_int_equal(
 	    file_list(place->arena, path_of(place, "none"), STR(""), 3, &paths, &count, NULL),

@@ -29,10 +29,9 @@ static void test_document(void **state)
 	json_close(&json, ']');
 	json_pair(&json, "", STR_NONE);
 	json_close(&json, '}');
-	assert_str(buf_str(&buf),
-	    "{\"tỉnh\":\"Cà \\\"Mau\\\"\",\"min\":-9223372036854775808,"
-	    "\"max\":18446744073709551615,\"yes\":true,"
-	    "\"list\":[{},[1,null],\"\",{\"a\":1}],\"\":\"\"}");
+	assert_str(buf_str(&buf), "{\"tỉnh\":\"Cà \\\"Mau\\\"\",\"min\":-9223372036854775808,"
+				  "\"max\":18446744073709551615,\"yes\":true,"
+				  "\"list\":[{},[1,null],\"\",{\"a\":1}],\"\":\"\"}");
 	buf_free(&buf);
 }
 

@@ -69,8 +69,8 @@ static void test_exposition(void **state)
 	metrics_add_by(METRIC_EVENTS_REFUSED, STR("a\"b\\c\nd"), 1);
 	metrics_write(&out, STR("correlate"), LANGUAGE_ENGLISH);
 	assert_true(contains("# HELP tocsin_matches_total Matches of rules on events\n"
-	                     "# TYPE tocsin_matches_total counter\n"
-	                     "tocsin_matches_total{stage=\"correlate\"} 3\n"));
+			     "# TYPE tocsin_matches_total counter\n"
+			     "tocsin_matches_total{stage=\"correlate\"} 3\n"));
 	assert_true(contains("tocsin_window_groups{stage=\"correlate\"} 0\n"));
 	assert_true(contains(
 	    "tocsin_events_refused_total{stage=\"correlate\",reason=\"a\\\"b\\\\c\\nd\"} 1\n"));
@@ -97,8 +97,8 @@ static void test_join(void **state)
 
 	metrics_join(&out, texts, 2, LANGUAGE_ENGLISH);
 	assert_true(contains("# TYPE tocsin_matches_total counter\n"
-	                     "tocsin_matches_total{stage=\"correlate\"} 3\n"
-	                     "tocsin_matches_total{stage=\"store\"} 0\n#"));
+			     "tocsin_matches_total{stage=\"correlate\"} 3\n"
+			     "tocsin_matches_total{stage=\"store\"} 0\n#"));
 	assert_int_equal(occurrences("# TYPE "), METRIC_COUNT);
 	assert_false(contains("foreign") || contains("of_others"));
 	buf_free(&one);

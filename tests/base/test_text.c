@@ -42,7 +42,8 @@ static void test_same_conversions(void **state)
 			a = next_conversion(&e);
 			b = next_conversion(&v);
 			if (!str_eq(a, b))
-				fail_msg("'%s' and '%s' differ in conversions", english, vietnamese);
+				fail_msg(
+				    "'%s' and '%s' differ in conversions", english, vietnamese);
 		} while (a.len > 0);
 	}
 }

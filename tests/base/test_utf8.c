@@ -15,10 +15,10 @@ static void test_decode(void **state)
 	    {{"\xe1\xba\xbf", 3}, 0x1ebf, 3},
 	    {{"\xf0\x9f\x94\x94", 4}, 0x1f514, 4},
 	    {{"\xf4\x8f\xbf\xbf", 4}, 0x10ffff, 4},
-	    {{"\xc0\x80", 2}, UTF8_BAD, 1},         /* overlong NUL */
-	    {{"\xe0\x9f\xbf", 3}, UTF8_BAD, 1},     /* overlong, 3 bytes */
+	    {{"\xc0\x80", 2}, UTF8_BAD, 1},	    /* overlong NUL */
+	    {{"\xe0\x9f\xbf", 3}, UTF8_BAD, 1},	    /* overlong, 3 bytes */
 	    {{"\xf0\x8f\xbf\xbf", 4}, UTF8_BAD, 1}, /* overlong, 4 bytes */
-	    {{"\xed\xa0\x80", 3}, UTF8_BAD, 1},     /* surrogate */
+	    {{"\xed\xa0\x80", 3}, UTF8_BAD, 1},	    /* surrogate */
 	    {{"\xf4\x90\x80\x80", 4}, UTF8_BAD, 1}, /* above U+10FFFF */
 	    {{"\xf5\x80\x80\x80", 4}, UTF8_BAD, 1},
 	    {{"\x80", 1}, UTF8_BAD, 1},
@@ -74,9 +74,9 @@ static void test_escape(void **state)
 	    {{"a\0b\n", 4}, false, "a\\x00b\\x0A"},
 	    {{"a\n\tb\r", 5}, true, "a\n\tb\\x0D"},
 	    {{"\x1b[31m\x7f", 6}, false, "\\x1B[31m\\x7F"},
-	    {{"\xc2\x9b", 2}, false, "\\u{9B}"},               /* CSI, one character */
-	    {{"\xe2\x80\xae", 3}, false, "\\u{202E}"},         /* right-to-left override */
-	    {{"\xe2\x81\xa6x", 4}, false, "\\u{2066}x"},       /* isolate */
+	    {{"\xc2\x9b", 2}, false, "\\u{9B}"},	 /* CSI, one character */
+	    {{"\xe2\x80\xae", 3}, false, "\\u{202E}"},	 /* right-to-left override */
+	    {{"\xe2\x81\xa6x", 4}, false, "\\u{2066}x"}, /* isolate */
 	    {{"\xe2\x80\xa8\xe2\x80\xa9", 6}, true, "\\u{2028}\\u{2029}"},
 	    {{"\xff\xc0\x80", 3}, false, "\\xFF\\xC0\\x80"},
 	};
@@ -108,13 +108,15 @@ static void test_fold(void **state)
 		struct str in, out;
 	} rows[] = {
 	    {STR("PowerShell.EXE"), STR("powershell.exe")},
-	    {STR("TỈNH ĐỒNG THÁP, ƯỚC"), STR("tỉnh đồng tháp, ước")},
-	    {STR("ΑΩΣς"), STR("αωσσ")},
+	    {STR("TỈNH ĐỒNG THÁP, ƯỚC"), STR("tỉnh đồng tháp, ước")}, {STR("ΑΩΣς"), STR("αωσσ")},
 	    {STR("ЖЁ"), STR("жё")},
-	    {STR("\xff\xfe" "A"), STR("\xff\xfe" "a")},
+	    {STR("\xff\xfe"
+		 "A"),
+		STR("\xff\xfe"
+		    "a")},
 	    {STR("ẞ"), STR("ß")},
-	    {STR("\xe2\x84\xaa"), STR("k")},    /* Kelvin sign: the length changes */
-	    {STR("İ"), STR("İ")},               /* has only a full folding */
+	    {STR("\xe2\x84\xaa"), STR("k")}, /* Kelvin sign: the length changes */
+	    {STR("İ"), STR("İ")},	     /* has only a full folding */
 	    {STR("\xf0\x90\x90\x80"), STR("\xf0\x90\x90\xa8")}, /* Deseret */
 	};
 	struct buf buf = BUF(1024);

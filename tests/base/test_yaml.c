@@ -27,7 +27,8 @@ static int tear_down(void **state)
 
 static int parse(const char *text)
 {
-	return yaml_parse(arena, str_of(text), "t.yml", &yaml_limits_default, &roots, &count, &error);
+	return yaml_parse(
+	    arena, str_of(text), "t.yml", &yaml_limits_default, &roots, &count, &error);
 }
 
 static const struct yaml_node *parse_one(const char *text)
@@ -41,13 +42,13 @@ static const struct yaml_node *parse_one(const char *text)
 static void test_tree(void **state)
 {
 	const struct yaml_node *root = parse_one("title: Brute force\n"
-	                                         "tags:\n"
-	                                         "  - attack.t1110\n"
-	                                         "  - \"5\"\n"
-	                                         "empty: {}\n"
-	                                         "text: |\n"
-	                                         "  two\n"
-	                                         "  lines\n");
+						 "tags:\n"
+						 "  - attack.t1110\n"
+						 "  - \"5\"\n"
+						 "empty: {}\n"
+						 "text: |\n"
+						 "  two\n"
+						 "  lines\n");
 	const struct yaml_node *tags = yaml_get(root, STR("tags"));
 
 	(void)state;
@@ -90,14 +91,37 @@ static void test_scalars(void **state)
 		char kind; /* i f b n, or s for none of them */
 		int64_t i;
 	} rows[] = {
-	    {"12", 'i', 12}, {"-7", 'i', -7}, {"+7", 'i', 7}, {"010", 'i', 10}, {"0x1F", 'i', 31},
-	    {"0o17", 'i', 15}, {"0o18", 's', 0}, {"0x", 's', 0}, {"9223372036854775808", 'f', 0},
-	    {"0x7fffffffffffffff", 'i', INT64_MAX}, {"0xffffffffffffffff", 's', 0},
-	    {"1.5", 'f', 0}, {"1e3", 'f', 0}, {"+1.5", 'f', 0}, {"+-1.5", 's', 0}, {"1_000", 's', 0},
-	    {"true", 'b', 1}, {"False", 'b', 0}, {"yes", 's', 0}, {"on", 's', 0}, {"tRue", 's', 0},
-	    {"~", 'n', 0}, {"null", 'n', 0}, {"NULL", 'n', 0}, {"nULL", 's', 0},
-	    {"\"12\"", 's', 0}, {"'true'", 's', 0}, {"\"\"", 's', 0}, {"!!str 12", 's', 0},
-	    {"2026-11-22", 's', 0}, {"12:30", 's', 0},
+	    {"12", 'i', 12},
+	    {"-7", 'i', -7},
+	    {"+7", 'i', 7},
+	    {"010", 'i', 10},
+	    {"0x1F", 'i', 31},
+	    {"0o17", 'i', 15},
+	    {"0o18", 's', 0},
+	    {"0x", 's', 0},
+	    {"9223372036854775808", 'f', 0},
+	    {"0x7fffffffffffffff", 'i', INT64_MAX},
+	    {"0xffffffffffffffff", 's', 0},
+	    {"1.5", 'f', 0},
+	    {"1e3", 'f', 0},
+	    {"+1.5", 'f', 0},
+	    {"+-1.5", 's', 0},
+	    {"1_000", 's', 0},
+	    {"true", 'b', 1},
+	    {"False", 'b', 0},
+	    {"yes", 's', 0},
+	    {"on", 's', 0},
+	    {"tRue", 's', 0},
+	    {"~", 'n', 0},
+	    {"null", 'n', 0},
+	    {"NULL", 'n', 0},
+	    {"nULL", 's', 0},
+	    {"\"12\"", 's', 0},
+	    {"'true'", 's', 0},
+	    {"\"\"", 's', 0},
+	    {"!!str 12", 's', 0},
+	    {"2026-11-22", 's', 0},
+	    {"12:30", 's', 0},
 	};
 
 	(void)state;
@@ -110,11 +134,11 @@ static void test_scalars(void **state)
 		strcat(text, rows[i].text);
 		const struct yaml_node *node = parse_one(text)->first;
 		bool is_integer = yaml_to_i64(node, &integer), is_bool = yaml_to_bool(node, &truth);
-		char kind = is_integer           ? 'i'
-		    : is_bool                    ? 'b'
-		    : yaml_is_null(node)         ? 'n'
-		    : yaml_to_double(node, &number) ? 'f'
-		                                 : 's';
+		char kind = is_integer			    ? 'i'
+			    : is_bool			    ? 'b'
+			    : yaml_is_null(node)	    ? 'n'
+			    : yaml_to_double(node, &number) ? 'f'
+							    : 's';
 
 		if (kind != rows[i].kind || (is_integer && integer != rows[i].i) ||
 		    (is_bool && truth != (rows[i].i == 1)))
@@ -167,7 +191,8 @@ static void test_refused(void **state)
 			fail_msg("row %zu: %u:%u: %s", i, error.line, error.column, error.text);
 		assert_string_equal(error.file, "t.yml");
 	}
-	assert_int_equal(yaml_parse(arena, STR("a: ["), "t", &yaml_limits_default, &roots, &count, NULL),
+	assert_int_equal(
+	    yaml_parse(arena, STR("a: ["), "t", &yaml_limits_default, &roots, &count, NULL),
 	    ERR_DOCUMENT);
 }
 
@@ -195,10 +220,12 @@ static void test_ceilings(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		error_clear(&error);
-		assert_int_equal(yaml_parse(arena, str_of(rows[i].fits), "t", &rows[i].limits, &roots,
-		                     &count, &error), 0);
-		assert_int_equal(yaml_parse(arena, str_of(rows[i].passes), "t", &rows[i].limits, &roots,
-		                     &count, &error), ERR_DOCUMENT);
+		assert_int_equal(yaml_parse(arena, str_of(rows[i].fits), "t", &rows[i].limits,
+				     &roots, &count, &error),
+		    0);
+		assert_int_equal(yaml_parse(arena, str_of(rows[i].passes), "t", &rows[i].limits,
+				     &roots, &count, &error),
+		    ERR_DOCUMENT);
 		assert_true(error.line == 1 && error.column >= 1);
 	}
 }
@@ -216,8 +243,9 @@ static void test_laughs(void **state)
 			buf_printf(&text, "%s*l%d", i == 0 ? "" : ", ", level - 1);
 		buf_str_put(&text, STR("]\n"));
 	}
-	assert_int_equal(yaml_parse(arena, buf_str(&text), "t", &yaml_limits_default, &roots, &count,
-	                     &error), ERR_DOCUMENT);
+	assert_int_equal(
+	    yaml_parse(arena, buf_str(&text), "t", &yaml_limits_default, &roots, &count, &error),
+	    ERR_DOCUMENT);
 	assert_non_null(strstr(error.text, "65536"));
 	buf_free(&text);
 }
@@ -229,8 +257,9 @@ static void test_anchor_ceiling(void **state)
 	(void)state;
 	for (int i = 0; i < 257; i++)
 		buf_printf(&text, "- &a%d x\n", i);
-	assert_int_equal(yaml_parse(arena, buf_str(&text), "t", &yaml_limits_default, &roots, &count,
-	                     &error), ERR_DOCUMENT);
+	assert_int_equal(
+	    yaml_parse(arena, buf_str(&text), "t", &yaml_limits_default, &roots, &count, &error),
+	    ERR_DOCUMENT);
 	assert_int_equal(error.line, 257);
 	buf_free(&text);
 }
@@ -241,8 +270,8 @@ static void test_arena_too_small(void **state)
 	for (size_t ceiling = 0; ceiling < 8192; ceiling += 64) {
 		struct arena *small = arena_new(ceiling);
 		struct error own = {0};
-		int code = yaml_parse(small, STR("a: &x [1, {b: c}]\nd: *x\n"), "t", &yaml_limits_default,
-		    &roots, &count, &own);
+		int code = yaml_parse(small, STR("a: &x [1, {b: c}]\nd: *x\n"), "t",
+		    &yaml_limits_default, &roots, &count, &own);
 
 		assert_int_equal(code, arena_failed(small) ? ERR_MEMORY : 0);
 		assert_int_equal(own.code, code);
@@ -263,8 +292,8 @@ static void test_no_memory(void **state)
 		struct arena *small = arena_new(1u << 20);
 
 		alloc_fault_arm(n);
-		int code = yaml_parse(small, STR("a: &x [1, {b: 'c'}]\nd: *x\n--- |\n  text\n"), "t",
-		    &yaml_limits_default, &roots, &count, &own);
+		int code = yaml_parse(small, STR("a: &x [1, {b: 'c'}]\nd: *x\n--- |\n  text\n"),
+		    "t", &yaml_limits_default, &roots, &count, &own);
 
 		refused = alloc_fault_disarm();
 		assert_int_equal(code, refused ? ERR_MEMORY : 0);

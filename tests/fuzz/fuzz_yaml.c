@@ -17,7 +17,7 @@ static size_t walk(const struct yaml_node *node, size_t depth)
 
 	CHECK(depth <= limits.depth && node->line > 0 && node->column > 0);
 	bool scalar = yaml_is_null(node) || yaml_to_bool(node, &truth) ||
-	    yaml_to_i64(node, &integer) || yaml_to_double(node, &number);
+		      yaml_to_i64(node, &integer) || yaml_to_double(node, &number);
 
 	CHECK(!scalar || (node->kind == YAML_SCALAR && !node->quoted));
 	CHECK(utf8_is_valid(node->scalar));

@@ -22,7 +22,7 @@ static int replay_file(const char *path, struct error *error)
 	struct arena *arena = arena_new(INPUT_MAX + 4096);
 	struct str bytes;
 	int code = arena == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory)
-	                         : file_read(arena, path, INPUT_MAX, &bytes, error);
+				 : file_read(arena, path, INPUT_MAX, &bytes, error);
 
 	if (code == 0) {
 		uint8_t *exact = malloc(bytes.len == 0 ? 1 : bytes.len);
@@ -45,8 +45,8 @@ static int replay_path(const char *path, size_t *count, struct error *error)
 	struct str *paths = NULL;
 	size_t found = 0;
 	int code = arena == NULL
-	    ? error_set(error, ERR_MEMORY, TEXT_base_memory)
-	    : file_list(arena, path, STR(""), INPUTS_MAX, &paths, &found, error);
+		       ? error_set(error, ERR_MEMORY, TEXT_base_memory)
+		       : file_list(arena, path, STR(""), INPUTS_MAX, &paths, &found, error);
 
 	for (size_t i = 0; code == 0 && i < found; i++)
 		code = replay_file(paths[i].ptr, error);
