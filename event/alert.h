@@ -1,5 +1,6 @@
 /*
- * alert.h - one record of the topic "alerts": JSON, schema "tocsin.alert/1" (docs/wire.md, section 5).
+ * alert.h - one record of the topic "alerts": JSON, schema "tocsin.alert/1"
+ * (docs/wire.md, section 5).
  */
 #ifndef TOCSIN_EVENT_ALERT_H
 #define TOCSIN_EVENT_ALERT_H

@@ -31,7 +31,7 @@ struct detection {
 	struct str replay;           /* name of the replay; empty live */
 };
 
-/* All that was read of a source partition up to time_ns (event time less lateness) has been sent. */
+/* All that was read of a source partition up to time_ns (event time less lateness) was sent. */
 struct progress {
 	uint8_t topic;        /* enum bus_topic of the source */
 	uint32_t partition;   /* of the source */
@@ -43,7 +43,12 @@ struct progress {
 
 #define PROGRESS_MAX 256 /* most of them in one record */
 
-enum message_kind { MESSAGE_DETECTION = 1, MESSAGE_PROGRESS = 2, MESSAGE_UNKNOWN = 0, MESSAGE_DAMAGED = -1 };
+enum message_kind {
+	MESSAGE_DAMAGED = -1,
+	MESSAGE_UNKNOWN = 0,
+	MESSAGE_DETECTION = 1,
+	MESSAGE_PROGRESS = 2
+};
 
 /* What a record is, from its head alone; alerts (JSON) are MESSAGE_UNKNOWN. */
 enum message_kind message_kind(struct str bytes);
@@ -55,7 +60,7 @@ bool detection_read(struct str bytes, struct detection *ret);
 
 /* Progress travels on "detections" and on "alerts", between the other records. */
 void progress_write(struct buf *out, const struct progress *progress, size_t count);
-/* ret has room for PROGRESS_MAX. False when it does not hold; then what is in ret is of no meaning. */
+/* ret has room for PROGRESS_MAX. False when it does not hold; ret may have been written to. */
 bool progress_read(struct str bytes, struct progress *ret, size_t *ret_count);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * event.h - what travels: an event as it was received.
  *
- * The bytes are verbatim; the rest was stamped at the door by the collector, so that a decoder gives
- * the same result next year. Text is borrowed from the batch that the event was read with.
+ * The bytes are verbatim; the rest was stamped at the door by the collector, so that a decoder
+ * gives the same result next year. Text is borrowed from the batch that the event was read with.
  */
 #ifndef TOCSIN_EVENT_EVENT_H
 #define TOCSIN_EVENT_EVENT_H

@@ -48,8 +48,10 @@ void frame_begin(struct buf *out);
 void frame_add(struct buf *out, const struct event *event);
 /* Bytes that frame_add will write, to close a frame before it grows too large. */
 size_t frame_event_size(const struct event *event);
-/* The head as told; count must be the events that were added. False when out has failed or is longer
- * than FRAME_MAX. */
+/*
+ * Writes the head as told; count must be the events that were added. False when out has failed or is
+ * longer than FRAME_MAX.
+ */
 bool frame_end(struct buf *out, const struct frame_head *head);
 /* A whole tick or gap frame. */
 bool frame_tick(struct buf *out, const struct frame_head *head);
@@ -75,7 +77,7 @@ enum frame_status frame_read(struct str bytes, struct frame *ret);
 /* The next event, borrowed from the frame's bytes; false at the end or at a malformed one (then
  * frame->index < head.count). Unknown tags are skipped. */
 bool frame_next(struct frame *frame, struct event *ret);
-/* False when it is no gap or does not hold. reason may be a value that this version does not know. */
+/* False when it is no gap or does not hold. reason may be one that this version does not know. */
 bool frame_read_gap(const struct frame *frame, struct frame_gap *ret);
 /*
  * An event that somebody else wrote to our topic: coordinate from (cluster and topic, partition,
@@ -84,8 +86,9 @@ bool frame_read_gap(const struct frame *frame, struct frame_gap *ret);
 void frame_foreign(struct str cluster, struct str topic, struct position position, int64_t time_ns,
     struct str value, struct event *ret);
 /*
- * One event as a JSON object, for foreign consumers (bus.format: json): the same fields as the tags;
- * raw as a string, or "raw_base64" when it is not UTF-8 or holds NUL. frame_read_json reads it back.
+ * One event as a JSON object, for foreign consumers (bus.format: json): the same fields as the
+ * tags; raw as a string, or "raw_base64" when it is not UTF-8 or holds NUL. frame_read_json reads
+ * it back.
  */
 void frame_json(struct buf *out, const struct event *event);
 /* Copies into arena. False when it is not such an object, or the arena is full (arena_failed). */

@@ -2,8 +2,9 @@
  * One event as JSON, schema "tocsin.event/1" (docs/wire.md, section 2): for consumers of "events"
  * that do not read frames.
  */
-#include "event/document.h"
 #include "event/frame.h"
+
+#include "event/document.h"
 
 #include <stddef.h>
 

@@ -268,7 +268,7 @@ static int epoch_order(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Forgets the eighth with the oldest epochs, so that the scan is paid once in thousands of times. */
+/* Forgets the eighth with the oldest epochs, so that the scan is paid once in thousands. */
 static int table_evict(struct seen *seen)
 {
 	size_t count = 0, quota = seen->used / 8;
