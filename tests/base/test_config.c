@@ -169,10 +169,12 @@ static void test_map_ceiling(void **state)
 	char key[64];
 
 	(void)state;
+	assert_false(config_is_set(config, CONFIG_BUS_KAFKA_PROPERTIES));
 	for (int i = 0; i < 128; i++) {
 		snprintf(key, sizeof(key), "bus.kafka.properties.p%d", i);
 		assert_int_equal(set(key, "x"), 0);
 	}
+	assert_true(config_is_set(config, CONFIG_BUS_KAFKA_PROPERTIES));
 	assert_int_equal(set("bus.kafka.properties.one.more", "x"), ERR_USAGE);
 	assert_int_equal(set("bus.kafka.properties.p5", "y"), 0);
 }
@@ -188,6 +190,7 @@ static void test_defaults_file(void **state)
 		buf_clear(&out);
 		config_write_defaults(&out, language);
 		assert_false(out.failed);
+		assert_true(str_find(buf_str(&out), STR("  agency: \"\"\n")) != STR_NOT_FOUND);
 		error_clear(&error);
 		if (config_parse(config, buf_str(&out), "defaults", &error) != 0)
 			fail_msg("%u:%u: %s", error.line, error.column, error.text);
