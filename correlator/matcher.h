@@ -31,6 +31,8 @@ size_t matcher_explain(struct matcher *matcher, const struct record *record, uin
 
 struct matcher_stats {
 	uint64_t events, matches, candidates, predicates, regexes, regex_limit_hits;
+	uint64_t regex_cut_subjects; /* longer than what a regex looks at */
+	uint64_t short_of_memory;    /* values that were not folded, or not seen */
 };
 void matcher_stats(const struct matcher *matcher, struct matcher_stats *ret);
 

@@ -17,6 +17,7 @@ struct ruleset_options {
 	const char *const *paths;  /* files and folders */
 	size_t path_count;
 	uint32_t regex_steps;      /* PCRE2 match limit; 0: 100,000 */
+	size_t memory;             /* ceiling in bytes, twice: kept, and while loading; 0: 1 GiB */
 	bool skip_deprecated;      /* status deprecated and unsupported are passed over */
 	/* Told each refused rule (error_format-ready); may be NULL. */
 	void (*refused)(void *context, const struct error *error);

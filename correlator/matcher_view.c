@@ -1,0 +1,223 @@
+#include "correlator/matcher_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_BYTES  ((size_t)64 << 20)
+#define FIRST_VALUES 1024u
+#define STAMP_MAX    0x7FFFFFFFu
+
+bool view_new(struct view *view, const struct program *program)
+{
+	size_t slots = program->slot_count + 1, predicates = program->predicate_count + 1;
+
+	*view = (struct view){.program = program, .value_capacity = FIRST_VALUES};
+	view->arena = arena_new(ARENA_BYTES);
+	view->regex = regex_scratch_new(program->regex_steps);
+	view->values = calloc(FIRST_VALUES, sizeof(*view->values));
+	view->first = calloc(slots, sizeof(*view->first));
+	view->last = calloc(slots, sizeof(*view->last));
+	view->slot_stamp = calloc(slots, sizeof(*view->slot_stamp));
+	view->memo = calloc(predicates, sizeof(*view->memo));
+	return view->arena != NULL && view->regex != NULL && view->values != NULL &&
+	    view->first != NULL && view->last != NULL && view->slot_stamp != NULL &&
+	    view->memo != NULL;
+}
+
+void view_free(struct view *view)
+{
+	arena_free(view->arena);
+	regex_scratch_free(view->regex);
+	free(view->values);
+	free(view->first);
+	free(view->last);
+	free(view->slot_stamp);
+	free(view->memo);
+}
+
+static void view_forget(struct view *view)
+{
+	arena_reset(view->arena);
+	view->value_count = 0;
+	if (view->stamp < STAMP_MAX) {
+		view->stamp++;
+		return;
+	}
+	memset(view->slot_stamp, 0, (view->program->slot_count + 1) * sizeof(*view->slot_stamp));
+	memset(view->memo, 0, (view->program->predicate_count + 1) * sizeof(*view->memo));
+	view->stamp = 1;
+}
+
+static void value_add(struct view *view, const struct field *field)
+{
+	uint32_t index = (uint32_t)view->value_count++;
+	uint32_t slot = program_slot(view->program, field->id, field->name);
+
+	view->values[index] = (struct view_value){
+	    {field->kind, field->value, STR_NONE}, slot, VIEW_NONE, false};
+	if (slot == SLOT_ANYWHERE)
+		return;
+	if (view->slot_stamp[slot] == view->stamp)
+		view->values[view->last[slot]].next = index;
+	else
+		view->first[slot] = index;
+	view->slot_stamp[slot] = view->stamp;
+	view->last[slot] = index;
+}
+
+void view_begin(struct view *view, const struct record *record)
+{
+	size_t count = record->field_count;
+
+	view_forget(view);
+	view->record = record;
+	view->raw = (struct view_value){
+	    .subject = {FIELD_STRING, record->event == NULL ? STR_NONE : record->event->raw, STR_NONE}};
+	if (count > view->value_capacity) {
+		struct view_value *grown = realloc(view->values, count * sizeof(*grown));
+
+		if (grown != NULL) {
+			view->values = grown;
+			view->value_capacity = count;
+		} else {
+			view->short_of_memory += count - view->value_capacity;
+			count = view->value_capacity;
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		value_add(view, &record->fields[i]);
+}
+
+uint32_t view_first(const struct view *view, uint32_t slot)
+{
+	return view->slot_stamp[slot] == view->stamp ? view->first[slot] : VIEW_NONE;
+}
+
+const struct subject *view_subject(struct view *view, struct view_value *value)
+{
+	struct subject *subject = &value->subject;
+
+	if (value->ready)
+		return subject;
+	subject->folded = fold_text(view->arena, subject->raw);
+	if (subject->folded.ptr == NULL && subject->raw.len > 0) {
+		view->short_of_memory++;
+		subject->folded = subject->raw;
+	}
+	value->ready = true;
+	return subject;
+}
+
+static bool value_holds(struct view *view, const struct predicate *predicate,
+    struct view_value *value)
+{
+	return predicate_holds(predicate, view_subject(view, value), view->regex);
+}
+
+static uint32_t anywhere_witness(struct view *view, const struct predicate *predicate)
+{
+	for (uint32_t i = 0; i < view->value_count; i++) {
+		if (value_holds(view, predicate, &view->values[i]))
+			return i;
+	}
+	return VIEW_NONE;
+}
+
+static bool value_relates(struct view *view, const struct predicate *predicate, uint32_t value)
+{
+	const struct subject *subject = view_subject(view, &view->values[value]);
+	uint32_t other = view_first(view, predicate->other);
+
+	for (; other != VIEW_NONE; other = view->values[other].next) {
+		if (predicate_relates(predicate, subject, view_subject(view, &view->values[other])))
+			return true;
+	}
+	return false;
+}
+
+static bool value_makes(struct view *view, const struct predicate *predicate, uint32_t value)
+{
+	if (predicate->kind == PREDICATE_FIELD)
+		return value_relates(view, predicate, value);
+	if (predicate->kind == PREDICATE_NULL)
+		return view->values[value].subject.kind == FIELD_NULL;
+	if (predicate->kind == PREDICATE_EXISTS)
+		return true;
+	return value_holds(view, predicate, &view->values[value]);
+}
+
+uint32_t view_witness(struct view *view, const struct predicate *predicate)
+{
+	if (predicate->slot == SLOT_ANYWHERE)
+		return anywhere_witness(view, predicate);
+	uint32_t value = view_first(view, predicate->slot);
+
+	while (value != VIEW_NONE && !value_makes(view, predicate, value))
+		value = view->values[value].next;
+	return value;
+}
+
+static bool predicate_test(struct view *view, const struct predicate *predicate)
+{
+	if (predicate->slot == SLOT_ANYWHERE && value_holds(view, predicate, &view->raw))
+		return true;
+	if (predicate->kind == PREDICATE_NULL && view_first(view, predicate->slot) == VIEW_NONE)
+		return true;
+	return view_witness(view, predicate) != VIEW_NONE;
+}
+
+bool view_test(struct view *view, uint32_t predicate)
+{
+	uint32_t memo = view->memo[predicate];
+
+	if (memo >> 1 == view->stamp)
+		return memo & 1;
+	bool holds = predicate_test(view, &view->program->predicates[predicate]);
+
+	view->evaluated++;
+	view->memo[predicate] = view->stamp << 1 | holds;
+	return holds;
+}
+
+void view_note(struct view *view, uint32_t predicate)
+{
+	view->memo[predicate] = view->stamp << 1 | 1;
+}
+
+/* At least: as soon as need hold, or too few are left. */
+static bool enough_hold(struct view *view, const struct expression *expression)
+{
+	size_t need = expression->need;
+
+	for (size_t i = 0; i < expression->count && need > 0; i++) {
+		if (expression->count - i < need)
+			return false;
+		need -= view_evaluate(view, expression->children[i]);
+	}
+	return need == 0;
+}
+
+bool view_evaluate(struct view *view, const struct expression *expression)
+{
+	switch (expression->kind) {
+	case EXPRESSION_PREDICATE:
+		return view_test(view, expression->predicate);
+	case EXPRESSION_AND:
+		for (size_t i = 0; i < expression->count; i++) {
+			if (!view_evaluate(view, expression->children[i]))
+				return false;
+		}
+		return true;
+	case EXPRESSION_OR:
+		for (size_t i = 0; i < expression->count; i++) {
+			if (view_evaluate(view, expression->children[i]))
+				return true;
+		}
+		return false;
+	case EXPRESSION_NOT:
+		return !view_evaluate(view, expression->children[0]);
+	case EXPRESSION_AT_LEAST:
+		return enough_hold(view, expression);
+	}
+	return false;
+}

@@ -1,0 +1,51 @@
+/*
+ * matcher_view.h - inside the matcher: one record seen by slots, predicates evaluated at most once.
+ */
+#ifndef TOCSIN_CORRELATOR_MATCHER_VIEW_H
+#define TOCSIN_CORRELATOR_MATCHER_VIEW_H
+
+#include "sigma/program.h"
+
+#define VIEW_NONE UINT32_MAX
+
+/* A field of the record; values of one slot are chained in order. */
+struct view_value {
+	struct subject subject; /* folded when ready */
+	uint32_t slot;
+	uint32_t next;
+	bool ready;
+};
+
+/* What every predicate is evaluated against. Made once a thread, begun for each record. */
+struct view {
+	const struct program *program;
+	struct arena *arena; /* of one event: folded values */
+	struct regex_scratch *regex;
+	const struct record *record;
+	struct view_value raw;
+	struct view_value *values;
+	size_t value_count, value_capacity;
+	uint32_t *first, *last;   /* by slot: values, valid when slot_stamp is the stamp */
+	uint32_t *slot_stamp;
+	uint32_t *memo;           /* by predicate: stamp << 1 | truth */
+	uint32_t stamp;           /* 31 bits, never 0 */
+	uint64_t evaluated;
+	uint64_t short_of_memory; /* values that could not be folded */
+};
+
+bool view_new(struct view *view, const struct program *program);
+void view_free(struct view *view);
+void view_begin(struct view *view, const struct record *record);
+/* The first value of a slot, or VIEW_NONE. */
+uint32_t view_first(const struct view *view, uint32_t slot);
+/* Folds on first use. */
+const struct subject *view_subject(struct view *view, struct view_value *value);
+/* Memoised. */
+bool view_test(struct view *view, uint32_t predicate);
+bool view_evaluate(struct view *view, const struct expression *expression);
+/* The index has seen that it holds. */
+void view_note(struct view *view, uint32_t predicate);
+/* Which value makes it hold: VIEW_NONE when none does, or none is needed. */
+uint32_t view_witness(struct view *view, const struct predicate *predicate);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * draft.h - a document of a rule file on its way to a rule. Lives for the loading; what the rule
+ * keeps is copied into the ruleset's arena.
+ */
+#ifndef TOCSIN_SIGMA_DRAFT_H
+#define TOCSIN_SIGMA_DRAFT_H
+
+#include "sigma/builder.h"
+
+enum draft_state { DRAFT_PENDING, DRAFT_READY, DRAFT_REFUSED };
+
+struct draft {
+	enum draft_state state;
+	struct rule rule;
+	const char *file;
+	const struct yaml_node *root;
+	bool skipped;                        /* deprecated or unsupported */
+	const struct expression *expression; /* of a plain rule */
+
+	const struct yaml_node *correlation_node;
+	struct correlation *correlation;
+	const struct yaml_node *aliases;
+	struct draft **steps;                /* rules that it refers to */
+	struct draft *parent;                /* the correlation that refers to this one */
+};
+
+/* Fills the draft from its root. 0, ERR_DOCUMENT or ERR_MEMORY. (draft.c) */
+int draft_read(struct builder *builder, struct draft *draft);
+/* The custom attribute "tocsin". (attribute.c) */
+int attribute_read(struct builder *builder, const struct yaml_node *node, struct draft *draft);
+/* What a correlation says by itself. (correlation.c) */
+int correlation_read(struct builder *builder, const struct yaml_node *node, struct draft *draft);
+/* The list of references; correlation_read has checked that it is a list of texts. */
+const struct yaml_node *correlation_references(const struct draft *draft);
+/*
+ * Binds a correlation to its steps, which are READY: everything but indexes, root and keys. Makes it
+ * the parent of those that are correlations.
+ */
+int correlation_bind(struct builder *builder, struct draft *draft);
+
+/* One row of a table of keys. */
+struct key {
+	const char *name;
+	int (*read)(struct builder *builder, const struct yaml_node *node, struct draft *draft);
+	bool required;
+};
+/* Calls the handler of each key of the map; unknown keys are passed over when tolerant. */
+int keys_read(struct builder *builder, const struct yaml_node *map, const struct key *keys,
+    size_t count, bool tolerant, struct draft *draft);
+int text_take(struct builder *builder, const struct yaml_node *node, size_t max, struct str *ret);
+/* A text or a list of texts. */
+int texts_take(struct builder *builder, const struct yaml_node *node, struct str **ret,
+    size_t *ret_count);
+/* "5m"; units s m h d w M y. zero: "0" is allowed. (duration.c) */
+int duration_take(struct builder *builder, const struct yaml_node *node, bool zero, int64_t *ret);
+
+#define TEXT_MAX 16384u
+#define NAME_MAX_BYTES 256u
+
+#endif

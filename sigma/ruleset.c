@@ -1,0 +1,680 @@
+/*
+ * Loading goes in three rounds: every document by itself; then correlations, which are bound once
+ * all that they refer to stands; then indexes, for what was not refused.
+ */
+#include "sigma/draft.h"
+
+#include "base/check.h"
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_BYTES   ((size_t)1 << 30)
+#define SCRATCH_BYTES ((size_t)1 << 30)
+#define FILES_MAX     200000u
+#define STEPS_DEFAULT 100000u
+#define FIRST_NAMES   1024u
+
+/* Lists of thousands of hashes occur. */
+static const struct yaml_limits limits = {.bytes = 4 << 20, .nodes = 1 << 18, .depth = 64};
+
+/* Open addressing by content hash; power of two, at most half full. */
+struct names {
+	struct str *keys; /* ptr NULL: free */
+	uint32_t *values;
+	size_t size, count;
+};
+
+struct ruleset {
+	struct arena *arena;
+	struct program program;
+	struct rule *rules;
+	size_t count, refused;
+	struct names names;
+	struct regex **regexes;
+	size_t regex_count;
+	struct hash128 hash;
+	uint32_t slot_of[FIELD_COUNT];
+	uint32_t *slot_table; /* of other fields: index + 1 */
+	size_t slot_mask;
+};
+
+struct loader {
+	struct builder builder;
+	const struct ruleset_options *options;
+	struct ruleset *ruleset;
+	struct draft **drafts;
+	size_t draft_count, draft_capacity;
+	struct names names; /* of drafts */
+};
+
+static uint32_t *names_find(const struct names *names, struct str key)
+{
+	if (names->size == 0)
+		return NULL;
+	size_t at = content_hash(key).low & (names->size - 1);
+
+	for (; names->keys[at].ptr != NULL; at = (at + 1) & (names->size - 1)) {
+		if (str_eq(names->keys[at], key))
+			return &names->values[at];
+	}
+	return NULL;
+}
+
+static void names_place(struct names *names, struct str key, uint32_t value)
+{
+	size_t at = content_hash(key).low & (names->size - 1);
+
+	while (names->keys[at].ptr != NULL)
+		at = (at + 1) & (names->size - 1);
+	names->keys[at] = key;
+	names->values[at] = value;
+	names->count++;
+}
+
+/* Adds or replaces. False without memory. */
+static bool names_put(struct arena *arena, struct names *names, struct str key, uint32_t value)
+{
+	uint32_t *old = names_find(names, key);
+
+	if (old != NULL) {
+		*old = value;
+		return true;
+	}
+	if (names->count * 2 >= names->size) {
+		struct names grown = {.size = names->size == 0 ? FIRST_NAMES : names->size * 2};
+
+		grown.keys = arena_array(arena, grown.size, sizeof(*grown.keys));
+		grown.values = arena_array(arena, grown.size, sizeof(*grown.values));
+		if (grown.keys == NULL || grown.values == NULL)
+			return false;
+		for (size_t i = 0; i < names->size; i++) {
+			if (names->keys[i].ptr != NULL)
+				names_place(&grown, names->keys[i], names->values[i]);
+		}
+		*names = grown;
+	}
+	names_place(names, key, value);
+	return true;
+}
+
+static void refused(struct loader *loader, const struct error *error)
+{
+	loader->ruleset->refused++;
+	if (loader->options->refused != NULL)
+		loader->options->refused(loader->options->context, error);
+}
+
+/* ERR_MEMORY goes up, a mistake of the document ends here. */
+static int draft_settle(struct loader *loader, struct draft *draft, int code, struct error *error,
+    struct error *out)
+{
+	if (code == 0) {
+		draft->state = DRAFT_READY;
+		return 0;
+	}
+	draft->state = DRAFT_REFUSED;
+	if (code != ERR_DOCUMENT) {
+		if (out != NULL)
+			*out = *error;
+		return code;
+	}
+	refused(loader, error);
+	return 0;
+}
+
+/* Ids and names share one space, since references use either. */
+static int name_claim(struct loader *loader, struct draft *draft, uint32_t index, struct str name,
+    const char *key)
+{
+	const uint32_t *taken = name.len == 0 ? NULL : names_find(&loader->names, name);
+	const struct yaml_node *node = yaml_get(draft->root, str_of(key));
+
+	if (taken != NULL && *taken != index) {
+		const struct draft *other = loader->drafts[*taken];
+
+		if (node == NULL)
+			node = draft->root;
+		return builder_refuse_node(&loader->builder, node, TEXT_sigma_duplicate, STR_ARG(name),
+		    other->file, other->rule.line);
+	}
+	if (name.len > 0 && !names_put(loader->builder.scratch, &loader->names, name, index))
+		return builder_no_memory(&loader->builder);
+	return 0;
+}
+
+static int draft_load(struct loader *loader, struct draft *draft, uint32_t index)
+{
+	int code = draft_read(&loader->builder, draft);
+
+	if (code == 0)
+		code = name_claim(loader, draft, index, draft->rule.meta.id, "id");
+	if (code == 0)
+		code = name_claim(loader, draft, index, draft->rule.name, "name");
+	return code;
+}
+
+static bool is_skipped(const struct loader *loader, const struct yaml_node *root)
+{
+	const struct yaml_node *status = yaml_get(root, STR("status"));
+
+	return loader->options->skip_deprecated && status != NULL &&
+	    (str_eq(status->scalar, STR("deprecated")) || str_eq(status->scalar, STR("unsupported")));
+}
+
+static int document_load(struct loader *loader, const struct yaml_node *root, const char *file,
+    struct error *out)
+{
+	struct builder *builder = &loader->builder;
+	struct error error = {0};
+
+	if (root == NULL || (root->kind == YAML_MAP && is_skipped(loader, root)))
+		return 0;
+	struct draft *draft = arena_zalloc(builder->scratch, sizeof(*draft));
+
+	if (draft == NULL || !array_grow(builder->scratch, &loader->drafts, loader->draft_count,
+	                         &loader->draft_capacity, sizeof(*loader->drafts)))
+		return error_set(out, ERR_MEMORY, TEXT_base_memory);
+	draft->root = root;
+	draft->file = file;
+	draft->rule.file = str_of(file);
+	builder->error = &error;
+	loader->drafts[loader->draft_count] = draft;
+	int code = draft_load(loader, draft, (uint32_t)loader->draft_count);
+
+	loader->draft_count++;
+	code = draft_settle(loader, draft, code, &error, out);
+	if (code == 0 && draft->state == DRAFT_READY && draft->correlation != NULL)
+		draft->state = DRAFT_PENDING;
+	return code;
+}
+
+static int text_load(struct loader *loader, struct str text, const char *file, struct error *out)
+{
+	struct builder *builder = &loader->builder;
+	struct yaml_node **roots = NULL;
+	size_t count = 0;
+	struct error error = {0};
+	int code = yaml_parse(builder->scratch, text, file, &limits, &roots, &count,
+	    &error);
+
+	if (code == ERR_DOCUMENT) {
+		refused(loader, &error);
+		return 0;
+	}
+	if (code < 0) {
+		if (out != NULL)
+			*out = error;
+		return code;
+	}
+	builder->file = file;
+	for (size_t i = 0; i < count && code == 0; i++)
+		code = document_load(loader, roots[i], file, out);
+	return code;
+}
+
+static int file_load(struct loader *loader, struct str path, struct error *out)
+{
+	struct error error = {0};
+	struct str text;
+	const char *name = arena_cstr(loader->builder.arena, path);
+
+	if (name == NULL)
+		return error_set(out, ERR_MEMORY, TEXT_base_memory);
+	int code = file_read(loader->builder.scratch, name, limits.bytes, &text, &error);
+
+	if (code == 0)
+		return text_load(loader, text, name, out);
+	if (code == ERR_MEMORY) {
+		if (out != NULL)
+			*out = error;
+		return code;
+	}
+	refused(loader, &error);
+	return 0;
+}
+
+static bool is_rule_file(struct str path)
+{
+	return str_ends(path, STR(".yml")) || str_ends(path, STR(".yaml"));
+}
+
+/* A file that is named is a rule file whatever its name; of a folder, those that end as such. */
+static int path_load(struct loader *loader, const char *path, struct error *error)
+{
+	struct str *files = NULL;
+	size_t count = 0;
+	int code = file_list(loader->builder.scratch, path, STR(""), FILES_MAX, &files, &count, error);
+
+	for (size_t i = 0; i < count && code == 0; i++) {
+		if (is_rule_file(files[i]) || str_eq(files[i], str_of(path)))
+			code = file_load(loader, files[i], error);
+	}
+	return code;
+}
+
+static struct draft *draft_find(const struct loader *loader, struct str name)
+{
+	const uint32_t *index = names_find(&loader->names, name);
+
+	return index == NULL ? NULL : loader->drafts[*index];
+}
+
+/* Whether all that the draft refers to stands; refuses it when one cannot any more. */
+static int steps_find(struct loader *loader, struct draft *draft, bool *ret_ready)
+{
+	const struct yaml_node *list = correlation_references(draft);
+	size_t count = 0;
+
+	*ret_ready = true;
+	draft->steps = arena_array(loader->builder.scratch, list->count, sizeof(struct draft *));
+	if (draft->steps == NULL)
+		return builder_no_memory(&loader->builder);
+	for (const struct yaml_node *one = list->first; one != NULL; one = one->next) {
+		struct draft *step = draft_find(loader, one->scalar);
+
+		if (step == NULL || step->state == DRAFT_REFUSED)
+			return builder_refuse_node(&loader->builder, one, TEXT_sigma_correlation_rule,
+			    STR_ARG(one->scalar));
+		*ret_ready &= step->state == DRAFT_READY;
+		draft->steps[count++] = step;
+	}
+	return 0;
+}
+
+/* last: what still waits, waits for itself. */
+static int draft_bind(struct loader *loader, struct draft *draft, bool last, bool *ret_moved,
+    struct error *out)
+{
+	struct error error = {0};
+	bool ready = false;
+
+	loader->builder.error = &error;
+	loader->builder.file = draft->file;
+	int code = steps_find(loader, draft, &ready);
+
+	if (code == 0 && !ready && !last)
+		return 0;
+	if (code == 0 && !ready)
+		code = builder_refuse_node(&loader->builder, correlation_references(draft),
+		    TEXT_sigma_correlation_cycle, STR_ARG(draft->rule.meta.id));
+	if (code == 0)
+		code = correlation_bind(&loader->builder, draft);
+	*ret_moved = true;
+	return draft_settle(loader, draft, code, &error, out);
+}
+
+/* Rounds until nothing moves; each round but the last binds or refuses at least one. */
+static int correlations_bind(struct loader *loader, struct error *out)
+{
+	bool last = false;
+
+	for (;;) {
+		bool moved = false;
+
+		for (size_t i = 0; i < loader->draft_count; i++) {
+			if (loader->drafts[i]->state != DRAFT_PENDING)
+				continue;
+			int code = draft_bind(loader, loader->drafts[i], last, &moved, out);
+
+			if (code < 0)
+				return code;
+		}
+		if (!moved && last)
+			return 0;
+		last = !moved;
+	}
+}
+
+static int rules_place(struct loader *loader)
+{
+	struct ruleset *ruleset = loader->ruleset;
+	struct arena *arena = ruleset->arena;
+	const struct expression **expressions =
+	    arena_array(arena, loader->draft_count, sizeof(*expressions));
+
+	ruleset->rules = arena_array(arena, loader->draft_count, sizeof(*ruleset->rules));
+	if (ruleset->rules == NULL || expressions == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < loader->draft_count; i++) {
+		struct draft *draft = loader->drafts[i];
+
+		if (draft->state != DRAFT_READY)
+			continue;
+		draft->rule.index = (uint32_t)ruleset->count;
+		draft->rule.correlation = draft->correlation;
+		ruleset->rules[ruleset->count] = draft->rule;
+		expressions[ruleset->count++] = draft->expression;
+		if (!names_put(arena, &ruleset->names, draft->rule.meta.id, draft->rule.index) ||
+		    (draft->rule.name.len > 0 &&
+		        !names_put(arena, &ruleset->names, draft->rule.name, draft->rule.index)))
+			return ERR_MEMORY;
+	}
+	ruleset->program.rules = expressions;
+	return 0;
+}
+
+/* The outermost correlation, and which of this one's groups its groups are. */
+static int root_place(struct loader *loader, struct draft *draft)
+{
+	struct correlation *correlation = draft->correlation;
+	struct draft *root = draft;
+
+	while (root->parent != NULL)
+		root = root->parent;
+	correlation->root = root->rule.index;
+	correlation->key_group_count = root->correlation->group_count;
+	correlation->key_groups = arena_array(loader->builder.arena, correlation->key_group_count,
+	    sizeof(*correlation->key_groups));
+	if (correlation->key_groups == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < correlation->key_group_count; i++)
+		correlation->key_groups[i] = (uint32_t)i;
+	return 0;
+}
+
+static uint32_t step_of(const struct draft *parent, const struct draft *draft)
+{
+	uint32_t step = 0;
+
+	while (parent->steps[step] != draft)
+		step++;
+	return step;
+}
+
+/* Downwards from the parent, whose keys are placed already: names of its groups to ours. */
+static void keys_place(struct draft *draft)
+{
+	const struct draft *parent = draft->parent;
+	struct correlation *correlation = draft->correlation;
+
+	if (parent == NULL)
+		return;
+	const struct str *fields = parent->correlation->fields +
+	    (size_t)step_of(parent, draft) * parent->correlation->group_count;
+
+	for (size_t i = 0; i < correlation->key_group_count; i++) {
+		struct str name = fields[parent->correlation->key_groups[i]];
+		uint32_t group = 0;
+
+		while (!str_eq(correlation->group_by[group], name))
+			CHECK(++group < correlation->group_count);
+		correlation->key_groups[i] = group;
+	}
+}
+
+static void keys_descend(struct draft *draft)
+{
+	keys_place(draft);
+	for (size_t i = 0; i < draft->correlation->rule_count; i++) {
+		if (draft->steps[i]->correlation != NULL)
+			keys_descend(draft->steps[i]);
+	}
+}
+
+static int correlations_place(struct loader *loader)
+{
+	for (size_t i = 0; i < loader->draft_count; i++) {
+		struct draft *draft = loader->drafts[i];
+
+		if (draft->state != DRAFT_READY || draft->correlation == NULL)
+			continue;
+		if (root_place(loader, draft) < 0)
+			return ERR_MEMORY;
+		for (size_t step = 0; step < draft->correlation->rule_count; step++)
+			draft->correlation->rules[step] = draft->steps[step]->rule.index;
+	}
+	for (size_t i = 0; i < loader->draft_count; i++) {
+		struct draft *draft = loader->drafts[i];
+
+		if (draft->state == DRAFT_READY && draft->correlation != NULL && draft->parent == NULL)
+			keys_descend(draft);
+	}
+	return 0;
+}
+
+static int uses_place(struct ruleset *ruleset)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < ruleset->count; i++) {
+		const struct correlation *correlation = ruleset->rules[i].correlation;
+
+		for (size_t s = 0; correlation != NULL && s < correlation->rule_count; s++, total++)
+			ruleset->rules[correlation->rules[s]].use_count++;
+	}
+	struct rule_use *uses = arena_array(ruleset->arena, total, sizeof(*uses)), *free_uses = uses;
+
+	if (uses == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < ruleset->count; i++) {
+		struct rule *rule = &ruleset->rules[i];
+
+		rule->uses = free_uses;
+		free_uses += rule->use_count;
+		rule->silent = rule->use_count > 0;
+		rule->use_count = 0;
+	}
+	for (size_t i = 0; i < ruleset->count; i++) {
+		const struct correlation *correlation = ruleset->rules[i].correlation;
+
+		for (size_t s = 0; correlation != NULL && s < correlation->rule_count; s++) {
+			struct rule *rule = &ruleset->rules[correlation->rules[s]];
+
+			uses[rule->uses - uses + (ptrdiff_t)rule->use_count++] =
+			    (struct rule_use){(uint32_t)i, (uint32_t)s};
+			rule->silent &= !correlation->generate;
+		}
+	}
+	return 0;
+}
+
+static size_t name_spread(struct str name)
+{
+	uint64_t hash = name.len;
+
+	for (size_t i = 0; i < name.len; i++)
+		hash = (hash ^ (uint8_t)name.ptr[i]) * UINT64_C(0x100000001b3);
+	return (size_t)(hash ^ hash >> 29);
+}
+
+static int slots_place(struct loader *loader)
+{
+	struct ruleset *ruleset = loader->ruleset;
+	const struct builder *builder = &loader->builder;
+	size_t size = 64;
+
+	while (size < builder->slot_count * 4)
+		size *= 2;
+	ruleset->slot_table = arena_array(ruleset->arena, size, sizeof(*ruleset->slot_table));
+	if (ruleset->slot_table == NULL)
+		return ERR_MEMORY;
+	ruleset->slot_mask = size - 1;
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		ruleset->slot_of[i] = SLOT_ANYWHERE;
+	for (uint32_t i = 0; i < builder->slot_count; i++) {
+		size_t at = name_spread(builder->slots[i].name) & ruleset->slot_mask;
+
+		if (builder->slots[i].id != FIELD_OTHER)
+			ruleset->slot_of[builder->slots[i].id] = i;
+		while (ruleset->slot_table[at] != 0)
+			at = (at + 1) & ruleset->slot_mask;
+		ruleset->slot_table[at] = i + 1;
+	}
+	return 0;
+}
+
+uint32_t program_slot(const struct program *program, enum field_id id, struct str name)
+{
+	const struct ruleset *ruleset =
+	    (const struct ruleset *)((const char *)program - offsetof(struct ruleset, program));
+
+	if (id != FIELD_OTHER)
+		return ruleset->slot_of[id];
+	for (size_t at = name_spread(name) & ruleset->slot_mask; ruleset->slot_table[at] != 0;
+	     at = (at + 1) & ruleset->slot_mask) {
+		uint32_t slot = ruleset->slot_table[at] - 1;
+
+		if (str_eq(program->slots[slot].name, name))
+			return slot;
+	}
+	return SLOT_ANYWHERE;
+}
+
+static int id_compare(const void *a, const void *b)
+{
+	const struct rule *left = *(const struct rule *const *)a;
+	const struct rule *right = *(const struct rule *const *)b;
+
+	return str_compare(left->meta.id, right->meta.id);
+}
+
+static int ruleset_name(struct loader *loader)
+{
+	struct ruleset *ruleset = loader->ruleset;
+	const struct rule **order =
+	    arena_array(loader->builder.scratch, ruleset->count, sizeof(*order));
+	struct buf out = BUF((size_t)1 << 30);
+
+	if (order == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < ruleset->count; i++)
+		order[i] = &ruleset->rules[i];
+	qsort(order, ruleset->count, sizeof(*order), id_compare);
+	for (size_t i = 0; i < ruleset->count; i++) {
+		content_put(&out, order[i]->meta.id);
+		buf_u64(&out, order[i]->meta.hash.high);
+		buf_u64(&out, order[i]->meta.hash.low);
+	}
+	ruleset->hash = content_hash(buf_str(&out));
+	bool whole = !out.failed;
+
+	buf_free(&out);
+	return whole ? 0 : ERR_MEMORY;
+}
+
+static int loader_finish(struct loader *loader, struct error *error)
+{
+	struct ruleset *ruleset = loader->ruleset;
+	const struct builder *builder = &loader->builder;
+	int code = correlations_bind(loader, error);
+
+	if (code < 0)
+		return code;
+	if (rules_place(loader) < 0 || correlations_place(loader) < 0 || uses_place(ruleset) < 0 ||
+	    slots_place(loader) < 0 || ruleset_name(loader) < 0)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	ruleset->program.predicates = builder->predicates;
+	ruleset->program.predicate_count = builder->predicate_count;
+	ruleset->program.slots = builder->slots;
+	ruleset->program.slot_count = builder->slot_count;
+	ruleset->program.regex_steps =
+	    loader->options->regex_steps == 0 ? STEPS_DEFAULT : loader->options->regex_steps;
+	return 0;
+}
+
+static int loader_begin(struct loader *loader, const struct ruleset_options *options,
+    struct error *error)
+{
+	static const struct ruleset_options none = {0};
+
+	loader->options = options == NULL ? &none : options;
+	size_t ceiling = loader->options->memory == 0 ? ARENA_BYTES : loader->options->memory;
+
+	loader->ruleset = calloc(1, sizeof(*loader->ruleset));
+	if (loader->ruleset != NULL)
+		loader->ruleset->arena = arena_new(ceiling);
+	loader->builder.scratch = arena_new(loader->options->memory == 0 ? SCRATCH_BYTES : ceiling);
+	if (loader->ruleset == NULL || loader->ruleset->arena == NULL ||
+	    loader->builder.scratch == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	loader->builder.arena = loader->ruleset->arena;
+	return 0;
+}
+
+/* Hands the ruleset over, or throws everything away. */
+static int loader_end(struct loader *loader, int code, struct ruleset **ret)
+{
+	arena_free(loader->builder.scratch);
+	if (loader->ruleset != NULL) {
+		loader->ruleset->regexes = loader->builder.regexes;
+		loader->ruleset->regex_count = loader->builder.regex_count;
+	}
+	if (code == 0)
+		*ret = loader->ruleset;
+	else
+		ruleset_free(loader->ruleset);
+	return code;
+}
+
+int ruleset_load(struct ruleset **ret, const struct ruleset_options *options, struct error *error)
+{
+	struct loader loader = {0};
+	int code = loader_begin(&loader, options, error);
+
+	for (size_t i = 0; code == 0 && i < loader.options->path_count; i++)
+		code = path_load(&loader, options->paths[i], error);
+	if (code == 0)
+		code = loader_finish(&loader, error);
+	return loader_end(&loader, code, ret);
+}
+
+int ruleset_load_text(struct ruleset **ret, struct str text, const char *file,
+    const struct ruleset_options *options, struct error *error)
+{
+	struct loader loader = {0};
+	int code = loader_begin(&loader, options, error);
+	const char *name = code < 0 ? NULL : arena_cstr(loader.builder.arena, str_of(file));
+
+	if (code == 0 && name == NULL)
+		code = error_set(error, ERR_MEMORY, TEXT_base_memory);
+	if (code == 0)
+		code = text_load(&loader, text, name, error);
+	if (code == 0)
+		code = loader_finish(&loader, error);
+	return loader_end(&loader, code, ret);
+}
+
+void ruleset_free(struct ruleset *ruleset)
+{
+	if (ruleset == NULL)
+		return;
+	for (size_t i = 0; i < ruleset->regex_count; i++)
+		regex_free(ruleset->regexes[i]);
+	arena_free(ruleset->arena);
+	free(ruleset);
+}
+
+size_t ruleset_count(const struct ruleset *ruleset)
+{
+	return ruleset->count;
+}
+
+size_t ruleset_refused(const struct ruleset *ruleset)
+{
+	return ruleset->refused;
+}
+
+const struct rule *ruleset_rule(const struct ruleset *ruleset, uint32_t index)
+{
+	CHECK(index < ruleset->count);
+	return &ruleset->rules[index];
+}
+
+const struct rule *ruleset_find(const struct ruleset *ruleset, struct str id_or_name)
+{
+	const uint32_t *index = names_find(&ruleset->names, id_or_name);
+
+	return index == NULL ? NULL : &ruleset->rules[*index];
+}
+
+struct hash128 ruleset_hash(const struct ruleset *ruleset)
+{
+	return ruleset->hash;
+}
+
+const struct program *ruleset_program(const struct ruleset *ruleset)
+{
+	return &ruleset->program;
+}
