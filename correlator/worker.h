@@ -51,6 +51,12 @@ struct worker_stats {
 	uint64_t events, ticks, gaps, repeats, foreign, undecoded, damaged;
 	uint64_t matches, alerts_plain, detections, detection_repeats, late;
 	uint64_t alerts_early, alerts_settled, alerts_replaced;
+	uint64_t skipped;     /* records of a version or type that this program does not know */
+	uint64_t ungrouped;   /* matches that lack a group-by field of their correlation */
+	uint64_t unknown;     /* detections for rules that are not loaded */
+	uint64_t refused;     /* records that the bus will never take */
+	uint64_t state_dropped; /* windows and detections of rules that have gone or changed */
+	uint64_t state_refused; /* snapshots that could not be used */
 	uint64_t stale, outbox, resent, groups, evicted, pending, pending_dropped, skewed;
 	int64_t watermark_ns; /* of the slowest partition; INT64_MIN before the first */
 };

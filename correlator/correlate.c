@@ -1,0 +1,411 @@
+#include "correlator/correlate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "correlator/correlate_state.h"
+#include "correlator/correlate_type.h"
+#include "correlator/evidence.h"
+
+#define KEY_MAX ((size_t)DETECTION_VALUES * 65536u)
+
+/* ---- birth and death ---- */
+
+static bool correlations_list(struct correlate *correlate)
+{
+	const struct ruleset *ruleset = correlate->options.ruleset;
+	size_t count = ruleset_count(ruleset);
+
+	correlate->correlations = calloc(count + 1, sizeof(*correlate->correlations));
+	if (correlate->correlations == NULL)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (ruleset_rule(ruleset, i)->kind == RULE_CORRELATION)
+			correlate->correlations[correlate->correlation_count++] = i;
+	return true;
+}
+
+struct correlate *correlate_new(const struct correlate_options *options)
+{
+	struct correlate *correlate = calloc(1, sizeof(*correlate));
+	uint32_t rules = (uint32_t)ruleset_count(options->ruleset);
+
+	if (correlate == NULL)
+		return NULL;
+	correlate->options = *options;
+	watermark_begin(&correlate->watermark, options->sources);
+	correlate->repeats = calloc(options->sources + 1, sizeof(*correlate->repeats));
+	if (correlate->repeats != NULL && correlations_list(correlate) &&
+	    window_table_begin(&correlate->early, rules, options->groups_max) &&
+	    window_table_begin(&correlate->settled, rules, options->groups_max) &&
+	    window_table_begin(&correlate->ledgers, rules, options->groups_max))
+		return correlate;
+	correlate_free(correlate);
+	return NULL;
+}
+
+void correlate_free(struct correlate *correlate)
+{
+	if (correlate == NULL)
+		return;
+	window_table_end(&correlate->early);
+	window_table_end(&correlate->settled);
+	window_table_end(&correlate->ledgers);
+	for (uint32_t i = 0; correlate->repeats != NULL && i < correlate->options.sources; i++)
+		repeat_end(&correlate->repeats[i]);
+	for (size_t i = 0; i < correlate->pending_count; i++)
+		free(correlate->pending[i]);
+	free(correlate->pending);
+	free(correlate->repeats);
+	free(correlate->correlations);
+	free(correlate);
+}
+
+int64_t correlate_watermark(const struct correlate *correlate)
+{
+	return correlate->watermark.now_ns;
+}
+
+void correlate_count(const struct correlate *correlate, struct worker_stats *ret)
+{
+	ret->groups += correlate->early.count + correlate->settled.count;
+	ret->evicted += correlate->early.evicted + correlate->settled.evicted +
+	    correlate->ledgers.evicted;
+	ret->pending += correlate->pending_count;
+}
+
+/* ---- feeding a machine ---- */
+
+static struct str rule_id_at(const void *context, uint32_t index)
+{
+	const struct correlate *correlate = context;
+
+	return ruleset_rule(correlate->options.ruleset, index)->meta.id;
+}
+
+/* Shown or settled, unless the correlation only feeds others. */
+static int run_alert(struct run *run, const struct rule *rule, const struct item *item,
+    const struct parts *parts)
+{
+	struct alert alert;
+
+	if (rule->silent)
+		return 0;
+	alert_of_window(&alert, run->correlate->options.site, run->batch->arena, rule, item->key,
+	    parts, &item->event, rule_id_at, run->correlate);
+	if (arena_failed(run->batch->arena))
+		return ERR_MEMORY;
+	return run->settled ? ledger_settled(run, rule, item->key, &alert)
+	    : ledger_early(run, rule, item->key, &alert);
+}
+
+/* The value of an inner correlation's group of that name. */
+static bool group_value(const struct correlation *inner, struct str key, struct str name,
+    struct str *ret)
+{
+	for (size_t i = 0; i < inner->group_count && group_key_take(&key, ret); i++)
+		if (str_eq(inner->group_by[i], name))
+			return true;
+	return false;
+}
+
+static bool chained_key(const struct correlation *outer, uint32_t step,
+    const struct correlation *inner, struct str key, struct buf *ret)
+{
+	struct str value;
+
+	for (size_t i = 0; i < outer->group_count; i++) {
+		if (!group_value(inner, key, outer->fields[step * outer->group_count + i], &value) &&
+		    !group_value(inner, key, outer->group_by[i], &value))
+			return false;
+		group_key_put(ret, value);
+	}
+	return !ret->failed;
+}
+
+static bool chained_value(const struct run *run, const struct correlation *outer,
+    const struct correlation *inner, struct str key, uint64_t *ret)
+{
+	struct buf values = BUF(KEY_MAX);
+	struct str value;
+	bool all = outer->value_count > 0;
+
+	for (size_t i = 0; all && i < outer->value_count; i++) {
+		all = group_value(inner, key, outer->value_fields[i], &value);
+		if (all)
+			group_key_put(&values, value);
+	}
+	*ret = hash_sip64(run->correlate->options.site->key, buf_str(&values));
+	buf_free(&values);
+	return all;
+}
+
+static int run_step(struct run *run, const struct item *item, uint32_t step, struct parts *parts);
+
+/* What fired is an event of the correlations that refer to it, at the same place in time. */
+static int run_outer(struct run *run, const struct rule *inner, const struct item *item,
+    struct parts *parts)
+{
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < inner->use_count; i++) {
+		const struct rule_use *use = &inner->uses[i];
+		const struct correlation *outer =
+		    ruleset_rule(run->correlate->options.ruleset, use->correlation)->correlation;
+		struct buf key = BUF(KEY_MAX);
+		struct item chained = {.event = item->event, .correlation = use->correlation,
+		    .rule = inner->index};
+
+		if (chained_key(outer, use->step, inner->correlation, item->key, &key)) {
+			chained.key = buf_str(&key);
+			chained.has_value = chained_value(run, outer, inner->correlation, item->key,
+			    &chained.value);
+			code = run_step(run, &chained, use->step, parts);
+		}
+		buf_free(&key);
+	}
+	return code;
+}
+
+static int run_fire(struct run *run, struct window_table *table, struct window *window,
+    const struct item *item)
+{
+	const struct rule *rule = ruleset_rule(run->correlate->options.ruleset, item->correlation);
+	struct parts *parts = evidence_collect(window, run->batch->arena);
+
+	if (parts == NULL)
+		return ERR_MEMORY;
+	/* Consumed: an event takes part in one alert of a correlation at most. */
+	window_remove(table, window);
+	int code = run_alert(run, rule, item, parts);
+
+	if (code == 0)
+		code = run_outer(run, rule, item, parts);
+	parts_release(parts);
+	return code;
+}
+
+static int run_step(struct run *run, const struct item *item, uint32_t step, struct parts *parts)
+{
+	const struct rule *rule = ruleset_rule(run->correlate->options.ruleset, item->correlation);
+	const struct correlate_type *type = correlate_type(rule->correlation->type);
+	struct window_table *table = run->settled ? &run->correlate->settled
+	    : &run->correlate->early;
+	struct mark mark = {.time_ns = item->event.time_ns, .at = item->event.at,
+	    .position = item->event.position, .value = item->value, .rule = item->rule,
+	    .parts = parts};
+
+	if (type->needs_values && !item->has_value)
+		return 0;
+	struct window *window = window_get(table, item->correlation, item->key);
+
+	if (window == NULL)
+		return ERR_MEMORY;
+	enum feed_result result = type->feed(window, rule->correlation, &mark, step);
+
+	if (result == FEED_MEMORY)
+		return ERR_MEMORY;
+	if (result == FEED_FIRE)
+		return run_fire(run, table, window, item);
+	if (window->count == 0)
+		window_remove(table, window);
+	return 0;
+}
+
+int run_item(struct run *run, const struct item *item)
+{
+	const struct correlation *correlation =
+	    ruleset_rule(run->correlate->options.ruleset, item->correlation)->correlation;
+	int code = 0;
+
+	/* The last step first: an event does not follow itself. */
+	for (size_t step = correlation->rule_count; code == 0 && step-- > 0;)
+		if (correlation->rules[step] == item->rule)
+			code = run_step(run, item, (uint32_t)step, NULL);
+	return code;
+}
+
+int run_settle(struct run *run)
+{
+	struct correlate *correlate = run->correlate;
+	int64_t watermark_ns = correlate->watermark.now_ns;
+	int code = 0;
+
+	run->settled = true;
+	while (code == 0 && correlate->pending_count > 0 &&
+	    correlate->pending[0]->event.time_ns <= watermark_ns) {
+		struct item *item = pending_take(correlate);
+
+		code = run_item(run, item);
+		free(item);
+	}
+	for (uint32_t i = 0; code == 0 && i < correlate->correlation_count; i++) {
+		const struct rule *rule = ruleset_rule(correlate->options.ruleset,
+		    correlate->correlations[i]);
+		int64_t before_ns = watermark_minus(watermark_ns, rule->correlation->timespan_ns);
+
+		code = ledger_sweep(run, rule);
+		window_expire(&correlate->early, rule->index, before_ns);
+		window_expire(&correlate->settled, rule->index, before_ns);
+	}
+	return code;
+}
+
+/* ---- records ---- */
+
+/* The rule that a detection names, when we have it and the two belong together. */
+static const struct rule *detection_rule(const struct correlate *correlate,
+    const struct detection *detection, uint32_t *ret_step)
+{
+	const struct ruleset *ruleset = correlate->options.ruleset;
+	const struct rule *rule = ruleset_find(ruleset, detection->correlation);
+	const struct rule *base = ruleset_find(ruleset, detection->rule);
+
+	if (rule == NULL || base == NULL || rule->kind != RULE_CORRELATION ||
+	    detection->group_count != rule->correlation->group_count)
+		return NULL;
+	for (size_t i = rule->correlation->rule_count; i-- > 0;) {
+		if (rule->correlation->rules[i] == base->index) {
+			*ret_step = (uint32_t)i;
+			return rule;
+		}
+	}
+	return NULL;
+}
+
+static bool detection_value(const struct correlate *correlate, const struct detection *detection,
+    uint64_t *ret)
+{
+	struct buf values = BUF(KEY_MAX);
+	bool all = detection->value_count > 0;
+
+	for (size_t i = 0; i < detection->value_count; i++) {
+		if (detection->values[i].ptr == NULL)
+			all = false;
+		group_key_put(&values, detection->values[i]);
+	}
+	*ret = hash_sip64(correlate->options.site->key, buf_str(&values));
+	buf_free(&values);
+	return all;
+}
+
+static struct item *detection_item(const struct correlate *correlate, const struct rule *rule,
+    uint32_t step, const struct detection *detection)
+{
+	struct completion event = {.time_ns = detection->time_ns,
+	    .received_ns = detection->received_ns, .at = detection->at,
+	    .position = detection->position, .agency = detection->agency, .host = detection->host};
+	struct buf key = BUF(KEY_MAX);
+
+	for (size_t i = 0; i < detection->group_count; i++)
+		group_key_put(&key, detection->groups[i]);
+	struct item *item = key.failed ? NULL : item_new(&event, buf_str(&key));
+
+	buf_free(&key);
+	if (item == NULL)
+		return NULL;
+	item->correlation = rule->index;
+	item->rule = rule->correlation->rules[step];
+	item->step = step;
+	item->has_value = detection_value(correlate, detection, &item->value);
+	return item;
+}
+
+static int correlate_item(struct run *run, struct item *item)
+{
+	struct correlate *correlate = run->correlate;
+	struct worker_stats *stats = correlate->options.stats;
+	int code = run_item(run, item);
+
+	if (code < 0) {
+		free(item);
+		return code;
+	}
+	if (correlate->pending_count >= correlate->options.pending_max) {
+		stats->pending_dropped++;
+		free(item);
+		return 0;
+	}
+	if (!pending_put(correlate, item)) {
+		free(item);
+		return ERR_MEMORY;
+	}
+	return 0;
+}
+
+static int correlate_detection(struct run *run, const struct detection *detection)
+{
+	struct correlate *correlate = run->correlate;
+	struct worker_stats *stats = correlate->options.stats;
+	uint32_t step = 0;
+	const struct rule *rule = detection_rule(correlate, detection, &step);
+
+	if (detection->position.partition >= correlate->options.sources) {
+		stats->damaged++;
+		return 0;
+	}
+	struct repeat_key key = {detection->position.offset, detection->position.index,
+	    repeat_which(detection->correlation, detection->rule)};
+	enum repeat_result known =
+	    repeat_check(&correlate->repeats[detection->position.partition], key);
+
+	if (known != REPEAT_NEW) {
+		stats->detection_repeats += known == REPEAT_KNOWN;
+		return known == REPEAT_MEMORY ? ERR_MEMORY : 0;
+	}
+	if (rule == NULL) {
+		stats->unknown++;
+		return 0;
+	}
+	if (detection->time_ns <= correlate->watermark.now_ns) {
+		stats->late++;
+		return 0;
+	}
+	struct item *item = detection_item(correlate, rule, step, detection);
+
+	return item != NULL ? correlate_item(run, item) : ERR_MEMORY;
+}
+
+static int correlate_progress(struct run *run, struct str value)
+{
+	struct progress progress[PROGRESS_MAX];
+	size_t count = 0;
+	bool risen = false;
+
+	if (!progress_read(value, progress, &count)) {
+		run->correlate->options.stats->damaged++;
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (progress[i].topic == TOPIC_EVENTS)
+			risen |= watermark_hear(&run->correlate->watermark, &progress[i]);
+	return risen ? run_settle(run) : 0;
+}
+
+int correlate_record(struct correlate *correlate, struct str value, struct batch *batch, bool silent,
+    struct error *error)
+{
+	struct run run = {.correlate = correlate, .batch = batch, .silent = silent};
+	struct detection detection;
+	int code = 0;
+
+	switch (message_kind(value)) {
+	case MESSAGE_DETECTION:
+		if (detection_read(value, &detection))
+			code = correlate_detection(&run, &detection);
+		else
+			correlate->options.stats->damaged++;
+		break;
+	case MESSAGE_PROGRESS:
+		code = correlate_progress(&run, value);
+		break;
+	case MESSAGE_UNKNOWN:
+		correlate->options.stats->skipped++;
+		break;
+	case MESSAGE_DAMAGED:
+		correlate->options.stats->damaged++;
+		break;
+	}
+	return code < 0 ? error_set(error, code, TEXT_base_memory) : 0;
+}

@@ -1,0 +1,37 @@
+/*
+ * correlate_type.h - the small interface behind which each correlation type stands.
+ *
+ * One file correlate_<name>.c and one row in sigma/correlations.def. A type only counts; groups,
+ * order, settling, evidence and chaining are the business of correlate.c.
+ */
+#ifndef TOCSIN_CORRELATOR_CORRELATE_TYPE_H
+#define TOCSIN_CORRELATOR_CORRELATE_TYPE_H
+
+#include "correlator/window.h"
+#include "sigma/rule.h"
+
+enum feed_result {
+	FEED_MEMORY = -1, /* ERR_MEMORY */
+	FEED_WAIT = 0,
+	FEED_FIRE = 1     /* the marks that are in the window now made it; the caller consumes them */
+};
+
+struct correlate_type {
+	struct str name;
+	/* mark->value is meant for value_count; step: index in the correlation's rules. */
+	enum feed_result (*feed)(struct window *window, const struct correlation *correlation,
+	    const struct mark *mark, uint32_t step);
+	/* value_count: an event without the counted fields does not count. */
+	bool needs_values;
+};
+
+const struct correlate_type *correlate_type(enum correlation_type type);
+
+/*
+ * Shared by value_count and temporal: remembers the last mark of each value; fires when as many
+ * distinct ones as needed lie within the timespan. Cost O(needed), whatever the traffic.
+ */
+enum feed_result correlate_distinct(struct window *window, const struct mark *mark,
+    int64_t timespan_ns, uint32_t needed);
+
+#endif

@@ -1,0 +1,395 @@
+#include "correlator/detect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "decoder/decoder.h"
+#include "event/detection.h"
+#include "event/frame.h"
+#include "event/seen.h"
+
+#define EVENT_CEILING ((size_t)64 << 20) /* decoding one event */
+#define MATCHED_MAX   32u
+#define GROUP_MAX     1024u              /* longer group values are named by their hash */
+#define GROUP_HEAD    960u
+#define LINKS_MAX     256u               /* correlations that one event may feed */
+
+struct detect {
+	struct detect_options options;
+	struct matcher *matcher;
+	struct seen *seen;
+	struct arena *arena;             /* of one event */
+	struct watermark_source *sources;
+	struct buf scratch;
+};
+
+struct detect *detect_new(const struct detect_options *options)
+{
+	struct detect *detect = calloc(1, sizeof(*detect));
+
+	if (detect == NULL)
+		return NULL;
+	detect->options = *options;
+	detect->scratch = BUF(BUS_RECORD_MAX);
+	detect->matcher = matcher_new(options->ruleset);
+	detect->seen = seen_new();
+	detect->arena = arena_new(EVENT_CEILING);
+	detect->sources = calloc(options->partitions + 1, sizeof(*detect->sources));
+	if (detect->matcher == NULL || detect->seen == NULL || detect->arena == NULL ||
+	    detect->sources == NULL) {
+		detect_free(detect);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < options->partitions; i++)
+		detect->sources[i] = WATERMARK_SOURCE;
+	return detect;
+}
+
+void detect_free(struct detect *detect)
+{
+	if (detect == NULL)
+		return;
+	matcher_free(detect->matcher);
+	seen_free(detect->seen);
+	arena_free(detect->arena);
+	free(detect->sources);
+	buf_free(&detect->scratch);
+	free(detect);
+}
+
+bool detect_reload(struct detect *detect, const struct ruleset *ruleset)
+{
+	struct matcher *matcher = matcher_new(ruleset);
+
+	if (matcher == NULL)
+		return false;
+	matcher_free(detect->matcher);
+	detect->matcher = matcher;
+	detect->options.ruleset = ruleset;
+	return true;
+}
+
+const struct watermark_source *detect_source(const struct detect *detect, uint32_t partition)
+{
+	CHECK(partition < detect->options.partitions);
+	return &detect->sources[partition];
+}
+
+void detect_save(const struct detect *detect, uint32_t partition, struct buf *out)
+{
+	const struct watermark_source *source = detect_source(detect, partition);
+
+	buf_u64(out, (uint64_t)source->latest_ns);
+	buf_u64(out, (uint64_t)source->received_ns);
+	seen_save(detect->seen, partition, out);
+}
+
+int detect_restore(struct detect *detect, uint32_t partition, struct str saved)
+{
+	struct watermark_source *source = &detect->sources[partition];
+	struct str head;
+
+	if (!take_bytes(&saved, 16, &head))
+		return ERR_CORRUPT;
+	source->latest_ns = (int64_t)get_u64(head.ptr);
+	source->received_ns = (int64_t)get_u64(head.ptr + 8);
+	return seen_restore(detect->seen, partition, saved);
+}
+
+void detect_forget(struct detect *detect, uint32_t partition)
+{
+	detect->sources[partition] = WATERMARK_SOURCE;
+	seen_forget(detect->seen, partition);
+}
+
+/* ---- one event ---- */
+
+/* An event on its way through the rules. */
+struct pass {
+	struct detect *detect;
+	struct batch *batch;
+	const struct record *record;
+	struct position position;
+	int64_t time_ns; /* the one that counts */
+	uint32_t flags;
+};
+
+/* That a match is to be told to a correlation; later steps first (see item_compare). */
+struct link {
+	uint32_t correlation, step;
+	const struct rule *rule;
+};
+
+static int link_compare(const void *left, const void *right)
+{
+	const struct link *a = left, *b = right;
+
+	if (a->correlation != b->correlation)
+		return a->correlation < b->correlation ? -1 : 1;
+	return a->step > b->step ? -1 : a->step < b->step;
+}
+
+static int pass_alert(const struct pass *pass, const struct rule *rule)
+{
+	struct detect *detect = pass->detect;
+	struct alert_pair matched[MATCHED_MAX];
+	struct alert alert;
+
+	alert_of_match(&alert, detect->options.site, detect->arena, rule, pass->record,
+	    pass->position, pass->time_ns);
+	alert.matched = matched;
+	alert.matched_count = matcher_explain(detect->matcher, pass->record, rule->index, matched,
+	    MATCHED_MAX);
+	for (size_t i = 0; i < alert.matched_count; i++)
+		matched[i].value = str_slice(matched[i].value, 0, 512);
+	if (!alert_post(&alert, detect->options.site, pass->batch,
+	    letter_owner(TOPIC_EVENTS, pass->position.partition)))
+		return ERR_MEMORY;
+	detect->options.stats->alerts_plain++;
+	return 0;
+}
+
+/* Equal values stay equal and different ones different, however long a sender makes them. */
+static struct str group_of(struct detect *detect, struct str value)
+{
+	char text[HASH128_TEXT];
+
+	if (value.len <= GROUP_MAX)
+		return value;
+	struct str name =
+	    hash128_format(hash_sip128(detect->options.site->key, value), text);
+
+	return arena_printf(detect->arena, "%.*s#%.*s", (int)GROUP_HEAD, value.ptr, STR_ARG(name));
+}
+
+static bool link_groups(const struct pass *pass, const struct correlation *correlation,
+    uint32_t step, struct detection *detection)
+{
+	for (size_t i = 0; i < correlation->group_count; i++) {
+		const struct field *field = record_find(pass->record,
+		    correlation->fields[step * correlation->group_count + i]);
+
+		if (field == NULL || field->kind == FIELD_NULL)
+			return false;
+		detection->groups[i] = group_of(pass->detect, field->value);
+	}
+	detection->group_count = correlation->group_count;
+	for (size_t i = 0; i < correlation->value_count; i++) {
+		const struct field *field = record_find(pass->record, correlation->value_fields[i]);
+
+		if (field != NULL && field->kind != FIELD_NULL)
+			detection->values[i] = group_of(pass->detect, field->value);
+	}
+	detection->value_count = correlation->value_count;
+	return true;
+}
+
+/* The root's id and its group values: all that may meet in one alert goes to one partition. */
+static void link_key(const struct pass *pass, const struct correlation *correlation,
+    const struct detection *detection, struct buf *ret)
+{
+	const struct rule *root = ruleset_rule(pass->detect->options.ruleset, correlation->root);
+
+	group_key_put(ret, root->meta.id);
+	for (size_t i = 0; i < correlation->key_group_count; i++)
+		group_key_put(ret, detection->groups[correlation->key_groups[i]]);
+}
+
+static struct str host_of(const struct record *record)
+{
+	static const struct str names[] = {{"HOST", 4}, {"Computer", 8}};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct field *field = record_find(record, names[i]);
+
+		if (field != NULL && field->value.len > 0)
+			return str_slice(field->value, 0, 512);
+	}
+	return STR_NONE;
+}
+
+static int pass_link(const struct pass *pass, const struct link *link)
+{
+	struct detect *detect = pass->detect;
+	const struct rule *rule = ruleset_rule(detect->options.ruleset, link->correlation);
+	const struct event *event = pass->record->event;
+	struct detection detection = {.correlation = rule->meta.id, .rule = link->rule->meta.id,
+	    .time_ns = pass->time_ns, .received_ns = event->received_ns, .at = event->at,
+	    .position = pass->position, .agency = str_slice(event->agency, 0, 512),
+	    .host = host_of(pass->record), .flags = pass->flags,
+	    .replay = detect->options.site->replay};
+	struct buf key = BUF(BUS_RECORD_MAX);
+	bool done = true;
+
+	if (!link_groups(pass, rule->correlation, link->step, &detection)) {
+		detect->options.stats->ungrouped++;
+		return 0;
+	}
+	link_key(pass, rule->correlation, &detection, &key);
+	buf_clear(&detect->scratch);
+	detection_write(&detect->scratch, &detection);
+	done = !key.failed && !detect->scratch.failed && !arena_failed(detect->arena) &&
+	    batch_post(pass->batch, letter_owner(TOPIC_EVENTS, pass->position.partition),
+	    TOPIC_DETECTIONS, buf_str(&key), buf_str(&detect->scratch));
+	buf_free(&key);
+	if (done)
+		detect->options.stats->detections++;
+	return done ? 0 : ERR_MEMORY;
+}
+
+static size_t links_add(struct link *links, size_t count, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->use_count && count < LINKS_MAX; i++)
+		links[count++] =
+		    (struct link){rule->uses[i].correlation, rule->uses[i].step, rule};
+	return count;
+}
+
+static int pass_links(const struct pass *pass, struct link *links, size_t count)
+{
+	int code = 0;
+
+	qsort(links, count, sizeof(*links), link_compare);
+	for (size_t i = 0; code == 0 && i < count; i++) {
+		bool told = false;
+
+		/* A rule that is several steps of one correlation is told once. */
+		for (size_t j = 0; !told && j < i; j++)
+			told = links[j].correlation == links[i].correlation &&
+			    links[j].rule == links[i].rule;
+		if (!told)
+			code = pass_link(pass, &links[i]);
+	}
+	return code;
+}
+
+static int pass_match(const struct pass *pass)
+{
+	struct detect *detect = pass->detect;
+	struct link links[LINKS_MAX];
+	size_t link_count = 0;
+	const uint32_t *matches;
+	size_t count = matcher_run(detect->matcher, pass->record, &matches);
+	int code = 0;
+
+	detect->options.stats->matches += count;
+	for (size_t i = 0; code == 0 && i < count; i++) {
+		const struct rule *rule = ruleset_rule(detect->options.ruleset, matches[i]);
+
+		link_count = links_add(links, link_count, rule);
+		if (!rule->silent)
+			code = pass_alert(pass, rule);
+	}
+	return code == 0 ? pass_links(pass, links, link_count) : code;
+}
+
+static int detect_event(struct detect *detect, const struct event *event, struct position position,
+    struct batch *batch)
+{
+	struct record record;
+	struct pass pass = {.detect = detect, .batch = batch, .record = &record,
+	    .position = position, .flags = event->flags};
+	bool skewed;
+
+	arena_reset(detect->arena);
+	decoder_run(&record, event, detect->arena);
+	detect->options.stats->events++;
+	pass.time_ns = watermark_clamp(record.time_ns, event->received_ns, detect->options.skew_ns,
+	    &skewed);
+	if (skewed) {
+		pass.flags |= EVENT_CLOCK_SKEW;
+		detect->options.stats->skewed++;
+	}
+	watermark_source_add(&detect->sources[position.partition], pass.time_ns,
+	    event->received_ns);
+	return pass_match(&pass);
+}
+
+/* ---- one record ---- */
+
+static int detect_frame(struct detect *detect, const struct bus_record *record, struct frame *frame,
+    struct batch *batch)
+{
+	struct position position = {record->partition, record->offset, 0};
+	struct event event;
+	int code = 0;
+
+	for (;;) {
+		position.index = frame->index;
+		if (code < 0 || !frame_next(frame, &event))
+			break;
+		code = detect_event(detect, &event, position, batch);
+	}
+	if (code == 0 && frame->index < frame->head.count)
+		detect->options.stats->damaged++;
+	return code;
+}
+
+static int detect_ours(struct detect *detect, const struct bus_record *record, struct frame *frame,
+    struct batch *batch, bool *ret_tick)
+{
+	struct worker_stats *stats = detect->options.stats;
+	int seen = seen_frame(detect->seen, record->partition, &frame->head);
+
+	if (seen < 0)
+		return seen;
+	if (seen == SEEN_REPEAT) {
+		stats->repeats++;
+		return 0;
+	}
+	switch (frame->head.type) {
+	case FRAME_EVENTS:
+		return detect_frame(detect, record, frame, batch);
+	case FRAME_TICK:
+		stats->ticks++;
+		*ret_tick = true;
+		watermark_source_add(&detect->sources[record->partition], frame->head.made_ns,
+		    frame->head.made_ns);
+		return 0;
+	case FRAME_GAP:
+		stats->gaps++;
+		return 0;
+	}
+	return 0;
+}
+
+static int detect_foreign(struct detect *detect, const struct bus_record *record,
+    struct batch *batch)
+{
+	struct position position = {record->partition, record->offset, 0};
+	struct event event;
+
+	/* In the batch's arena: the event's own is reset when the event is taken up. */
+	if (!frame_read_json(batch->arena, record->value, &event)) {
+		int64_t time_ns = record->time_ns != 0 ? record->time_ns : batch->now_ns;
+
+		detect->options.stats->foreign++;
+		frame_foreign(detect->options.identity, bus_topic_name(TOPIC_EVENTS), position,
+		    time_ns, record->value, &event);
+	}
+	return detect_event(detect, &event, position, batch);
+}
+
+int detect_record(struct detect *detect, const struct bus_record *record, struct batch *batch,
+    bool *ret_tick, struct error *error)
+{
+	struct frame frame;
+	int code = 0;
+
+	switch (frame_read(record->value, &frame)) {
+	case FRAME_OK:
+		code = detect_ours(detect, record, &frame, batch, ret_tick);
+		break;
+	case FRAME_NOT_OURS:
+		code = detect_foreign(detect, record, batch);
+		break;
+	case FRAME_UNKNOWN:
+		detect->options.stats->skipped++;
+		break;
+	case FRAME_DAMAGED:
+		detect->options.stats->damaged++;
+		break;
+	}
+	return code < 0 ? error_set(error, code, TEXT_base_memory) : 0;
+}

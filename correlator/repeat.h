@@ -1,0 +1,43 @@
+/*
+ * repeat.h - detections that were sent twice.
+ *
+ * Detections of one partition of events come in the order (offset, index) of what they come from,
+ * except those that a producer had to send again after a fatal error. Kept are the highest place seen
+ * and the last REPEAT_WINDOW keys: what is not above the mark and is known, or is older than all that
+ * are known, is a repeat.
+ */
+#ifndef TOCSIN_CORRELATOR_REPEAT_H
+#define TOCSIN_CORRELATOR_REPEAT_H
+
+#include "base/buf.h"
+
+#define REPEAT_WINDOW 65536u
+
+struct repeat_key {
+	uint64_t offset;
+	uint32_t index;
+	uint32_t which; /* repeat_which of correlation and rule */
+};
+
+struct repeat {
+	struct repeat_key *keys; /* ring, grown as needed */
+	uint32_t first, count, capacity;
+	uint32_t *slots;         /* hash set: position in keys + 1; 2 * capacity of them */
+	struct repeat_key mark;  /* highest (offset, index) */
+	struct repeat_key floor; /* highest that has left the window */
+	bool any, cut;           /* mark, floor are set */
+};
+
+/* The same in every process. */
+uint32_t repeat_which(struct str correlation, struct str rule);
+
+enum repeat_result { REPEAT_MEMORY = -1, REPEAT_NEW = 0, REPEAT_KNOWN = 1 };
+/* Remembers the key when it is new. */
+enum repeat_result repeat_check(struct repeat *repeat, struct repeat_key key);
+void repeat_end(struct repeat *repeat);
+
+void repeat_write(struct buf *out, const struct repeat *repeat);
+/* Into an empty one; false when the bytes do not hold, or without memory. */
+bool repeat_read(struct str *rest, struct repeat *ret);
+
+#endif

@@ -1,0 +1,556 @@
+/*
+ * Layout, little-endian: magic, version, partition, sources, offset; watermark; repeats of each
+ * source; rules (id, hash); early, settled and ledger tables; pending detections. Rules are told by
+ * their place in that list. Windows are written oldest touch first, so that reading them in turn
+ * gives the same order of eviction.
+ */
+#include "correlator/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "correlator/correlate_state.h"
+
+#define SNAPSHOT_MAGIC   0x736e4354u /* "TCns" */
+#define SNAPSHOT_VERSION 1u
+#define HEAD_SIZE        24u
+#define RULE_GONE        UINT32_MAX
+#define MARKS_MAX        (1u << 20)
+#define MARK_SIZE        61u
+
+/* ---- writing ---- */
+
+struct writer {
+	struct buf *out;
+	const struct correlate *correlate;
+	uint32_t *places; /* of each rule in the list; RULE_GONE: not listed */
+};
+
+static void text_write(struct buf *out, struct str text)
+{
+	buf_u32(out, (uint32_t)text.len);
+	buf_str_put(out, text);
+}
+
+static bool rule_is_listed(const struct rule *rule)
+{
+	return rule->kind == RULE_CORRELATION || rule->use_count > 0;
+}
+
+static void rules_write(struct writer *writer)
+{
+	const struct ruleset *ruleset = writer->correlate->options.ruleset;
+	size_t count = ruleset_count(ruleset);
+	uint32_t listed = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		writer->places[i] = rule_is_listed(ruleset_rule(ruleset, i)) ? listed++ : RULE_GONE;
+	buf_u32(writer->out, listed);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct rule *rule = ruleset_rule(ruleset, i);
+
+		if (writer->places[i] == RULE_GONE)
+			continue;
+		text_write(writer->out, rule->meta.id);
+		buf_u64(writer->out, rule->meta.hash.high);
+		buf_u64(writer->out, rule->meta.hash.low);
+	}
+}
+
+static void place_write(struct buf *out, struct coordinate at, struct position position)
+{
+	buf_u64(out, at.collector);
+	buf_u64(out, at.epoch);
+	buf_u64(out, at.counter);
+	buf_u32(out, position.partition);
+	buf_u64(out, position.offset);
+	buf_u32(out, position.index);
+}
+
+static void parts_write(struct writer *writer, const struct parts *parts)
+{
+	buf_u32(writer->out, parts->count);
+	buf_u64(writer->out, parts->cut);
+	for (uint32_t i = 0; i < parts->count; i++) {
+		const struct part *part = &parts->list[i];
+
+		buf_u64(writer->out, (uint64_t)part->time_ns);
+		place_write(writer->out, part->at, part->position);
+		buf_u32(writer->out, writer->places[part->rule]);
+	}
+}
+
+static void mark_write(struct writer *writer, const struct mark *mark)
+{
+	buf_u64(writer->out, (uint64_t)mark->time_ns);
+	place_write(writer->out, mark->at, mark->position);
+	buf_u64(writer->out, mark->value);
+	buf_u32(writer->out, writer->places[mark->rule]);
+	buf_u8(writer->out, (uint8_t)(mark->used | (mark->parts != NULL) << 1));
+	if (mark->parts != NULL)
+		parts_write(writer, mark->parts);
+}
+
+static void ledger_write(struct buf *out, const struct ledger *ledger)
+{
+	buf_u32(out, ledger->early_count);
+	for (uint32_t i = 0; i < ledger->early_count; i++) {
+		buf_u64(out, ledger->earlies[i].id.high);
+		buf_u64(out, ledger->earlies[i].id.low);
+		buf_u64(out, (uint64_t)ledger->earlies[i].time_ns);
+	}
+	buf_u64(out, (uint64_t)ledger->last_ns);
+	text_write(out, ledger->last != NULL ? str_from(ledger->last, ledger->last_len) : STR_NONE);
+}
+
+static void window_write(struct writer *writer, const struct window *window)
+{
+	buf_u32(writer->out, writer->places[window->correlation]);
+	text_write(writer->out, str_from(window->key, window->key_len));
+	buf_u64(writer->out, (uint64_t)window->latest_ns);
+	buf_u32(writer->out, window->count);
+	for (uint32_t i = 0; i < window->count; i++)
+		mark_write(writer, window_mark(window, i));
+	buf_u8(writer->out, window->ledger != NULL);
+	if (window->ledger != NULL)
+		ledger_write(writer->out, window->ledger);
+}
+
+static int touch_compare(const void *left, const void *right)
+{
+	const struct window *a = *(struct window *const *)left, *b = *(struct window *const *)right;
+
+	return a->touched < b->touched ? -1 : a->touched > b->touched;
+}
+
+static void table_write(struct writer *writer, const struct window_table *table)
+{
+	struct window **windows = calloc(table->count + 1, sizeof(struct window *));
+	size_t count = 0;
+
+	if (windows == NULL) {
+		writer->out->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < table->list_count; i++)
+		for (struct window *window = table->lists[i].oldest; window != NULL;
+		    window = window->newer)
+			windows[count++] = window;
+	CHECK(count == table->count);
+	qsort(windows, count, sizeof(*windows), touch_compare);
+	buf_u64(writer->out, table->evicted);
+	buf_u32(writer->out, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		window_write(writer, windows[i]);
+	free(windows);
+}
+
+static void item_write(struct writer *writer, const struct item *item)
+{
+	buf_u32(writer->out, writer->places[item->correlation]);
+	buf_u32(writer->out, item->step);
+	buf_u64(writer->out, (uint64_t)item->event.time_ns);
+	buf_u64(writer->out, (uint64_t)item->event.received_ns);
+	place_write(writer->out, item->event.at, item->event.position);
+	buf_u64(writer->out, item->value);
+	buf_u8(writer->out, item->has_value);
+	text_write(writer->out, item->key);
+	text_write(writer->out, item->event.agency);
+	text_write(writer->out, item->event.host);
+}
+
+void snapshot_write(struct buf *out, const struct correlate *correlate, uint64_t offset)
+{
+	struct writer writer = {.out = out, .correlate = correlate,
+	    .places = calloc(ruleset_count(correlate->options.ruleset) + 1, sizeof(uint32_t))};
+
+	if (writer.places == NULL) {
+		out->failed = true;
+		return;
+	}
+	buf_u32(out, SNAPSHOT_MAGIC);
+	buf_u32(out, SNAPSHOT_VERSION);
+	buf_u32(out, correlate->options.partition);
+	buf_u32(out, correlate->options.sources);
+	buf_u64(out, offset);
+	watermark_write(out, &correlate->watermark);
+	for (uint32_t i = 0; i < correlate->options.sources; i++)
+		repeat_write(out, &correlate->repeats[i]);
+	rules_write(&writer);
+	table_write(&writer, &correlate->early);
+	table_write(&writer, &correlate->settled);
+	table_write(&writer, &correlate->ledgers);
+	buf_u32(out, (uint32_t)correlate->pending_count);
+	for (size_t i = 0; i < correlate->pending_count; i++)
+		item_write(&writer, correlate->pending[i]);
+	free(writer.places);
+}
+
+/* ---- reading ---- */
+
+struct reader {
+	struct str rest;
+	struct correlate *correlate;
+	uint32_t *rules; /* index now, by place in the list; RULE_GONE */
+	uint32_t rule_count;
+	uint64_t dropped;
+	bool short_of_memory;
+};
+
+static uint32_t read_u32(struct reader *reader, bool *ok)
+{
+	struct str bytes;
+
+	*ok = *ok && take_bytes(&reader->rest, 4, &bytes);
+	return *ok ? get_u32(bytes.ptr) : 0;
+}
+
+static uint64_t read_u64(struct reader *reader, bool *ok)
+{
+	struct str bytes;
+
+	*ok = *ok && take_bytes(&reader->rest, 8, &bytes);
+	return *ok ? get_u64(bytes.ptr) : 0;
+}
+
+static uint8_t read_u8(struct reader *reader, bool *ok)
+{
+	struct str bytes;
+
+	*ok = *ok && take_bytes(&reader->rest, 1, &bytes);
+	return *ok ? (uint8_t)bytes.ptr[0] : 0;
+}
+
+static struct str read_text(struct reader *reader, bool *ok)
+{
+	struct str text = STR_NONE;
+	uint32_t len = read_u32(reader, ok);
+
+	*ok = *ok && take_bytes(&reader->rest, len, &text);
+	return text;
+}
+
+/* The index of a listed rule now; RULE_GONE where there is none, *ok false outside the list. */
+static uint32_t read_rule(struct reader *reader, bool *ok)
+{
+	uint32_t place = read_u32(reader, ok);
+
+	if (place == RULE_GONE)
+		return RULE_GONE;
+	*ok = *ok && place < reader->rule_count;
+	return *ok ? reader->rules[place] : RULE_GONE;
+}
+
+static bool rules_read(struct reader *reader)
+{
+	bool ok = true;
+	uint32_t count = read_u32(reader, &ok);
+
+	if (!ok || count > reader->rest.len / 20)
+		return false;
+	reader->rules = calloc(count + 1u, sizeof(*reader->rules));
+	if (reader->rules == NULL) {
+		reader->short_of_memory = true;
+		return false;
+	}
+	reader->rule_count = count;
+	for (uint32_t i = 0; i < count && ok; i++) {
+		struct str id = read_text(reader, &ok);
+		struct hash128 hash = {0, 0};
+
+		hash.high = read_u64(reader, &ok);
+		hash.low = read_u64(reader, &ok);
+		const struct rule *rule = ok ? ruleset_find(reader->correlate->options.ruleset, id)
+		    : NULL;
+
+		reader->rules[i] = rule != NULL && str_eq(rule->meta.id, id) &&
+		    hash128_eq(rule->meta.hash, hash) ? rule->index : RULE_GONE;
+	}
+	return ok;
+}
+
+static void read_place(struct reader *reader, bool *ok, struct coordinate *at,
+    struct position *position)
+{
+	at->collector = read_u64(reader, ok);
+	at->epoch = read_u64(reader, ok);
+	at->counter = read_u64(reader, ok);
+	position->partition = read_u32(reader, ok);
+	position->offset = read_u64(reader, ok);
+	position->index = read_u32(reader, ok);
+}
+
+static struct parts *parts_read(struct reader *reader, bool *ok)
+{
+	uint32_t count = read_u32(reader, ok);
+	uint64_t cut = read_u64(reader, ok);
+
+	*ok = *ok && count <= ALERT_EVENTS;
+	if (!*ok)
+		return NULL;
+	struct parts *parts = malloc(sizeof(*parts) + count * sizeof(parts->list[0]));
+
+	if (parts == NULL) {
+		reader->short_of_memory = true;
+		*ok = false;
+		return NULL;
+	}
+	*parts = (struct parts){.references = 1, .count = count, .cut = cut};
+	for (uint32_t i = 0; i < count; i++) {
+		struct part *part = &parts->list[i];
+
+		part->time_ns = (int64_t)read_u64(reader, ok);
+		read_place(reader, ok, &part->at, &part->position);
+		part->rule = read_rule(reader, ok);
+		if (part->rule == RULE_GONE)
+			part->rule = 0; /* a step that has changed: only its name in the evidence */
+	}
+	return parts;
+}
+
+/* The caller releases mark->parts in each case. */
+static void mark_read(struct reader *reader, bool *ok, struct mark *mark)
+{
+	*mark = (struct mark){.time_ns = (int64_t)read_u64(reader, ok)};
+	read_place(reader, ok, &mark->at, &mark->position);
+	mark->value = read_u64(reader, ok);
+	mark->rule = read_rule(reader, ok);
+	if (mark->rule == RULE_GONE)
+		mark->rule = 0;
+	uint8_t flags = read_u8(reader, ok);
+
+	mark->used = (flags & 1) != 0;
+	if (*ok && (flags & 2) != 0)
+		mark->parts = parts_read(reader, ok);
+}
+
+static struct ledger *ledger_read(struct reader *reader, bool *ok)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+
+	if (ledger == NULL) {
+		reader->short_of_memory = true;
+		*ok = false;
+		return NULL;
+	}
+	ledger->early_count = read_u32(reader, ok);
+	if (ledger->early_count > EARLIES_MAX) {
+		*ok = false;
+		ledger->early_count = 0;
+	}
+	for (uint32_t i = 0; *ok && i < ledger->early_count; i++) {
+		ledger->earlies[i].id.high = read_u64(reader, ok);
+		ledger->earlies[i].id.low = read_u64(reader, ok);
+		ledger->earlies[i].time_ns = (int64_t)read_u64(reader, ok);
+	}
+	ledger->last_ns = (int64_t)read_u64(reader, ok);
+	struct str last = read_text(reader, ok);
+
+	if (*ok && last.len > 0 && (ledger->last = malloc(last.len)) != NULL) {
+		memcpy(ledger->last, last.ptr, last.len);
+		ledger->last_len = (uint32_t)last.len;
+	}
+	return ledger;
+}
+
+/*
+ * Slots that a type makes use of: as it wrote them, or the types' own arithmetic would not hold. The
+ * window fits when no type can be given more marks, or other ones, than it keeps itself.
+ */
+static bool marks_fit(const struct correlation *correlation, uint32_t count)
+{
+	uint64_t steps = correlation->rule_count;
+
+	switch (correlation->type) {
+	case CORRELATION_TEMPORAL_ORDERED:
+		for (uint64_t step = 0; step < steps; step++)
+			if (count == (step + 1) * (step + 2) / 2)
+				return true;
+		return false;
+	case CORRELATION_TEMPORAL:
+		return count > 0 && count < steps;
+	case CORRELATION_EVENT_COUNT:
+	case CORRELATION_VALUE_COUNT:
+		return count > 0 && count < correlation->condition.min;
+	case CORRELATION_COUNT:
+		break;
+	}
+	return false;
+}
+
+static bool marks_read(struct reader *reader, struct window *window, uint32_t count)
+{
+	bool ok = count <= MARKS_MAX && count <= reader->rest.len / MARK_SIZE;
+
+	if (ok && window != NULL && !window_reserve(window, count)) {
+		reader->short_of_memory = true;
+		return false;
+	}
+	for (uint32_t i = 0; ok && i < count; i++) {
+		struct mark mark;
+
+		mark_read(reader, &ok, &mark);
+		if (window == NULL || !ok) {
+			parts_release(mark.parts);
+			continue;
+		}
+		window->marks[window->count++] = mark;
+	}
+	return ok;
+}
+
+static bool ledgers_read(struct reader *reader, struct window *window)
+{
+	bool ok = true;
+	uint8_t has = read_u8(reader, &ok);
+
+	if (!ok || has == 0)
+		return ok;
+	struct ledger *ledger = ledger_read(reader, &ok);
+
+	if (ledger != NULL && window != NULL && ok && window->ledger == NULL) {
+		window->ledger = ledger;
+	} else if (ledger != NULL) {
+		free(ledger->last);
+		free(ledger);
+	}
+	return ok;
+}
+
+static struct window *window_place(struct reader *reader, struct window_table *table,
+    uint32_t correlation, struct str key)
+{
+	if (correlation == RULE_GONE ||
+	    ruleset_rule(reader->correlate->options.ruleset, correlation)->kind !=
+	    RULE_CORRELATION) {
+		reader->dropped++;
+		return NULL;
+	}
+	return window_get(table, correlation, key);
+}
+
+static bool window_read(struct reader *reader, struct window_table *table, bool ledgers)
+{
+	bool ok = true;
+	uint32_t correlation = read_rule(reader, &ok);
+	struct str key = read_text(reader, &ok);
+	int64_t latest_ns = (int64_t)read_u64(reader, &ok);
+	uint32_t count = read_u32(reader, &ok);
+	uint64_t dropped = reader->dropped;
+
+	if (!ok || (ledgers && count > 0))
+		return false;
+	struct window *window = window_place(reader, table, correlation, key);
+
+	if (window == NULL && reader->dropped == dropped) {
+		reader->short_of_memory = true;
+		return false;
+	}
+	if (window != NULL) {
+		const struct correlation *shape =
+		    ruleset_rule(reader->correlate->options.ruleset, correlation)->correlation;
+
+		if (window->count > 0 || window->ledger != NULL)
+			return false; /* twice */
+		if (!ledgers && !marks_fit(shape, count))
+			return false;
+		window->latest_ns = latest_ns;
+	}
+	return marks_read(reader, window, count) && ledgers_read(reader, window);
+}
+
+static bool table_read(struct reader *reader, struct window_table *table, bool ledgers)
+{
+	bool ok = true;
+	uint64_t evicted = read_u64(reader, &ok);
+	uint32_t count = read_u32(reader, &ok);
+
+	for (uint32_t i = 0; ok && i < count; i++)
+		ok = window_read(reader, table, ledgers);
+	table->evicted += evicted;
+	return ok;
+}
+
+static bool item_keep(struct reader *reader, const struct item *from)
+{
+	const struct correlation *correlation;
+	struct item *item;
+
+	if (from->correlation == RULE_GONE) {
+		reader->dropped++;
+		return true;
+	}
+	correlation = ruleset_rule(reader->correlate->options.ruleset, from->correlation)->correlation;
+	if (correlation == NULL || from->step >= correlation->rule_count)
+		return false;
+	item = item_new(&from->event, from->key);
+	if (item == NULL || !pending_put(reader->correlate, item)) {
+		free(item);
+		reader->short_of_memory = true;
+		return false;
+	}
+	item->correlation = from->correlation;
+	item->step = from->step;
+	item->rule = correlation->rules[from->step];
+	item->value = from->value;
+	item->has_value = from->has_value;
+	return true;
+}
+
+static bool item_read(struct reader *reader)
+{
+	bool ok = true;
+	struct item item = {.correlation = read_rule(reader, &ok)};
+
+	item.step = read_u32(reader, &ok);
+	item.event.time_ns = (int64_t)read_u64(reader, &ok);
+	item.event.received_ns = (int64_t)read_u64(reader, &ok);
+	read_place(reader, &ok, &item.event.at, &item.event.position);
+	item.value = read_u64(reader, &ok);
+	item.has_value = read_u8(reader, &ok) != 0;
+	item.key = read_text(reader, &ok);
+	item.event.agency = read_text(reader, &ok);
+	item.event.host = read_text(reader, &ok);
+	return ok && item_keep(reader, &item);
+}
+
+static bool body_read(struct reader *reader)
+{
+	struct correlate *correlate = reader->correlate;
+	bool ok = watermark_read(&reader->rest, &correlate->watermark);
+
+	for (uint32_t i = 0; ok && i < correlate->options.sources; i++)
+		ok = repeat_read(&reader->rest, &correlate->repeats[i]);
+	ok = ok && rules_read(reader) && table_read(reader, &correlate->early, false) &&
+	    table_read(reader, &correlate->settled, false) &&
+	    table_read(reader, &correlate->ledgers, true);
+	uint32_t count = read_u32(reader, &ok);
+
+	for (uint32_t i = 0; ok && i < count; i++)
+		ok = item_read(reader);
+	return ok && reader->rest.len == 0;
+}
+
+int snapshot_read(struct str bytes, struct correlate *correlate, uint64_t *ret_offset,
+    uint64_t *ret_dropped)
+{
+	struct reader reader = {.rest = bytes, .correlate = correlate};
+	struct str head;
+
+	if (!take_bytes(&reader.rest, HEAD_SIZE, &head) || get_u32(head.ptr) != SNAPSHOT_MAGIC)
+		return ERR_CORRUPT;
+	if (get_u32(head.ptr + 4) != SNAPSHOT_VERSION)
+		return ERR_VERSION;
+	if (get_u32(head.ptr + 8) != correlate->options.partition ||
+	    get_u32(head.ptr + 12) != correlate->options.sources)
+		return ERR_FOREIGN;
+	*ret_offset = get_u64(head.ptr + 16);
+	bool ok = body_read(&reader);
+
+	free(reader.rules);
+	*ret_dropped = reader.dropped;
+	if (!ok)
+		return reader.short_of_memory ? ERR_MEMORY : ERR_CORRUPT;
+	return 0;
+}

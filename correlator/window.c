@@ -1,0 +1,276 @@
+#include "correlator/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+#define BUCKETS_FIRST 64
+
+struct parts *parts_share(struct parts *parts)
+{
+	if (parts != NULL)
+		parts->references++;
+	return parts;
+}
+
+void parts_release(struct parts *parts)
+{
+	if (parts != NULL && --parts->references == 0)
+		free(parts);
+}
+
+int mark_compare(const struct mark *a, const struct mark *b)
+{
+	if (a->time_ns != b->time_ns)
+		return a->time_ns < b->time_ns ? -1 : 1;
+	return coordinate_compare(a->at, b->at);
+}
+
+/* ---- the ring of marks ---- */
+
+struct mark *window_mark(const struct window *window, uint32_t index)
+{
+	/* first and index lie below capacity, which is a power of two */
+	return &window->marks[(window->first + index) & (window->capacity - 1)];
+}
+
+bool window_reserve(struct window *window, uint32_t count)
+{
+	uint32_t capacity = window->capacity == 0 ? 1 : window->capacity;
+
+	if (count <= window->capacity)
+		return true;
+	while (capacity < count)
+		capacity *= 2;
+	struct mark *marks = calloc(capacity, sizeof(*marks));
+
+	if (marks == NULL)
+		return false;
+	for (uint32_t i = 0; i < window->count; i++)
+		marks[i] = *window_mark(window, i);
+	free(window->marks);
+	window->marks = marks;
+	window->capacity = capacity;
+	window->first = 0;
+	return true;
+}
+
+bool window_insert(struct window *window, const struct mark *mark)
+{
+	if (!window_reserve(window, window->count + 1))
+		return false;
+	uint32_t at = window->count++;
+
+	for (; at > 0 && mark_compare(window_mark(window, at - 1), mark) > 0; at--)
+		*window_mark(window, at) = *window_mark(window, at - 1);
+	*window_mark(window, at) = *mark;
+	parts_share(mark->parts);
+	if (window->count == 1 || mark->time_ns > window->latest_ns)
+		window->latest_ns = mark->time_ns;
+	return true;
+}
+
+void window_drop_first(struct window *window)
+{
+	parts_release(window_mark(window, 0)->parts);
+	window->first = (window->first + 1) & (window->capacity - 1);
+	window->count--;
+}
+
+void window_drop(struct window *window, uint32_t index)
+{
+	parts_release(window_mark(window, index)->parts);
+	for (uint32_t i = index; i + 1 < window->count; i++)
+		*window_mark(window, i) = *window_mark(window, i + 1);
+	window->count--;
+}
+
+void window_drop_before(struct window *window, int64_t time_ns)
+{
+	while (window->count > 0 && window_mark(window, 0)->time_ns < time_ns)
+		window_drop_first(window);
+}
+
+/* ---- the table ---- */
+
+bool window_table_begin(struct window_table *table, uint32_t rules, size_t ceiling)
+{
+	*table = (struct window_table){.ceiling = ceiling > 0 ? ceiling : 1, .list_count = rules,
+	    .bucket_count = BUCKETS_FIRST, .key = hash_process_key()};
+	table->buckets = calloc(BUCKETS_FIRST, sizeof(*table->buckets));
+	table->lists = calloc(rules + 1, sizeof(*table->lists));
+	if (table->buckets != NULL && table->lists != NULL)
+		return true;
+	window_table_end(table);
+	return false;
+}
+
+static void window_free(struct window *window)
+{
+	for (uint32_t i = 0; i < window->count; i++)
+		parts_release(window_mark(window, i)->parts);
+	if (window->ledger != NULL)
+		free(window->ledger->last);
+	free(window->ledger);
+	free(window->marks);
+	free(window);
+}
+
+void window_table_end(struct window_table *table)
+{
+	for (uint32_t i = 0; table->lists != NULL && i < table->list_count; i++) {
+		struct window *next;
+
+		for (struct window *window = table->lists[i].oldest; window != NULL; window = next) {
+			next = window->newer;
+			window_free(window);
+		}
+	}
+	free(table->buckets);
+	free(table->lists);
+	*table = (struct window_table){0};
+}
+
+static uint64_t window_hash(const struct window_table *table, uint32_t correlation, struct str key)
+{
+	struct hash_key mixed = {table->key.k0 ^ correlation, table->key.k1};
+
+	return hash_sip64(mixed, key);
+}
+
+static struct window **bucket_of(const struct window_table *table, uint64_t hash)
+{
+	return &table->buckets[hash & (table->bucket_count - 1)];
+}
+
+static struct window *window_look(const struct window_table *table, uint64_t hash,
+    uint32_t correlation, struct str key)
+{
+	for (struct window *window = *bucket_of(table, hash); window != NULL; window = window->chain)
+		if (window->hash == hash && window->correlation == correlation &&
+		    str_eq(str_from(window->key, window->key_len), key))
+			return window;
+	return NULL;
+}
+
+struct window *window_find(const struct window_table *table, uint32_t correlation, struct str key)
+{
+	return window_look(table, window_hash(table, correlation, key), correlation, key);
+}
+
+static void list_take(struct window_list *list, struct window *window)
+{
+	*(window->newer != NULL ? &window->newer->older : &list->newest) = window->older;
+	*(window->older != NULL ? &window->older->newer : &list->oldest) = window->newer;
+}
+
+static void list_put(struct window_list *list, struct window *window)
+{
+	window->newer = NULL;
+	window->older = list->newest;
+	*(list->newest != NULL ? &list->newest->newer : &list->oldest) = window;
+	list->newest = window;
+}
+
+void window_remove(struct window_table *table, struct window *window)
+{
+	struct window **at = bucket_of(table, window->hash);
+
+	while (*at != window)
+		at = &(*at)->chain;
+	*at = window->chain;
+	list_take(&table->lists[window->correlation], window);
+	table->count--;
+	window_free(window);
+}
+
+/* Without memory for more buckets the chains only get longer. */
+static void window_table_grow(struct window_table *table)
+{
+	size_t old_count = table->bucket_count;
+	struct window **old = table->buckets;
+	struct window **buckets = calloc(old_count * 2, sizeof(*buckets));
+
+	if (buckets == NULL)
+		return;
+	table->buckets = buckets;
+	table->bucket_count = old_count * 2;
+	for (size_t i = 0; i < old_count; i++) {
+		struct window *next;
+
+		for (struct window *window = old[i]; window != NULL; window = next) {
+			struct window **bucket = bucket_of(table, window->hash);
+
+			next = window->chain;
+			window->chain = *bucket;
+			*bucket = window;
+		}
+	}
+	free(old);
+}
+
+static void window_evict(struct window_table *table)
+{
+	struct window *oldest = NULL;
+
+	for (uint32_t i = 0; i < table->list_count; i++) {
+		struct window *window = table->lists[i].oldest;
+
+		if (window != NULL && (oldest == NULL || window->touched < oldest->touched))
+			oldest = window;
+	}
+	if (oldest == NULL)
+		return;
+	window_remove(table, oldest);
+	table->evicted++;
+}
+
+static struct window *window_make(struct window_table *table, uint64_t hash, uint32_t correlation,
+    struct str key)
+{
+	struct window *window = calloc(1, sizeof(*window) + key.len);
+
+	if (window == NULL)
+		return NULL;
+	window->hash = hash;
+	window->correlation = correlation;
+	window->latest_ns = INT64_MIN;
+	window->key_len = (uint32_t)key.len;
+	if (key.len > 0)
+		memcpy(window->key, key.ptr, key.len);
+	if (table->count >= table->ceiling)
+		window_evict(table);
+	if (table->count >= table->bucket_count)
+		window_table_grow(table);
+	struct window **bucket = bucket_of(table, hash);
+
+	window->chain = *bucket;
+	*bucket = window;
+	table->count++;
+	return window;
+}
+
+struct window *window_get(struct window_table *table, uint32_t correlation, struct str key)
+{
+	CHECK(correlation < table->list_count);
+	uint64_t hash = window_hash(table, correlation, key);
+	struct window_list *list = &table->lists[correlation];
+	struct window *window = window_look(table, hash, correlation, key);
+
+	if (window != NULL)
+		list_take(list, window);
+	else if ((window = window_make(table, hash, correlation, key)) == NULL)
+		return NULL;
+	list_put(list, window);
+	window->touched = table->touches++;
+	return window;
+}
+
+void window_expire(struct window_table *table, uint32_t correlation, int64_t before_ns)
+{
+	struct window *window;
+
+	while ((window = table->lists[correlation].oldest) != NULL && window->latest_ns < before_ns)
+		window_remove(table, window);
+}

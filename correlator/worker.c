@@ -1,0 +1,428 @@
+#include "correlator/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "correlator/snapshot.h"
+#include "correlator/worker_state.h"
+
+#define ARENA_CEILING ((size_t)1 << 30)
+#define ARENA_ENOUGH  ((size_t)32 << 20) /* what a batch makes before the rest is left for the next */
+#define WAITING_MAX   16384u             /* rows without a receipt before reading pauses */
+#define SLICE_NS      (20 * NS_PER_MS)   /* longest wait for one topic while another may have news */
+
+/* ---- birth and death ---- */
+
+static bool worker_allocate(struct worker *worker)
+{
+	const struct worker_options *options = &worker->options;
+	struct detect_options detect = {.ruleset = worker->ruleset, .site = &worker->site,
+	    .identity = bus_identity(options->bus), .partitions = worker->partitions[TOPIC_EVENTS],
+	    .skew_ns = worker->site.replay.len > 0 ? -1 : options->skew_ns,
+	    .stats = &worker->stats};
+
+	for (uint32_t topic = 0; topic < WORKER_TOPICS; topic++) {
+		worker->owned[topic] =
+		    calloc(worker->partitions[topic], sizeof(*worker->owned[topic]));
+		if (worker->owned[topic] == NULL)
+			return false;
+	}
+	worker->records = calloc(options->batch, sizeof(*worker->records));
+	worker->arena = arena_new(ARENA_CEILING);
+	worker->sender = sender_new(options->bus, &worker->stats);
+	worker->detect = detect_new(&detect);
+	return worker->records != NULL && worker->arena != NULL && worker->sender != NULL &&
+	    worker->detect != NULL;
+}
+
+static int reader_open(struct worker *worker, enum bus_topic topic, struct error *error)
+{
+	const struct worker_options *options = &worker->options;
+	uint32_t partitions[BUS_PARTITIONS_MAX];
+	struct bus_reader_options reader = {.topic = topic, .group = WORKER_GROUP,
+	    .partitions = options->group ? NULL : partitions,
+	    .assignment = {worker_on_assign, worker_on_revoke, worker}};
+
+	for (uint32_t i = 0; i < worker->partitions[topic]; i++)
+		if (options->instances == 0 || i % options->instances == options->instance)
+			partitions[reader.partition_count++] = i;
+	if (!options->group && reader.partition_count == 0)
+		return 0; /* more workers than partitions */
+	return bus_reader_open(&worker->readers[topic], options->bus, &reader, error);
+}
+
+static int worker_start(struct worker *worker, struct error *error)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < TOPIC_COUNT; i++)
+		worker->batch.partitions[i] = worker->partitions[i] =
+		    bus_partitions(worker->options.bus, (enum bus_topic)i);
+	if (!worker_allocate(worker))
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	batch_begin(&worker->batch, worker->arena, 0);
+	for (uint32_t topic = 0; code == 0 && topic < WORKER_TOPICS; topic++)
+		code = reader_open(worker, (enum bus_topic)topic, error);
+	return code;
+}
+
+int worker_open(struct worker **ret, const struct worker_options *options, struct error *error)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (worker == NULL) {
+		ruleset_free(options->ruleset);
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	}
+	worker->options = *options;
+	if (worker->options.batch == 0)
+		worker->options.batch = 512;
+	worker->ruleset = options->ruleset;
+	worker->scratch = BUF(SNAPSHOT_MAX);
+	struct str replay = str_slice(options->replay, 0, sizeof(worker->replay));
+
+	if (replay.len > 0)
+		memcpy(worker->replay, replay.ptr, replay.len);
+	worker->site = (struct alert_site){.key = options->site,
+	    .replay = str_from(worker->replay, replay.len),
+	    .fold_default_ns = options->fold_default_ns};
+	worker->announced_ns = INT64_MIN / 2;
+	int code = worker_start(worker, error);
+
+	if (code < 0) {
+		worker_close(worker);
+		return code;
+	}
+	*ret = worker;
+	return 0;
+}
+
+void worker_close(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	for (uint32_t topic = 0; topic < WORKER_TOPICS; topic++)
+		bus_reader_close(worker->readers[topic]);
+	worker_disown(worker);
+	for (uint32_t topic = 0; topic < WORKER_TOPICS; topic++)
+		free(worker->owned[topic]);
+	sender_free(worker->sender);
+	detect_free(worker->detect);
+	arena_free(worker->arena);
+	free(worker->records);
+	buf_free(&worker->scratch);
+	ruleset_free(worker->ruleset);
+	free(worker);
+}
+
+/* ---- one record ---- */
+
+static int take_gap(struct worker *worker, const struct bus_record *record, struct error *error)
+{
+	struct gap_note *note = arena_alloc(worker->arena, sizeof(*note));
+	const struct watermark_source *source;
+	int64_t time_ns = worker->now_ns;
+	struct alert alert;
+
+	if (note == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	*note = (struct gap_note){worker->gaps, record->topic, record->partition, record->offset,
+	    record->next};
+	worker->gaps = note;
+	worker->stats.gaps++;
+	if (worker->site.replay.len > 0 && record->topic == TOPIC_EVENTS) {
+		source = detect_source(worker->detect, record->partition);
+		time_ns = source->latest_ns != WATERMARK_NONE ? source->latest_ns : 0;
+	}
+	alert_of_gap(&alert, &worker->site, worker->arena, bus_identity(worker->options.bus), record,
+	    time_ns);
+	if (!alert_post(&alert, &worker->site, &worker->batch,
+	    letter_owner(record->topic, record->partition)))
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	return 0;
+}
+
+static int take_event(struct worker *worker, const struct bus_record *record, struct error *error)
+{
+	return detect_record(worker->detect, record, &worker->batch, &worker->tick, error);
+}
+
+static int take_detection(struct worker *worker, const struct bus_record *record,
+    struct error *error)
+{
+	struct owned *owned = &worker->owned[TOPIC_DETECTIONS][record->partition];
+
+	return correlate_record(owned->correlate, record->value, &worker->batch,
+	    record->offset < owned->silent_until, error);
+}
+
+static int take_record(struct worker *worker, const struct bus_record *record, struct error *error)
+{
+	struct owned *owned = &worker->owned[record->topic][record->partition];
+	int code = 0;
+
+	if (!owned->owned)
+		return 0;
+	if (record->kind == BUS_GAP) {
+		/* What only the rebuilding misses has been counted in its time. */
+		if (record->next > owned->silent_until || record->next < record->offset) {
+			owned->silent_until = 0;
+			code = take_gap(worker, record, error);
+		}
+	} else if (record->topic == TOPIC_EVENTS) {
+		code = take_event(worker, record, error);
+	} else {
+		code = take_detection(worker, record, error);
+	}
+	owned->next = record->next;
+	if (record->next > owned->silent_until || owned->silent_until == 0)
+		owned->moved = true;
+	return code;
+}
+
+/* ---- one topic ---- */
+
+/* What the batch had no room for is read again. */
+static int give_back(struct worker *worker, enum bus_topic topic, int from, int count,
+    struct error *error)
+{
+	bool done[BUS_PARTITIONS_MAX] = {false};
+	int code = 0;
+
+	for (int i = from; code == 0 && i < count; i++) {
+		const struct bus_record *record = &worker->records[i];
+
+		if (done[record->partition])
+			continue;
+		done[record->partition] = true;
+		code = bus_seek(worker->readers[topic], record->partition, record->offset, error);
+	}
+	return code;
+}
+
+/* How many records were taken, or negative. */
+static int take_topic(struct worker *worker, enum bus_topic topic, int64_t timeout_ns,
+    struct error *error)
+{
+	if (worker->readers[topic] == NULL || arena_used(worker->arena) > ARENA_ENOUGH)
+		return 0;
+	int count = bus_poll(worker->readers[topic], worker->records, worker->options.batch,
+	    timeout_ns, error);
+	int taken = 0, code = 0;
+
+	if (count < 0)
+		return count;
+	while (code == 0 && taken < count && arena_used(worker->arena) <= ARENA_ENOUGH)
+		code = take_record(worker, &worker->records[taken++], error);
+	if (code == 0 && taken < count)
+		code = give_back(worker, topic, taken, count, error);
+	return code < 0 ? code : taken;
+}
+
+static int take_all(struct worker *worker, int64_t timeout_ns, struct error *error)
+{
+	bool waits = sender_waiting(worker->sender) > 0 || worker->announcement.ready;
+	int64_t slice_ns = waits ? 0 : timeout_ns < SLICE_NS ? timeout_ns : SLICE_NS;
+	int detections = take_topic(worker, TOPIC_DETECTIONS, 0, error);
+
+	if (detections < 0)
+		return detections;
+	int events = take_topic(worker, TOPIC_EVENTS, detections > 0 ? 0 : slice_ns, error);
+
+	return events < 0 ? events : events + detections;
+}
+
+/* ---- the step ---- */
+
+static int send_on(struct worker *worker, int64_t timeout_ns, struct error *error)
+{
+	int code = sender_publish(worker->sender, error);
+
+	if (code == 0)
+		code = sender_receipts(worker->sender, timeout_ns, error);
+	return code < 0 ? code : 0;
+}
+
+static int step_batch(struct worker *worker, int64_t timeout_ns, struct error *error)
+{
+	worker->gaps = NULL;
+	batch_begin(&worker->batch, worker->arena, worker->now_ns);
+	int count = take_all(worker, timeout_ns, error);
+
+	if (count < 0) {
+		worker->reload = true;
+		return count;
+	}
+	int code = worker_commit(worker, false, error);
+
+	return code < 0 ? code : count;
+}
+
+static int step_work(struct worker *worker, int64_t timeout_ns, struct error *error)
+{
+	int code = worker->reload ? worker_start_over(worker, error) : 0;
+
+	if (code == 0)
+		code = send_on(worker, 0, error);
+	if (code < 0)
+		return code;
+	if (sender_waiting(worker->sender) > WAITING_MAX) {
+		code = send_on(worker, timeout_ns, error);
+		return code < 0 ? code : 1;
+	}
+	int count = step_batch(worker, timeout_ns, error);
+
+	if (count < 0)
+		return count;
+	code = send_on(worker, count > 0 ? 0 : timeout_ns < SLICE_NS ? timeout_ns : SLICE_NS, error);
+	if (code == 0)
+		code = worker_announce(worker, false, error);
+	if (code == 0 && worker->busy)
+		code = send_on(worker, 0, error);
+	return code < 0 ? code : count;
+}
+
+int worker_step(struct worker *worker, int64_t now_ns, int64_t timeout_ns, struct error *error)
+{
+	struct error own;
+
+	if (error == NULL)
+		error = &own;
+	error_clear(error);
+	worker->now_ns = now_ns;
+	worker->busy = false;
+	int count = step_work(worker, timeout_ns, error);
+
+	if (count == ERR_STALE) {
+		/* The fence: somebody else has gone on from where this worker thought to be. */
+		worker->stats.stale++;
+		error_clear(error);
+		count = worker_start_over(worker, error);
+		return count < 0 ? count : 1;
+	}
+	if (count == 0 && (worker->busy || worker->announcement.ready ||
+	    sender_waiting(worker->sender) > 0 || sender_has_settled(worker->sender)))
+		return 1;
+	return count;
+}
+
+int worker_flush(struct worker *worker, int64_t timeout_ns, struct error *error)
+{
+	int64_t deadline_ns = clock_monotonic_ns() + timeout_ns;
+	int code = worker->reload ? worker_start_over(worker, error) : 0;
+	int64_t left_ns;
+
+	while (code == 0 && sender_waiting(worker->sender) > 0 &&
+	    (left_ns = deadline_ns - clock_monotonic_ns()) > 0)
+		code = send_on(worker, left_ns < SLICE_NS ? left_ns : SLICE_NS, error);
+	if (code == 0) {
+		worker->gaps = NULL;
+		batch_begin(&worker->batch, worker->arena, worker->now_ns);
+		code = worker_commit(worker, false, error);
+	}
+	if (code == 0)
+		code = worker_announce(worker, true, error);
+	if (code == 0)
+		code = bus_flush(worker->options.bus, timeout_ns, error);
+	return code;
+}
+
+int worker_finish(struct worker *worker, struct error *error)
+{
+	(void)error;
+	worker->finishing = true;
+	return 0;
+}
+
+/* ---- rules ---- */
+
+/* The state of a partition under other rules. NULL without memory. */
+static struct correlate *correlate_under(struct worker *worker, const struct ruleset *ruleset,
+    uint32_t partition)
+{
+	struct owned *owned = &worker->owned[TOPIC_DETECTIONS][partition];
+	struct correlate *correlate = worker_correlate_new(worker, ruleset, partition);
+	uint64_t offset, dropped = 0;
+
+	buf_clear(&worker->scratch);
+	snapshot_write(&worker->scratch, owned->correlate, owned->next);
+	if (correlate == NULL || worker->scratch.failed || snapshot_read(buf_str(&worker->scratch),
+	    correlate, &offset, &dropped) < 0) {
+		correlate_free(correlate);
+		return NULL;
+	}
+	worker->stats.state_dropped += dropped;
+	return correlate;
+}
+
+static int correlates_under(struct worker *worker, const struct ruleset *ruleset,
+    struct correlate **ret)
+{
+	for (uint32_t i = 0; i < worker->partitions[TOPIC_DETECTIONS]; i++)
+		if (worker->owned[TOPIC_DETECTIONS][i].correlate != NULL &&
+		    (ret[i] = correlate_under(worker, ruleset, i)) == NULL)
+			return ERR_MEMORY;
+	return 0;
+}
+
+static void correlates_swap(struct worker *worker, struct correlate **with)
+{
+	for (uint32_t i = 0; i < worker->partitions[TOPIC_DETECTIONS]; i++) {
+		struct owned *owned = &worker->owned[TOPIC_DETECTIONS][i];
+
+		if (with[i] == NULL)
+			continue;
+		correlate_free(owned->correlate);
+		owned->correlate = with[i];
+	}
+}
+
+int worker_reload(struct worker *worker, struct ruleset *ruleset, struct error *error)
+{
+	struct correlate *fresh[BUS_PARTITIONS_MAX] = {NULL};
+	int code = worker->reload ? worker_start_over(worker, error) : 0;
+
+	if (code == 0)
+		code = correlates_under(worker, ruleset, fresh);
+	if (code == 0 && !detect_reload(worker->detect, ruleset))
+		code = ERR_MEMORY;
+	if (code < 0) {
+		for (uint32_t i = 0; i < BUS_PARTITIONS_MAX; i++)
+			correlate_free(fresh[i]);
+		ruleset_free(ruleset);
+		return error_set(error, code, TEXT_base_memory);
+	}
+	correlates_swap(worker, fresh);
+	ruleset_free(worker->ruleset);
+	worker->ruleset = ruleset;
+	worker->gaps = NULL;
+	batch_begin(&worker->batch, worker->arena, worker->now_ns);
+	code = worker_commit(worker, true, error);
+	if (code == ERR_STALE) {
+		worker->stats.stale++;
+		error_clear(error);
+		code = worker_start_over(worker, error);
+	}
+	return code;
+}
+
+void worker_stats(const struct worker *worker, struct worker_stats *ret)
+{
+	int64_t slowest_ns = INT64_MAX;
+
+	*ret = worker->stats;
+	ret->groups = ret->evicted = ret->pending = 0;
+	ret->outbox = sender_waiting(worker->sender);
+	for (uint32_t i = 0; i < worker->partitions[TOPIC_DETECTIONS]; i++) {
+		const struct correlate *correlate = worker->owned[TOPIC_DETECTIONS][i].correlate;
+
+		if (correlate == NULL)
+			continue;
+		correlate_count(correlate, ret);
+		if (correlate_watermark(correlate) < slowest_ns)
+			slowest_ns = correlate_watermark(correlate);
+	}
+	ret->watermark_ns = slowest_ns == INT64_MAX ? WATERMARK_NONE : slowest_ns;
+}
