@@ -81,3 +81,18 @@ bool alias_time(struct record *record, size_t first)
 	}
 	return best_rank != SIZE_MAX && timestamp_set(record, &best);
 }
+
+void alias_time_behind(struct record *record, size_t first)
+{
+	struct timestamp stamp;
+
+	if (record->flags & RECORD_NO_TIME) {
+		alias_time(record, first);
+		return;
+	}
+	for (size_t i = first; i < record->field_count; i++) {
+		if (time_rank(record->fields[i].name) != SIZE_MAX &&
+		    timestamp_parse(record->fields[i].value, &stamp) && timestamp_refine(record, &stamp))
+			return;
+	}
+}

@@ -13,5 +13,7 @@ void alias_apply(struct record *record, size_t first);
  * record's: those that name a zone before those that do not. False, and no change, without one.
  */
 bool alias_time(struct record *record, size_t first);
+/* The same when no header told a time; else such a field may only refine the header's. */
+void alias_time_behind(struct record *record, size_t first);
 
 #endif

@@ -48,6 +48,6 @@ static enum decode_status decode(struct record *record, struct str text)
 const struct decoder decode_account = {
 	.name = "account",
 	.stage = DECODER_APPLICATION,
-	.summary = "useradd, usermod, groupadd, gpasswd, passwd, chpasswd: accounts and groups that change",
+	.summary = "shadow-utils (useradd, usermod, passwd, ...): accounts and groups that change",
 	.decode = decode,
 };

@@ -23,9 +23,12 @@ static bool is_hex(char c)
 /* The keys whose values the kernel writes in hexadecimal when they are not plain. */
 static bool is_untrusted(struct str key)
 {
-	static const struct str keys[] = {STR_INIT("proctitle"), STR_INIT("comm"), STR_INIT("exe"), STR_INIT("name"),
-	    STR_INIT("cwd"), STR_INIT("acct"), STR_INIT("cmd"), STR_INIT("path"), STR_INIT("data"), STR_INIT("key"), STR_INIT("old"),
-	    STR_INIT("new"), STR_INIT("vm"), STR_INIT("root"), STR_INIT("dir")};
+	static const struct str keys[] = {
+		STR_INIT("proctitle"), STR_INIT("comm"), STR_INIT("exe"), STR_INIT("name"),
+		STR_INIT("cwd"), STR_INIT("acct"), STR_INIT("cmd"), STR_INIT("path"),
+		STR_INIT("data"), STR_INIT("key"), STR_INIT("old"), STR_INIT("new"),
+		STR_INIT("vm"), STR_INIT("root"), STR_INIT("dir"),
+	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (str_eq(keys[i], key))
@@ -115,12 +118,17 @@ static struct str type_name(struct str type)
 {
 	static const struct {
 		struct str number, name;
-	} types[] = {{STR_INIT("1100"), STR_INIT("USER_AUTH")}, {STR_INIT("1112"), STR_INIT("USER_LOGIN")},
-	    {STR_INIT("1300"), STR_INIT("SYSCALL")}, {STR_INIT("1302"), STR_INIT("PATH")},
-	    {STR_INIT("1305"), STR_INIT("CONFIG_CHANGE")}, {STR_INIT("1306"), STR_INIT("SOCKADDR")},
-	    {STR_INIT("1307"), STR_INIT("CWD")}, {STR_INIT("1309"), STR_INIT("EXECVE")}, {STR_INIT("1326"), STR_INIT("SECCOMP")},
-	    {STR_INIT("1327"), STR_INIT("PROCTITLE")}, {STR_INIT("1400"), STR_INIT("AVC")},
-	    {STR_INIT("1130"), STR_INIT("SERVICE_START")}, {STR_INIT("1131"), STR_INIT("SERVICE_STOP")}};
+	} types[] = {
+		{STR_INIT("1100"), STR_INIT("USER_AUTH")},
+		{STR_INIT("1112"), STR_INIT("USER_LOGIN")},
+		{STR_INIT("1300"), STR_INIT("SYSCALL")}, {STR_INIT("1302"), STR_INIT("PATH")},
+		{STR_INIT("1305"), STR_INIT("CONFIG_CHANGE")},
+		{STR_INIT("1306"), STR_INIT("SOCKADDR")}, {STR_INIT("1307"), STR_INIT("CWD")},
+		{STR_INIT("1309"), STR_INIT("EXECVE")}, {STR_INIT("1326"), STR_INIT("SECCOMP")},
+		{STR_INIT("1327"), STR_INIT("PROCTITLE")}, {STR_INIT("1400"), STR_INIT("AVC")},
+		{STR_INIT("1130"), STR_INIT("SERVICE_START")},
+		{STR_INIT("1131"), STR_INIT("SERVICE_STOP")},
+	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		if (str_eq(types[i].number, type))

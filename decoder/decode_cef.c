@@ -137,8 +137,7 @@ static enum decode_status decode(struct record *record, struct str text)
 	}
 	put_extension(record, rest);
 	put_labelled(record, first);
-	if (record->flags & RECORD_NO_TIME)
-		alias_time(record, first);
+	alias_time_behind(record, first);
 	alias_apply(record, first);
 	record->message = text;
 	return DECODE_YES;

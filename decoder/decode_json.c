@@ -39,8 +39,7 @@ static enum decode_status decode(struct record *record, struct str text)
 		return DECODE_NO;
 	record->message = text;
 	take_message(record, first);
-	if (record->flags & RECORD_NO_TIME)
-		alias_time(record, first);
+	alias_time_behind(record, first);
 	alias_apply(record, first);
 	return DECODE_YES;
 }

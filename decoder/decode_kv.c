@@ -177,8 +177,8 @@ static enum decode_status decode(struct record *record, struct str text)
 	if (key_length(text) == 0 || !char_is_alpha(text.ptr[0]) ||
 	    put_pairs(record, text) < PAIRS_MIN)
 		return DECODE_NO;
-	if (!set_split_time(record, first) && (record->flags & RECORD_NO_TIME))
-		alias_time(record, first);
+	if (!set_split_time(record, first))
+		alias_time_behind(record, first);
 	alias_apply(record, first);
 	set_source(record, first);
 	record->message = text;

@@ -1,7 +1,8 @@
 /*
  * IBM's Log Event Extended Format: "LEEF:1.0|vendor|product|version|id|k=v<TAB>k=v" and
  * "LEEF:2.0|...|id|delimiter|k^v": the delimiter is one character or its code as "x09" or "0x09".
- * devTime is the device's own time and so goes before the header's, which a relay may have written.
+ * devTime in epoch form is the device's own time and goes before the header's, which a relay may have
+ * written; in other forms devTimeFormat, which is free text, would say how to read it.
  */
 #include "decoder/decoders.h"
 
@@ -59,6 +60,7 @@ static enum decode_status decode(struct record *record, struct str text)
 	static const struct str names[] = {STR_INIT("deviceVendor"), STR_INIT("deviceProduct"),
 	    STR_INIT("deviceVersion"), STR_INIT("deviceEventClassId")};
 	struct str rest = text, version, part;
+	struct timestamp stamp;
 	size_t first = record->field_count;
 
 	if (!scan_literal(&rest, STR("LEEF:")) || !scan_until(&rest, STR("|"), &version) ||
@@ -74,9 +76,9 @@ static enum decode_status decode(struct record *record, struct str text)
 	    version.ptr[0] == '2' ? take_delimiter(&rest) : guess_delimiter(rest);
 	put_pairs(record, rest, delimiter);
 	const struct field *time = record_find(record, STR("devTime"));
-	if ((time == NULL || !timestamp_set_text(record, time->value)) &&
-	    (record->flags & RECORD_NO_TIME))
-		alias_time(record, first);
+	if (time == NULL || !timestamp_parse(time->value, &stamp) ||
+	    stamp.form != TIMESTAMP_EPOCH || !timestamp_set(record, &stamp))
+		alias_time_behind(record, first);
 	alias_apply(record, first);
 	record->message = text;
 	return DECODE_YES;

@@ -205,6 +205,22 @@ static void take_time(struct record *record, struct str *rest)
 	record->flags |= RECORD_NO_TIME;
 }
 
+/* Some devices leave out all that stands between the host and a payload in a format of its own. */
+static bool is_payload(struct str rest)
+{
+	return str_starts(rest, STR("CEF:")) || str_starts(rest, STR("LEEF:")) ||
+	    scan_peek(rest, 0) == '{';
+}
+
+static void take_names(struct record *record, struct str *rest)
+{
+	put_word(record, FIELD_APP, take_word(rest));
+	put_word(record, FIELD_PROCID, take_word(rest));
+	put_word(record, FIELD_MSGID, take_word(rest));
+	if (rest->len > 0)
+		take_sd(record, rest);
+}
+
 static enum decode_status decode(struct record *record, struct str text)
 {
 	struct str rest = pri_skip_junk(text), version;
@@ -218,11 +234,8 @@ static enum decode_status decode(struct record *record, struct str text)
 	pri_put(record, pri);
 	take_time(record, &rest);
 	put_word(record, FIELD_HOST, take_word(&rest));
-	put_word(record, FIELD_APP, take_word(&rest));
-	put_word(record, FIELD_PROCID, take_word(&rest));
-	put_word(record, FIELD_MSGID, take_word(&rest));
-	if (rest.len > 0)
-		take_sd(record, &rest);
+	if (!is_payload(rest))
+		take_names(record, &rest);
 	scan_char(&rest, ' ');
 	scan_literal(&rest, STR("\xEF\xBB\xBF"));
 	record->message = rest;

@@ -10,6 +10,7 @@
 #include "decoder/host.h"
 #include "decoder/scan.h"
 #include "decoder/tag.h"
+#include "decoder/timestamp.h"
 
 static const struct decoder *const decoders[] = {
 #define DECODER(symbol) &decode_##symbol,
@@ -140,10 +141,12 @@ static void run_payload(struct chain *chain)
 	struct record *record = chain->record;
 	struct str text = record->message;
 
-	if (!try_stage(chain, DECODER_PAYLOAD, str_trim(text)))
-		run_program(chain);
-	else
+	if (try_stage(chain, DECODER_PAYLOAD, str_trim(text))) {
 		try_stage(chain, DECODER_SOURCE, text);
+	} else {
+		timestamp_refine_text(record, text);
+		run_program(chain);
+	}
 }
 
 /* "rfc3164/sshd" */

@@ -32,9 +32,12 @@ bool host_is_address(struct str word)
 
 bool host_is_level(struct str word)
 {
-	static const struct str levels[] = {STR_INIT("emerg"), STR_INIT("alert"), STR_INIT("crit"), STR_INIT("critical"),
-	    STR_INIT("err"), STR_INIT("error"), STR_INIT("warn"), STR_INIT("warning"), STR_INIT("notice"), STR_INIT("info"),
-	    STR_INIT("debug"), STR_INIT("verbose"), STR_INIT("trace"), STR_INIT("fatal"), STR_INIT("severe")};
+	static const struct str levels[] = {
+		STR_INIT("emerg"), STR_INIT("alert"), STR_INIT("crit"), STR_INIT("critical"),
+		STR_INIT("err"), STR_INIT("error"), STR_INIT("warn"), STR_INIT("warning"),
+		STR_INIT("notice"), STR_INIT("info"), STR_INIT("debug"), STR_INIT("verbose"),
+		STR_INIT("trace"), STR_INIT("fatal"), STR_INIT("severe"),
+	};
 
 	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
 		if (str_eq_fold(levels[i], word))
@@ -46,10 +49,13 @@ bool host_is_level(struct str word)
 /* "auth.notice": AIX and some appliances write the priority in words before the host. */
 static bool is_priority(struct str word)
 {
-	static const struct str facilities[] = {STR_INIT("kern"), STR_INIT("user"), STR_INIT("mail"), STR_INIT("daemon"),
-	    STR_INIT("auth"), STR_INIT("syslog"), STR_INIT("lpr"), STR_INIT("news"), STR_INIT("uucp"), STR_INIT("cron"),
-	    STR_INIT("authpriv"), STR_INIT("ftp"), STR_INIT("local0"), STR_INIT("local1"), STR_INIT("local2"), STR_INIT("local3"),
-	    STR_INIT("local4"), STR_INIT("local5"), STR_INIT("local6"), STR_INIT("local7")};
+	static const struct str facilities[] = {
+		STR_INIT("kern"), STR_INIT("user"), STR_INIT("mail"), STR_INIT("daemon"),
+		STR_INIT("auth"), STR_INIT("syslog"), STR_INIT("lpr"), STR_INIT("news"),
+		STR_INIT("uucp"), STR_INIT("cron"), STR_INIT("authpriv"), STR_INIT("ftp"),
+		STR_INIT("local0"), STR_INIT("local1"), STR_INIT("local2"), STR_INIT("local3"),
+		STR_INIT("local4"), STR_INIT("local5"), STR_INIT("local6"), STR_INIT("local7"),
+	};
 	size_t dot = str_find_char(word, '.');
 
 	if (dot == STR_NOT_FOUND || !host_is_level(str_slice(word, dot + 1, word.len)))

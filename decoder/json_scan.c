@@ -163,7 +163,7 @@ static bool scan_number(struct scanner *s, struct str name)
 	const char *start = s->at;
 
 	take(s, '-');
-	if (!take(s, '0') && !digits(s))
+	if (!digits(s))
 		return false;
 	if (take(s, '.') && !digits(s))
 		return false;

@@ -382,14 +382,16 @@ static bool take_uptime(struct str *s, struct timestamp *t)
 {
 	struct str at = *s;
 	struct civil clock;
-	size_t n = 0;
+	size_t n = 0, units = 0;
 
 	if (!take_clock(&at, false, &clock)) {
-		while (n < at.len && n < 12 &&
-		    (char_is_digit(at.ptr[n]) || (n > 0 && str_find_char(STR("ywdhms "), at.ptr[n]) !=
-								 STR_NOT_FOUND)))
-			n++;
-		if (n < 3)
+		for (; n < at.len && n < 12; n++) {
+			bool unit = n > 0 && str_find_char(STR("ywdhms "), at.ptr[n]) != STR_NOT_FOUND;
+			if (!unit && !char_is_digit(at.ptr[n]))
+				break;
+			units += unit;
+		}
+		if (n < 3 || units == 0)
 			return false;
 		scan_skip(&at, n);
 	}
@@ -528,4 +530,47 @@ bool timestamp_set_text(struct record *record, struct str value)
 	return timestamp_parse(value, &stamp) &&
 	    timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns) &&
 	    timestamp_set(record, &stamp);
+}
+
+/* Equal but for the year: what a header without a year could not tell. */
+static bool same_but_year(int64_t a, int64_t b)
+{
+	struct civil x = civil_from_ns(a, 0), y = civil_from_ns(b, 0);
+
+	return x.month == y.month && x.day == y.day && x.hour == y.hour && x.minute == y.minute &&
+	    x.second == y.second;
+}
+
+bool timestamp_refine(struct record *record, const struct timestamp *stamp)
+{
+	int64_t ns;
+	bool yearless = (record->flags & RECORD_NO_YEAR) != 0;
+
+	if ((record->flags & RECORD_NO_TIME) != 0 ||
+	    !timestamp_ns(stamp, record->event->received_ns, record->event->zone_s, &ns))
+		return false;
+	bool finer = record->time_ns % NS_PER_S == 0 && ns - ns % NS_PER_S == record->time_ns;
+	if (!finer && !(yearless && stamp->civil.year != 0 && same_but_year(ns, record->time_ns)) &&
+	    !(yearless && stamp->form == TIMESTAMP_EPOCH && same_but_year(ns, record->time_ns)))
+		return false;
+	record->time_ns = ns;
+	return true;
+}
+
+void timestamp_refine_text(struct record *record, struct str text)
+{
+	char before = ' ';
+
+	text = str_slice(text, 0, TIMESTAMP_NEAR);
+	if (record->time_ns % NS_PER_S != 0)
+		return;
+	for (size_t i = 0; i < text.len; before = text.ptr[i++]) {
+		struct str at = str_slice(text, i, text.len);
+		struct timestamp stamp;
+
+		if (!char_is_digit(text.ptr[i]) || (before != ' ' && before != '[' && before != ','))
+			continue;
+		if (timestamp_take(&at, &stamp) && timestamp_refine(record, &stamp))
+			return;
+	}
 }

@@ -47,4 +47,15 @@ bool timestamp_set(struct record *record, const struct timestamp *stamp);
 /* timestamp_parse and timestamp_set; false and no change when value is no usable stamp. */
 bool timestamp_set_text(struct record *record, struct str value);
 
+#define TIMESTAMP_NEAR 160 /* bytes at the front of a message in which its own stamp is looked for */
+
+/*
+ * Many devices write the time twice: to the second in the header, finer or with the year behind it. A
+ * stamp that agrees with the record's time, but for digits of the second or a year that was chosen,
+ * takes its place. False, and no change, for any other.
+ */
+bool timestamp_refine(struct record *record, const struct timestamp *stamp);
+/* The same with the first stamp that fits among those near the front of text. */
+void timestamp_refine_text(struct record *record, struct str text);
+
 #endif
