@@ -37,7 +37,7 @@ static void literal_char(struct glob *glob, char *at, char c)
 bool glob_parse(struct arena *arena, struct str text, struct glob *ret)
 {
 	struct glob glob = {arena_array(arena, text.len + 1, sizeof(*glob.tokens)), 0};
-	char *copy = arena_alloc(arena, text.len);
+	char *copy = arena_alloc(arena, text.len), *to = copy;
 
 	if (glob.tokens == NULL || copy == NULL)
 		return false;
@@ -45,14 +45,16 @@ bool glob_parse(struct arena *arena, struct str text, struct glob *ret)
 		char c = text.ptr[i];
 		char next = i + 1 < text.len ? text.ptr[i + 1] : '\0';
 
-		if (c == '\\' && (next == '*' || next == '?' || next == '\\'))
-			literal_char(&glob, copy + i++, next);
-		else if (c == '*')
+		if (c == '\\' && (next == '*' || next == '?' || next == '\\')) {
+			literal_char(&glob, to++, next);
+			i++;
+		} else if (c == '*') {
 			token_add(&glob, GLOB_ANY, STR_NONE);
-		else if (c == '?')
+		} else if (c == '?')
 			token_add(&glob, GLOB_ONE, STR_NONE);
-		else
-			literal_char(&glob, copy + i, c);
+		} else {
+			literal_char(&glob, to++, c);
+		}
 	}
 	*ret = glob;
 	return true;
