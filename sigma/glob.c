@@ -50,7 +50,7 @@ bool glob_parse(struct arena *arena, struct str text, struct glob *ret)
 			i++;
 		} else if (c == '*') {
 			token_add(&glob, GLOB_ANY, STR_NONE);
-		} else if (c == '?')
+		} else if (c == '?') {
 			token_add(&glob, GLOB_ONE, STR_NONE);
 		} else {
 			literal_char(&glob, to++, c);
