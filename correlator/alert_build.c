@@ -54,7 +54,7 @@ static const struct entity_row {
 	struct str name;
 	unsigned what; /* only the first present of each kind */
 } entity_default[] = {
-	{{"HOST", 4}, 0}, {{"Computer", 8}, 0},
+	{{"host", 4}, 0}, {{"Computer", 8}, 0},
 	{{"User", 4}, 1}, {{"TargetUserName", 14}, 1},
 	{{"src_ip", 6}, 2}, {{"c-ip", 4}, 2}, {{"IpAddress", 9}, 2}, {{"SourceIp", 8}, 2},
 };
@@ -176,8 +176,8 @@ void alert_of_match(struct alert *ret, const struct alert_site *site, struct are
 
 /* ---- windows ---- */
 
-static const struct str user_names[] = {{"User", 4}, {"TargetUserName", 14}, {"user", 4}};
-static const struct str host_names[] = {{"HOST", 4}, {"Computer", 8}, {"host", 4}};
+static const struct str user_names[] = {{"User", 4}, {"TargetUserName", 14}};
+static const struct str host_names[] = {{"host", 4}, {"Computer", 8}};
 
 static struct str group_named(const struct alert *alert, const struct str *names, size_t count)
 {

@@ -166,6 +166,8 @@ static struct str group_of(struct detect *detect, struct str value)
 static bool link_groups(const struct pass *pass, const struct correlation *correlation,
     uint32_t step, struct detection *detection)
 {
+	if (correlation->group_count > DETECTION_VALUES || correlation->value_count > DETECTION_VALUES)
+		return false; /* the rule loader refuses such rules */
 	for (size_t i = 0; i < correlation->group_count; i++) {
 		const struct field *field = record_find(pass->record,
 		    correlation->fields[step * correlation->group_count + i]);
@@ -198,7 +200,7 @@ static void link_key(const struct pass *pass, const struct correlation *correlat
 
 static struct str host_of(const struct record *record)
 {
-	static const struct str names[] = {{"HOST", 4}, {"Computer", 8}};
+	static const struct str names[] = {{"host", 4}, {"Computer", 8}};
 
 	for (size_t i = 0; i < 2; i++) {
 		const struct field *field = record_find(record, names[i]);

@@ -16,7 +16,6 @@
 #define SNAPSHOT_VERSION 1u
 #define HEAD_SIZE        24u
 #define RULE_GONE        UINT32_MAX
-#define MARKS_MAX        (1u << 20)
 #define MARK_SIZE        61u
 
 /* ---- writing ---- */
@@ -381,7 +380,7 @@ static bool marks_fit(const struct correlation *correlation, uint32_t count)
 
 static bool marks_read(struct reader *reader, struct window *window, uint32_t count)
 {
-	bool ok = count <= MARKS_MAX && count <= reader->rest.len / MARK_SIZE;
+	bool ok = count <= reader->rest.len / MARK_SIZE;
 
 	if (ok && window != NULL && !window_reserve(window, count)) {
 		reader->short_of_memory = true;
