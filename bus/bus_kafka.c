@@ -85,16 +85,10 @@ static int kafka_range(struct bus *bus, enum bus_topic topic, uint32_t partition
     uint64_t *ret_first, uint64_t *ret_next, struct error *error)
 {
 	struct bus_in_kafka *kafka = in_kafka(bus);
-	int64_t low, high;
-	rd_kafka_resp_err_t response = kafka->producer == NULL ? RD_KAFKA_RESP_ERR__STATE
-	    : rd_kafka_query_watermark_offsets(kafka->producer, kafka->topics[topic],
-	    (int32_t)partition, &low, &high, KAFKA_ANSWER_MS);
 
-	if (response != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return kafka_failed(kafka, response, "watermarks", error);
-	*ret_first = (uint64_t)low;
-	*ret_next = (uint64_t)high;
-	return 0;
+	if (kafka->producer == NULL)
+		return kafka_failed(kafka, RD_KAFKA_RESP_ERR__STATE, "watermarks", error);
+	return kafka_bounds(kafka, kafka->producer, topic, partition, ret_first, ret_next, error);
 }
 
 static rd_kafka_resp_err_t fetcher_point(struct bus_in_kafka *kafka, enum bus_topic topic,

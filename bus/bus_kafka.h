@@ -65,6 +65,9 @@ int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum k
 /* Finds the topics, makes those that are missing, fills bus.partitions and bus.identity. */
 int kafka_topics_ready(struct bus_in_kafka *kafka, const struct bus_options *options,
     struct error *error);
+/* First and next offset of a partition. Asks for at most KAFKA_ANSWER_MS or so. */
+int kafka_bounds(struct bus_in_kafka *kafka, struct rd_kafka_s *rk, enum bus_topic topic,
+    uint32_t partition, uint64_t *ret_low, uint64_t *ret_high, struct error *error);
 /* ERR_BUS with the error of librdkafka and the last thing that its log said. */
 int kafka_failed(struct bus_in_kafka *kafka, int response, const char *what, struct error *error);
 

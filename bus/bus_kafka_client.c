@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "bus/bus_kafka.h"
@@ -170,6 +171,38 @@ int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum k
 		return 0;
 	rd_kafka_conf_destroy(conf);
 	return error_set(error, ERR_DOCUMENT, TEXT_bus_kafka_value, "librdkafka", reason);
+}
+
+static bool is_transient(rd_kafka_resp_err_t response)
+{
+	return response == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+	    response == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+	    response == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+	    response == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+	    response == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+	    response == RD_KAFKA_RESP_ERR__TRANSPORT;
+}
+
+int kafka_bounds(struct bus_in_kafka *kafka, struct rd_kafka_s *rk, enum bus_topic topic,
+    uint32_t partition, uint64_t *ret_low, uint64_t *ret_high, struct error *error)
+{
+	int64_t end = clock_monotonic_ns() + KAFKA_ANSWER_MS * NS_PER_MS;
+	int64_t low = 0, high = 0;
+	rd_kafka_resp_err_t response;
+
+	/* A topic that has just been made, or has just moved, has no leader for a moment. */
+	for (;;) {
+		response = rd_kafka_query_watermark_offsets(rk, kafka->topics[topic],
+		    (int32_t)partition, &low, &high, KAFKA_ANSWER_MS);
+		if (!is_transient(response) || clock_monotonic_ns() > end)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+	}
+	if (response != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return kafka_failed(kafka, response, "watermarks", error);
+	*ret_low = (uint64_t)low;
+	*ret_high = (uint64_t)high;
+	return 0;
 }
 
 /* ---- topics ---- */

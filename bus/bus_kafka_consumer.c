@@ -82,14 +82,8 @@ int kafka_committed_by(struct rd_kafka_s *rk, struct bus_in_kafka *kafka, enum b
 static bool log_bounds(struct kafka_reader *reader, uint32_t partition, uint64_t *ret_low,
     uint64_t *ret_high)
 {
-	int64_t low, high;
-
-	if (rd_kafka_query_watermark_offsets(reader->consumer, topic_of(reader), (int32_t)partition,
-	    &low, &high, KAFKA_ANSWER_MS) != RD_KAFKA_RESP_ERR_NO_ERROR || low < 0)
-		return false;
-	*ret_low = (uint64_t)low;
-	*ret_high = (uint64_t)high;
-	return true;
+	return kafka_bounds(kafka_of(reader), reader->consumer, reader->topic, partition, ret_low,
+	    ret_high, NULL) == 0;
 }
 
 /* ---- assignment ---- */

@@ -11,7 +11,8 @@
 enum house_can {
 	HOUSE_KILL = 1u << 0,    /* its records survive the death of the process */
 	HOUSE_RETAIN = 1u << 1,  /* retain_bytes is obeyed within the test */
-	HOUSE_TWICE = 1u << 2    /* two handles of one process may have it open at once */
+	HOUSE_TWICE = 1u << 2,   /* two handles of one process may have it open at once */
+	HOUSE_FORGETS = 1u << 3  /* commits are not kept for a reader with partitions of its own */
 };
 
 struct house {
