@@ -1,0 +1,1 @@
+#include "tests/db/fault_shim.c"
