@@ -2,7 +2,9 @@
  * query.h - reading alerts while the store writes, from any process.
  *
  * Newest first, in order of (time, id). A reader holds a view of a file only while a page is read. A
- * damaged file is named and passed over, the others are still read.
+ * damaged file is named and passed over, the others are still read. Files are read in a child process:
+ * LMDB may die of what damage tells it. In a program with threads, no other thread may be opening or
+ * closing files of db/ meanwhile.
  */
 #ifndef TOCSIN_STORAGE_QUERY_H
 #define TOCSIN_STORAGE_QUERY_H
@@ -14,7 +16,7 @@ struct query;
 #define QUERY_TERMS 8
 
 struct query_filter {
-	int64_t since_ns, until_ns;     /* of the alert's time; INT64_MIN / INT64_MAX: open */
+	int64_t since_ns, until_ns;     /* since <= the alert's time < until; INT64_MIN, INT64_MAX: open */
 	enum level level_min, level_max;
 	/* Each list is an OR, the lists are ANDed; '*' and '?' are wildcards, case is folded. */
 	struct str rules[QUERY_TERMS];  /* id, title in either language */
@@ -25,15 +27,16 @@ struct query_filter {
 	size_t agency_count, sender_count;
 	struct str replay;              /* name: only that replay; empty: only live */
 	bool with_replaced;             /* early alerts that were replaced too */
-	size_t limit;                   /* 0: 100 */
+	size_t limit;                   /* 0: 100; at most 10,000 */
 	struct str after;               /* cursor of the last page; empty: from the newest */
 };
 
 /* What the store knows beyond the alert as it arrived. */
 struct query_alert {
 	struct alert alert;             /* count, first_ns, last_ns as folded; status as of now */
-	struct hash128 replaced_by;     /* when status is ALERT_REPLACED */
+	struct hash128 replaced_by;     /* when status is ALERT_REPLACED: also what it folded into */
 	uint64_t folded;                /* matches folded into it, itself included */
+	uint64_t evidence_kept, evidence_missing, evidence_cut; /* events: here, lost, over the limit */
 	struct str json;                /* the alert as stored */
 	struct str cursor;              /* to go on behind it */
 };

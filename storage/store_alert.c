@@ -1,0 +1,250 @@
+#include "storage/store_alert.h"
+
+#include "event/detection.h"
+#include "storage/evidence.h"
+#include "storage/fold.h"
+#include "storage/index.h"
+#include "storage/words.h"
+
+struct intake {
+	struct batch *batch;
+	struct hash_key key;
+	const struct alert *alert;
+	struct str json;
+};
+
+static void know_time(struct day_state *state, int64_t time_ns)
+{
+	state->known_min = time_ns < state->known_min ? time_ns : state->known_min;
+	state->known_max = time_ns > state->known_max ? time_ns : state->known_max;
+}
+
+static int known_put(struct batch *batch, const struct alert *alert, uint64_t sequence)
+{
+	struct words words;
+	char key[16];
+
+	know_time(&batch->state, alert->time_ns);
+	return db_put(batch->txn, TABLE_UID, day_key(key, alert->id), words_put(&words, &sequence, 8),
+	    0, batch->error);
+}
+
+static int gone_get(struct batch *batch, struct hash128 id, struct hash128 *ret)
+{
+	char key[16];
+	struct str row;
+	int code = db_get(batch->txn, TABLE_GONE, day_key(key, id), &row, batch->error);
+
+	if (code == DB_NOT_FOUND)
+		return history_gone(batch->history, id, ret, batch->error);
+	if (code == DB_FOUND && !words_get(row, ret, sizeof(*ret)))
+		return day_damaged(batch->error);
+	return code;
+}
+
+static int gone_put(struct batch *batch, struct hash128 id, struct hash128 by)
+{
+	struct words words;
+	char key[16];
+
+	return db_put(batch->txn, TABLE_GONE, day_key(key, id), words_put(&words, &by, sizeof(by)), 0,
+	    batch->error);
+}
+
+/* The document, its index and its mark, under the next sequence number. */
+static int document_put(struct intake *intake, const struct mark *mark, uint64_t *ret)
+{
+	struct batch *batch = intake->batch;
+	struct day_state *state = &batch->state;
+	struct buf row = BUF(4u << 20);
+	struct str facets = STR_NONE, json;
+	int64_t newest = mark->time_ns < batch->now_ns ? mark->time_ns : batch->now_ns;
+	char key[8];
+	int code;
+
+	*ret = state->next++;
+	index_document(&row, intake->alert, intake->json);
+	code = row.failed ? error_set(batch->error, ERR_MEMORY, TEXT_base_memory)
+	    : db_put(batch->txn, TABLE_DOC, day_key_sequence(key, *ret), buf_str(&row), DB_APPEND,
+	          batch->error);
+	(void)index_split(buf_str(&row), &facets, &json);
+	if (code == 0)
+		code = index_put(batch->txn, intake->key, *ret, mark->time_ns, facets, batch->error);
+	buf_free(&row);
+	if (code == 0)
+		code = batch_mark_put(batch, *ret, mark);
+	if (code == 0)
+		code = known_put(batch, intake->alert, *ret);
+	state->alerts++;
+	state->min_ns = mark->time_ns < state->min_ns ? mark->time_ns : state->min_ns;
+	state->max_ns = mark->time_ns > state->max_ns ? mark->time_ns : state->max_ns;
+	state->newest_ns = newest > state->newest_ns ? newest : state->newest_ns;
+	batch->stats.alerts++;
+	return code;
+}
+
+static struct mark mark_of(const struct intake *intake)
+{
+	const struct alert *alert = intake->alert;
+	uint64_t kept = evidence_count(intake->batch, alert);
+
+	return (struct mark){
+	    .time_ns = alert->time_ns,
+	    .id = alert->id,
+	    .status = alert->status,
+	    .count = alert->count,
+	    .folded = 1,
+	    .first_ns = alert->first_ns,
+	    .last_ns = alert->last_ns,
+	    .replay = alert->replay.len == 0 ? 0 : hash_sip64(intake->key, alert->replay) | 1,
+	    .cut = alert->events_cut + alert->event_count - kept,
+	};
+}
+
+static int arrive_new(struct intake *intake)
+{
+	struct batch *batch = intake->batch;
+	const struct alert *alert = intake->alert;
+	struct mark mark = mark_of(intake);
+	struct share share = {0};
+	uint64_t sequence;
+	int fate = FOLD_ALONE, code;
+
+	code = alert->status == ALERT_EARLY ? gone_get(batch, alert->id, &mark.other) : DB_NOT_FOUND;
+	if (code == DB_FOUND) {
+		mark.status = ALERT_REPLACED;
+		batch->stats.replaced++;
+	} else if (code == DB_NOT_FOUND) {
+		fate = fold_arrive(batch, alert, &sequence);
+	} else {
+		return code;
+	}
+	if (fate < 0)
+		return fate;
+	if (fate == FOLD_DONE)
+		return known_put(batch, alert, sequence);
+	code = document_put(intake, &mark, &sequence);
+	if (code == 0)
+		code = evidence_want(batch, alert, sequence, &share);
+	return code == 0 && fate == FOLD_STORE ? fold_pend(batch, alert, sequence) : code;
+}
+
+/* The early one that a settled alert stands for: marked, and its share taken away. */
+static int replace(struct intake *intake, struct hash128 early)
+{
+	struct batch *batch = intake->batch;
+	uint64_t sequence;
+	struct mark mark;
+	struct str json;
+	struct alert alert;
+	int code = batch_known(batch, early, intake->alert->time_ns, &sequence);
+
+	/* the early one lies within the window of the settled one, perhaps in another file */
+	if (code == DB_NOT_FOUND)
+		code = history_known(batch->history, early, INT64_MIN, &sequence, batch->error);
+	if (code == DB_NOT_FOUND) {
+		know_time(&batch->state, intake->alert->time_ns);
+		return gone_put(batch, early, intake->alert->id);
+	}
+	if (code == DB_FOUND)
+		code = batch_mark_get(batch, sequence, &mark);
+	if (code != DB_FOUND || !hash128_eq(mark.id, early) || mark.status == ALERT_REPLACED)
+		return code < 0 ? code : 0;
+	code = batch_document(batch, sequence, &json);
+	if (code < 0)
+		return code;
+	if (code == DB_FOUND && alert_read(batch->arena, json, &alert, NULL) == 0) {
+		code = fold_withdraw(batch, &alert);
+		mark.count = alert.count;
+		mark.first_ns = alert.first_ns;
+		mark.last_ns = alert.last_ns;
+	}
+	mark.folded = 1;
+	mark.status = ALERT_REPLACED;
+	mark.flags = 0;
+	mark.other = intake->alert->id;
+	batch->stats.replaced++;
+	return code < 0 ? code : batch_mark_put(batch, sequence, &mark);
+}
+
+/* The watermark has confirmed an early one: only its mark changes, and it counts from now on. */
+static int confirm(struct intake *intake, uint64_t sequence, struct mark *mark)
+{
+	struct batch *batch = intake->batch;
+	int code;
+
+	mark->status = ALERT_SETTLED;
+	batch->stats.settled++;
+	code = batch_mark_put(batch, sequence, mark);
+	if (code == 0 && fold_window(batch, intake->alert) > 0)
+		code = fold_pend(batch, intake->alert, sequence);
+	return code;
+}
+
+static int arrive(struct intake *intake)
+{
+	struct batch *batch = intake->batch;
+	const struct alert *alert = intake->alert;
+	uint64_t sequence;
+	struct mark mark;
+	int code = batch_known(batch, alert->id, alert->time_ns, &sequence);
+
+	if (code == DB_NOT_FOUND) {
+		code = arrive_new(intake);
+	} else if (code == DB_FOUND) {
+		code = batch_mark_get(batch, sequence, &mark);
+		if (code == DB_FOUND && alert->status == ALERT_SETTLED
+		    && mark.status == ALERT_EARLY && hash128_eq(mark.id, alert->id))
+			code = confirm(intake, sequence, &mark);
+		else
+			batch->stats.repeats++;
+	}
+	if (code >= 0 && alert->status == ALERT_SETTLED && (alert->replaces.high | alert->replaces.low)
+	    && !hash128_eq(alert->replaces, alert->id))
+		code = replace(intake, alert->replaces);
+	return code < 0 ? code : 0;
+}
+
+static int progress(struct batch *batch, uint32_t partition, struct str value)
+{
+	struct progress progress[PROGRESS_MAX];
+	size_t count;
+
+	if (!progress_read(value, progress, &count)) {
+		batch->stats.damaged++;
+		return 0;
+	}
+	return fold_progress(batch, partition, progress, count);
+}
+
+int store_record(struct batch *batch, struct hash_key index_key, uint32_t partition,
+    struct str value)
+{
+	struct error refusal;
+	struct alert alert;
+	int code;
+
+	switch (message_kind(value)) {
+	case MESSAGE_PROGRESS:
+		return progress(batch, partition, value);
+	case MESSAGE_DETECTION:
+		batch->stats.unknown++;
+		return 0;
+	case MESSAGE_DAMAGED:
+		batch->stats.damaged++;
+		return 0;
+	case MESSAGE_UNKNOWN:
+		break;
+	}
+	error_clear(&refusal);
+	code = alert_read(batch->arena, value, &alert, &refusal);
+	if (code == ERR_MEMORY)
+		return error_set(batch->error, code, TEXT_base_memory);
+	if (code != 0 || alert.status == ALERT_REPLACED) {
+		batch->stats.damaged++;
+		return 0;
+	}
+	struct intake intake = {batch, index_key, &alert, value};
+
+	return arrive(&intake);
+}
