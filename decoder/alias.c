@@ -18,11 +18,13 @@ static const struct alias aliases[] = {
 };
 
 /* Best first. */
-static const struct str time_names[] = {STR_INIT("TimeCreated"), STR_INIT("EventTime"), STR_INIT("@timestamp"),
-    STR_INIT("timestamp"), STR_INIT("Timestamp"), STR_INIT("timeStamp"), STR_INIT("time"), STR_INIT("Time"), STR_INIT("ts"),
-    STR_INIT("eventTime"), STR_INIT("event_time"), STR_INIT("date_time"), STR_INIT("datetime"), STR_INIT("devTime"),
-    STR_INIT("LogTimestamp"), STR_INIT("GenTime"), STR_INIT("UtcTime"), STR_INIT("Event.System.TimeCreated.SystemTime"),
-    STR_INIT("rt"), STR_INIT("end"), STR_INIT("start"), STR_INIT("t"), STR_INIT("date"), STR_INIT("created_at")};
+static const struct str time_names[] = {STR_INIT("TimeCreated"), STR_INIT("EventTime"),
+    STR_INIT("@timestamp"), STR_INIT("timestamp"), STR_INIT("Timestamp"), STR_INIT("timeStamp"),
+    STR_INIT("time"), STR_INIT("Time"), STR_INIT("ts"), STR_INIT("eventTime"),
+    STR_INIT("event_time"), STR_INIT("date_time"), STR_INIT("datetime"), STR_INIT("devTime"),
+    STR_INIT("LogTimestamp"), STR_INIT("GenTime"), STR_INIT("UtcTime"),
+    STR_INIT("Event.System.TimeCreated.SystemTime"), STR_INIT("rt"), STR_INIT("end"),
+    STR_INIT("start"), STR_INIT("t"), STR_INIT("date"), STR_INIT("created_at")};
 
 static const struct alias *find(struct str name)
 {
@@ -92,7 +94,8 @@ void alias_time_behind(struct record *record, size_t first)
 	}
 	for (size_t i = first; i < record->field_count; i++) {
 		if (time_rank(record->fields[i].name) != SIZE_MAX &&
-		    timestamp_parse(record->fields[i].value, &stamp) && timestamp_refine(record, &stamp))
+		    timestamp_parse(record->fields[i].value, &stamp) &&
+		    timestamp_refine(record, &stamp))
 			return;
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * Apache's error log: "[time] [module:level] [pid 1:tid 2] [client 192.0.2.1:5000] text", and the older
- * form without module and pid.
+ * Apache's error log: "[time] [module:level] [pid 1:tid 2] [client 192.0.2.1:5000] text", and the
+ * older form without module and pid.
  */
 #include "decoder/decoders.h"
 
@@ -70,7 +70,8 @@ static enum decode_status decode(struct record *record, struct str text)
 		else if (!scan_literal(&part, STR("pid ")))
 			break;
 		else
-			pattern_put(record, STR("pid"), str_slice(part, 0, str_find_char(part, ':')));
+			pattern_put(
+			    record, STR("pid"), str_slice(part, 0, str_find_char(part, ':')));
 	}
 	record->product = STR("apache");
 	record->service = STR("error");
@@ -79,8 +80,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_apache_error = {
-	.name = "apache_error",
-	.stage = DECODER_PAYLOAD,
-	.summary = "Apache's error log, both forms",
-	.decode = decode,
+    .name = "apache_error",
+    .stage = DECODER_PAYLOAD,
+    .summary = "Apache's error log, both forms",
+    .decode = decode,
 };

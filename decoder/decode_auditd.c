@@ -1,8 +1,8 @@
 /*
  * Linux audit records, raw from audit.log, through audispd or the kernel:
  * "type=SYSCALL msg=audit(1795317987.123:42): arch=c000003e exe="/bin/su" ...". Values that hold
- * spaces or quotes are hexadecimal (audit's untrusted strings); they are decoded, with spaces for the
- * NULs of proctitle. Behind 0x1D auditd adds names for numbers (ENRICHED), in upper case.
+ * spaces or quotes are hexadecimal (audit's untrusted strings); they are decoded, with spaces for
+ * the NULs of proctitle. Behind 0x1D auditd adds names for numbers (ENRICHED), in upper case.
  */
 #include "decoder/decoders.h"
 
@@ -24,17 +24,29 @@ static bool is_hex(char c)
 static bool is_untrusted(struct str key)
 {
 	static const struct str keys[] = {
-		STR_INIT("proctitle"), STR_INIT("comm"), STR_INIT("exe"), STR_INIT("name"),
-		STR_INIT("cwd"), STR_INIT("acct"), STR_INIT("cmd"), STR_INIT("path"),
-		STR_INIT("data"), STR_INIT("key"), STR_INIT("old"), STR_INIT("new"),
-		STR_INIT("vm"), STR_INIT("root"), STR_INIT("dir"),
+	    STR_INIT("proctitle"),
+	    STR_INIT("comm"),
+	    STR_INIT("exe"),
+	    STR_INIT("name"),
+	    STR_INIT("cwd"),
+	    STR_INIT("acct"),
+	    STR_INIT("cmd"),
+	    STR_INIT("path"),
+	    STR_INIT("data"),
+	    STR_INIT("key"),
+	    STR_INIT("old"),
+	    STR_INIT("new"),
+	    STR_INIT("vm"),
+	    STR_INIT("root"),
+	    STR_INIT("dir"),
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (str_eq(keys[i], key))
 			return true;
 	}
-	return key.len >= 2 && key.ptr[0] == 'a' && scan_all(str_slice(key, 1, key.len), char_is_digit);
+	return key.len >= 2 && key.ptr[0] == 'a' &&
+	       scan_all(str_slice(key, 1, key.len), char_is_digit);
 }
 
 static struct str decode_hex(struct record *record, struct str hex)
@@ -55,8 +67,8 @@ static bool is_encoded(struct str key, struct str value, bool execve)
 {
 	bool argument = key.len == 2 && key.ptr[0] == 'a';
 
-	return value.len >= 2 && value.len % 2 == 0 && scan_all(value, is_hex) && is_untrusted(key) &&
-	    (!argument || execve) && !(argument && value.len < 4);
+	return value.len >= 2 && value.len % 2 == 0 && scan_all(value, is_hex) &&
+	       is_untrusted(key) && (!argument || execve) && !(argument && value.len < 4);
 }
 
 static struct str take_value(struct str *rest, bool *ret_quoted)
@@ -75,7 +87,8 @@ static struct str take_value(struct str *rest, bool *ret_quoted)
 		}
 	}
 	size_t n = 0;
-	while (n < rest->len && rest->ptr[n] != ' ' && rest->ptr[n] != '\x1D' && rest->ptr[n] != '\'')
+	while (
+	    n < rest->len && rest->ptr[n] != ' ' && rest->ptr[n] != '\x1D' && rest->ptr[n] != '\'')
 		n++;
 	value = str_slice(*rest, 0, n);
 	scan_skip(rest, n);
@@ -119,15 +132,19 @@ static struct str type_name(struct str type)
 	static const struct {
 		struct str number, name;
 	} types[] = {
-		{STR_INIT("1100"), STR_INIT("USER_AUTH")},
-		{STR_INIT("1112"), STR_INIT("USER_LOGIN")},
-		{STR_INIT("1300"), STR_INIT("SYSCALL")}, {STR_INIT("1302"), STR_INIT("PATH")},
-		{STR_INIT("1305"), STR_INIT("CONFIG_CHANGE")},
-		{STR_INIT("1306"), STR_INIT("SOCKADDR")}, {STR_INIT("1307"), STR_INIT("CWD")},
-		{STR_INIT("1309"), STR_INIT("EXECVE")}, {STR_INIT("1326"), STR_INIT("SECCOMP")},
-		{STR_INIT("1327"), STR_INIT("PROCTITLE")}, {STR_INIT("1400"), STR_INIT("AVC")},
-		{STR_INIT("1130"), STR_INIT("SERVICE_START")},
-		{STR_INIT("1131"), STR_INIT("SERVICE_STOP")},
+	    {STR_INIT("1100"), STR_INIT("USER_AUTH")},
+	    {STR_INIT("1112"), STR_INIT("USER_LOGIN")},
+	    {STR_INIT("1300"), STR_INIT("SYSCALL")},
+	    {STR_INIT("1302"), STR_INIT("PATH")},
+	    {STR_INIT("1305"), STR_INIT("CONFIG_CHANGE")},
+	    {STR_INIT("1306"), STR_INIT("SOCKADDR")},
+	    {STR_INIT("1307"), STR_INIT("CWD")},
+	    {STR_INIT("1309"), STR_INIT("EXECVE")},
+	    {STR_INIT("1326"), STR_INIT("SECCOMP")},
+	    {STR_INIT("1327"), STR_INIT("PROCTITLE")},
+	    {STR_INIT("1400"), STR_INIT("AVC")},
+	    {STR_INIT("1130"), STR_INIT("SERVICE_START")},
+	    {STR_INIT("1131"), STR_INIT("SERVICE_STOP")},
 	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -199,8 +216,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_auditd = {
-	.name = "auditd",
-	.stage = DECODER_PAYLOAD,
-	.summary = "Linux audit records: raw, of audispd, of the kernel; encoded values decoded",
-	.decode = decode,
+    .name = "auditd",
+    .stage = DECODER_PAYLOAD,
+    .summary = "Linux audit records: raw, of audispd, of the kernel; encoded values decoded",
+    .decode = decode,
 };

@@ -1,7 +1,7 @@
 /*
  * ArcSight's Common Event Format: "CEF:0|vendor|product|version|class|name|severity|key=value ...".
- * In the head '\|' and '\\' are escapes, in values '\=', '\\', '\n' and '\r'. A value runs to the next
- * " key=", so it may hold spaces. "cs1Label=reason cs1=text" also gives reason=text.
+ * In the head '\|' and '\\' are escapes, in values '\=', '\\', '\n' and '\r'. A value runs to the
+ * next " key=", so it may hold spaces. "cs1Label=reason cs1=text" also gives reason=text.
  */
 #include "decoder/decoders.h"
 
@@ -12,8 +12,8 @@
 
 static bool is_key_char(char c)
 {
-	return char_is_alpha(c) || char_is_digit(c) || c == '_' || c == '.' || c == '-' || c == '[' ||
-	    c == ']';
+	return char_is_alpha(c) || char_is_digit(c) || c == '_' || c == '.' || c == '-' ||
+	       c == '[' || c == ']';
 }
 
 static char escape_of(char c)
@@ -88,7 +88,8 @@ static void put_extension(struct record *record, struct str rest)
 		struct str value = str_slice(rest, 0, next_key(rest));
 		scan_skip(&rest, value.len);
 		if (key.len > 0)
-			record_put_named(record, key, FIELD_STRING, unescape(record, str_trim(value)));
+			record_put_named(
+			    record, key, FIELD_STRING, unescape(record, str_trim(value)));
 	}
 }
 
@@ -120,7 +121,8 @@ static void put_labelled(struct record *record, size_t first)
 static enum decode_status decode(struct record *record, struct str text)
 {
 	static const struct str names[HEAD] = {STR_INIT("deviceVendor"), STR_INIT("deviceProduct"),
-	    STR_INIT("deviceVersion"), STR_INIT("deviceEventClassId"), STR_INIT("name"), STR_INIT("deviceSeverity")};
+	    STR_INIT("deviceVersion"), STR_INIT("deviceEventClassId"), STR_INIT("name"),
+	    STR_INIT("deviceSeverity")};
 	struct str rest = text, version, part;
 	size_t first = record->field_count;
 
@@ -144,8 +146,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_cef = {
-	.name = "cef",
-	.stage = DECODER_PAYLOAD,
-	.summary = "Common Event Format (ArcSight), with or without a syslog header",
-	.decode = decode,
+    .name = "cef",
+    .stage = DECODER_PAYLOAD,
+    .summary = "Common Event Format (ArcSight), with or without a syslog header",
+    .decode = decode,
 };

@@ -1,6 +1,6 @@
 /*
- * JSON objects, plain and behind "@cee:" (rsyslog's and syslog-ng's mark), of a line or of a message.
- * Their own time counts when no header told one.
+ * JSON objects, plain and behind "@cee:" (rsyslog's and syslog-ng's mark), of a line or of a
+ * message. Their own time counts when no header told one.
  */
 #include "decoder/decoders.h"
 
@@ -15,7 +15,8 @@ static void give(void *context, struct str name, enum field_kind kind, struct st
 
 static void take_message(struct record *record, size_t first)
 {
-	static const struct str names[] = {STR_INIT("message"), STR_INIT("Message"), STR_INIT("msg"), STR_INIT("log")};
+	static const struct str names[] = {
+	    STR_INIT("message"), STR_INIT("Message"), STR_INIT("msg"), STR_INIT("log")};
 
 	for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
 		for (size_t i = first; i < record->field_count; i++) {
@@ -45,8 +46,9 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_json = {
-	.name = "json",
-	.stage = DECODER_PAYLOAD,
-	.summary = "JSON objects, also behind @cee:; nested keys joined with dots, arrays as repeated fields",
-	.decode = decode,
+    .name = "json",
+    .stage = DECODER_PAYLOAD,
+    .summary =
+	"JSON objects, also behind @cee:; nested keys joined with dots, arrays as repeated fields",
+    .decode = decode,
 };

@@ -12,17 +12,17 @@ struct part {
 };
 
 static const struct part parts[] = {
-	{STR_INIT("IN="), STR_INIT("in")},
-	{STR_INIT("OUT="), STR_INIT("out")},
-	{STR_INIT("SRC="), STR_INIT("src_ip")},
-	{STR_INIT("DST="), STR_INIT("dst_ip")},
-	{STR_INIT("SPT="), STR_INIT("src_port")},
-	{STR_INIT("DPT="), STR_INIT("dst_port")},
-	{STR_INIT("PROTO="), STR_INIT("protocol")},
-	{STR_INIT("MAC="), STR_INIT("mac")},
-	{STR_INIT("LEN="), STR_INIT("len")},
-	{STR_INIT("TTL="), STR_INIT("ttl")},
-	{STR_INIT("TYPE="), STR_INIT("icmp_type")},
+    {STR_INIT("IN="), STR_INIT("in")},
+    {STR_INIT("OUT="), STR_INIT("out")},
+    {STR_INIT("SRC="), STR_INIT("src_ip")},
+    {STR_INIT("DST="), STR_INIT("dst_ip")},
+    {STR_INIT("SPT="), STR_INIT("src_port")},
+    {STR_INIT("DPT="), STR_INIT("dst_port")},
+    {STR_INIT("PROTO="), STR_INIT("protocol")},
+    {STR_INIT("MAC="), STR_INIT("mac")},
+    {STR_INIT("LEN="), STR_INIT("len")},
+    {STR_INIT("TTL="), STR_INIT("ttl")},
+    {STR_INIT("TYPE="), STR_INIT("icmp_type")},
 };
 
 /* A word of the prefix that a rule logs with, and the action that it stands for. */
@@ -30,14 +30,14 @@ static const struct {
 	struct str word, action;
 	bool blocked;
 } actions[] = {
-	{STR_INIT("BLOCK"), STR_INIT("block"), true},
-	{STR_INIT("DROP"), STR_INIT("drop"), true},
-	{STR_INIT("REJECT"), STR_INIT("reject"), true},
-	{STR_INIT("DENY"), STR_INIT("deny"), true},
-	{STR_INIT("DENIED"), STR_INIT("deny"), true},
-	{STR_INIT("ALLOW"), STR_INIT("allow"), false},
-	{STR_INIT("ACCEPT"), STR_INIT("accept"), false},
-	{STR_INIT("AUDIT"), STR_INIT("audit"), false},
+    {STR_INIT("BLOCK"), STR_INIT("block"), true},
+    {STR_INIT("DROP"), STR_INIT("drop"), true},
+    {STR_INIT("REJECT"), STR_INIT("reject"), true},
+    {STR_INIT("DENY"), STR_INIT("deny"), true},
+    {STR_INIT("DENIED"), STR_INIT("deny"), true},
+    {STR_INIT("ALLOW"), STR_INIT("allow"), false},
+    {STR_INIT("ACCEPT"), STR_INIT("accept"), false},
+    {STR_INIT("AUDIT"), STR_INIT("audit"), false},
 };
 
 static bool contains_fold(struct str text, struct str word)
@@ -55,7 +55,8 @@ static void put_action(struct record *record, struct str prefix)
 		if (!contains_fold(prefix, actions[i].word))
 			continue;
 		record_put(record, FIELD_ACTION, actions[i].action);
-		record_put(record, FIELD_OUTCOME, actions[i].blocked ? STR("failure") : STR("success"));
+		record_put(
+		    record, FIELD_OUTCOME, actions[i].blocked ? STR("failure") : STR("success"));
 		record_put(record, FIELD_BLOCKED, actions[i].blocked ? STR("true") : STR("false"));
 		return;
 	}
@@ -114,8 +115,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_kernel = {
-	.name = "kernel",
-	.stage = DECODER_APPLICATION,
-	.summary = "Linux kernel: packets logged by iptables, nftables and ufw; audit; the rest",
-	.decode = decode,
+    .name = "kernel",
+    .stage = DECODER_APPLICATION,
+    .summary = "Linux kernel: packets logged by iptables, nftables and ufw; audit; the rest",
+    .decode = decode,
 };

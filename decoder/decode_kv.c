@@ -1,7 +1,7 @@
 /*
- * key=value: logfmt, FortiGate, SonicWall, Check Point and many more. Pairs are separated by a space,
- * comma, semicolon, tab or bar; which of them, the first pair shows. A value is quoted, with '\"' as
- * escape, or runs to the next separator that a key and '=' follow, so it may hold spaces.
+ * key=value: logfmt, FortiGate, SonicWall, Check Point and many more. Pairs are separated by a
+ * space, comma, semicolon, tab or bar; which of them, the first pair shows. A value is quoted, with
+ * '\"' as escape, or runs to the next separator that a key and '=' follow, so it may hold spaces.
  */
 #include "decoder/decoders.h"
 
@@ -9,7 +9,7 @@
 #include "decoder/scan.h"
 #include "decoder/timestamp.h"
 
-#define KEY_MAX   64
+#define KEY_MAX	  64
 #define PAIRS_MIN 2 /* fewer is a sentence with an equals sign */
 
 static bool is_key_char(char c)
@@ -125,7 +125,9 @@ static size_t put_pairs(struct record *record, struct str rest)
 			scan_skip(&rest, n + 1);
 			struct str value = take_value(record, &rest, &separator);
 			record_put_named(record, key,
-			    value.len <= 18 && scan_all(value, char_is_digit) ? FIELD_NUMBER : FIELD_STRING, value);
+			    value.len <= 18 && scan_all(value, char_is_digit) ? FIELD_NUMBER
+									      : FIELD_STRING,
+			    value);
 			pairs++;
 		}
 		while (rest.len > 0 && is_separator(rest.ptr[0]))
@@ -152,8 +154,8 @@ static bool set_split_time(struct record *record, size_t first)
 
 	if (date.len != 10 || time.len < 5 || time.len > 18 || zone.len > 8)
 		return false;
-	return timestamp_set_text(record,
-	    arena_printf(record->arena, "%.*s %.*s%.*s", STR_ARG(date), STR_ARG(time), STR_ARG(zone)));
+	return timestamp_set_text(record, arena_printf(record->arena, "%.*s %.*s%.*s",
+					      STR_ARG(date), STR_ARG(time), STR_ARG(zone)));
 }
 
 /* What the product calls itself; type=traffic and the like name the service. */
@@ -186,8 +188,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_kv = {
-	.name = "kv",
-	.stage = DECODER_PAYLOAD,
-	.summary = "key=value: logfmt, FortiGate, SonicWall, Check Point; quotes, any separator",
-	.decode = decode,
+    .name = "kv",
+    .stage = DECODER_PAYLOAD,
+    .summary = "key=value: logfmt, FortiGate, SonicWall, Check Point; quotes, any separator",
+    .decode = decode,
 };

@@ -1,8 +1,8 @@
 /*
  * IBM's Log Event Extended Format: "LEEF:1.0|vendor|product|version|id|k=v<TAB>k=v" and
  * "LEEF:2.0|...|id|delimiter|k^v": the delimiter is one character or its code as "x09" or "0x09".
- * devTime in epoch form is the device's own time and goes before the header's, which a relay may have
- * written; in other forms devTimeFormat, which is free text, would say how to read it.
+ * devTime in epoch form is the device's own time and goes before the header's, which a relay may
+ * have written; in other forms devTimeFormat, which is free text, would say how to read it.
  */
 #include "decoder/decoders.h"
 
@@ -48,7 +48,8 @@ static void put_pairs(struct record *record, struct str rest, char delimiter)
 
 	while (str_cut(&rest, delimiter, &pair)) {
 		size_t equals = str_find_char(pair, '=');
-		struct str name = str_trim(str_slice(pair, 0, equals == STR_NOT_FOUND ? 0 : equals));
+		struct str name =
+		    str_trim(str_slice(pair, 0, equals == STR_NOT_FOUND ? 0 : equals));
 		if (name.len > 0)
 			record_put_named(record, name, FIELD_STRING,
 			    str_trim(str_slice(pair, equals + 1, pair.len)));
@@ -72,8 +73,7 @@ static enum decode_status decode(struct record *record, struct str text)
 			return DECODE_NO;
 		record_put_named(record, names[i], FIELD_STRING, part);
 	}
-	char delimiter =
-	    version.ptr[0] == '2' ? take_delimiter(&rest) : guess_delimiter(rest);
+	char delimiter = version.ptr[0] == '2' ? take_delimiter(&rest) : guess_delimiter(rest);
 	put_pairs(record, rest, delimiter);
 	const struct field *time = record_find(record, STR("devTime"));
 	if (time == NULL || !timestamp_parse(time->value, &stamp) ||
@@ -85,8 +85,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_leef = {
-	.name = "leef",
-	.stage = DECODER_PAYLOAD,
-	.summary = "Log Event Extended Format 1 and 2 (IBM QRadar), any delimiter",
-	.decode = decode,
+    .name = "leef",
+    .stage = DECODER_PAYLOAD,
+    .summary = "Log Event Extended Format 1 and 2 (IBM QRadar), any delimiter",
+    .decode = decode,
 };

@@ -1,7 +1,7 @@
 /*
  * nginx's error log: "2026/11/22 03:27:03 [error] 31#31: *5 text, client: 192.0.2.1, server: name,
- * request: "GET / HTTP/1.1", upstream: ..., host: ...". Behind a syslog header the stamp is there too,
- * so a header decoder may have taken it: the text then begins with the bracket.
+ * request: "GET / HTTP/1.1", upstream: ..., host: ...". Behind a syslog header the stamp is there
+ * too, so a header decoder may have taken it: the text then begins with the bracket.
  */
 #include "decoder/decoders.h"
 
@@ -36,7 +36,8 @@ static enum decode_status decode(struct record *record, struct str text)
 	bool stamped = timestamp_take(&rest, &stamp);
 
 	scan_spaces(&rest);
-	if (!scan_char(&rest, '[') || !scan_until(&rest, STR("] "), &level) || !host_is_level(level))
+	if (!scan_char(&rest, '[') || !scan_until(&rest, STR("] "), &level) ||
+	    !host_is_level(level))
 		return DECODE_NO;
 	if (!scan_until(&rest, STR("#"), &pid) || !scan_all(pid, char_is_digit) ||
 	    !scan_until(&rest, STR(": "), &level))
@@ -56,8 +57,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_nginx_error = {
-	.name = "nginx_error",
-	.stage = DECODER_PAYLOAD,
-	.summary = "nginx's error log",
-	.decode = decode,
+    .name = "nginx_error",
+    .stage = DECODER_PAYLOAD,
+    .summary = "nginx's error log",
+    .decode = decode,
 };

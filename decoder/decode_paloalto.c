@@ -1,7 +1,7 @@
 /*
- * PAN-OS: comma separated columns, "1,receive time,serial,TYPE,subtype,,generated time,...". Traffic and
- * threat records share their first columns. Newer versions end with the time to the millisecond and
- * with its zone: it is the device's own, and so goes before the header's.
+ * PAN-OS: comma separated columns, "1,receive time,serial,TYPE,subtype,,generated time,...".
+ * Traffic and threat records share their first columns. Newer versions end with the time to the
+ * millisecond and with its zone: it is the device's own, and so goes before the header's.
  */
 #include "decoder/decoders.h"
 
@@ -17,26 +17,26 @@ struct column {
 };
 
 static const struct column every[] = {
-	{2, STR_INIT("serial")},
-	{3, STR_INIT("log_type")},
-	{4, STR_INIT("subtype")},
+    {2, STR_INIT("serial")},
+    {3, STR_INIT("log_type")},
+    {4, STR_INIT("subtype")},
 };
 
 static const struct column packets[] = {
-	{7, STR_INIT("src_ip")},
-	{8, STR_INIT("dst_ip")},
-	{11, STR_INIT("rule")},
-	{12, STR_INIT("User")},
-	{13, STR_INIT("TargetUserName")},
-	{14, STR_INIT("application")},
-	{16, STR_INIT("src_zone")},
-	{17, STR_INIT("dst_zone")},
-	{18, STR_INIT("in")},
-	{19, STR_INIT("out")},
-	{24, STR_INIT("src_port")},
-	{25, STR_INIT("dst_port")},
-	{29, STR_INIT("protocol")},
-	{30, STR_INIT("action")},
+    {7, STR_INIT("src_ip")},
+    {8, STR_INIT("dst_ip")},
+    {11, STR_INIT("rule")},
+    {12, STR_INIT("User")},
+    {13, STR_INIT("TargetUserName")},
+    {14, STR_INIT("application")},
+    {16, STR_INIT("src_zone")},
+    {17, STR_INIT("dst_zone")},
+    {18, STR_INIT("in")},
+    {19, STR_INIT("out")},
+    {24, STR_INIT("src_port")},
+    {25, STR_INIT("dst_port")},
+    {29, STR_INIT("protocol")},
+    {30, STR_INIT("action")},
 };
 
 /* A quoted column may hold commas; "" is a quote in it. The quotes are left off. */
@@ -55,8 +55,8 @@ static struct str take_column(struct str *rest)
 	return value;
 }
 
-static void put_columns(struct record *record, const struct column *columns, size_t count, size_t at,
-    struct str value)
+static void put_columns(
+    struct record *record, const struct column *columns, size_t count, size_t at, struct str value)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (columns[i].at == at)
@@ -74,7 +74,7 @@ static bool is_head(struct str text, struct str *ret_type)
 	serial = take_column(&rest);
 	*ret_type = take_column(&rest);
 	return scan_all(first, char_is_digit) && time.len >= 19 && timestamp_parse(time, &stamp) &&
-	    serial.len > 0 && scan_all(*ret_type, char_is_alpha) && rest.len > 0;
+	       serial.len > 0 && scan_all(*ret_type, char_is_alpha) && rest.len > 0;
 }
 
 static void take_time(struct record *record, struct str value, bool *taken)
@@ -98,7 +98,8 @@ static enum decode_status decode(struct record *record, struct str text)
 		struct str value = take_column(&rest);
 		put_columns(record, every, sizeof(every) / sizeof(every[0]), at, value);
 		if (packet)
-			put_columns(record, packets, sizeof(packets) / sizeof(packets[0]), at, value);
+			put_columns(
+			    record, packets, sizeof(packets) / sizeof(packets[0]), at, value);
 		if (at == 6)
 			generated = value;
 		take_time(record, value, &timed);
@@ -115,8 +116,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_paloalto = {
-	.name = "paloalto",
-	.stage = DECODER_PAYLOAD,
-	.summary = "Palo Alto Networks PAN-OS: traffic, threat and other records in columns",
-	.decode = decode,
+    .name = "paloalto",
+    .stage = DECODER_PAYLOAD,
+    .summary = "Palo Alto Networks PAN-OS: traffic, threat and other records in columns",
+    .decode = decode,
 };

@@ -8,8 +8,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_plain = {
-	.name = "plain",
-	.stage = DECODER_APPLICATION,
-	.summary = "any text, kept whole as the message",
-	.decode = decode,
+    .name = "plain",
+    .stage = DECODER_APPLICATION,
+    .summary = "any text, kept whole as the message",
+    .decode = decode,
 };

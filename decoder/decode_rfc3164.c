@@ -1,6 +1,6 @@
 /*
- * The header of BSD syslog as it is really sent: PRI, time stamp, host and tag, each of which may be
- * missing or foreign. RFC 3164 describes practice and binds nobody; the forms are those of the
+ * The header of BSD syslog as it is really sent: PRI, time stamp, host and tag, each of which may
+ * be missing or foreign. RFC 3164 describes practice and binds nobody; the forms are those of the
  * network devices and programs that were seen. See timestamp.h, host.h and tag.h for each part.
  */
 #include "decoder/decoders.h"
@@ -28,8 +28,9 @@ static bool is_mnemonic(struct str at)
 	size_t colon = str_find_char(at, ':');
 	size_t dash = str_find_char(at, '-');
 
-	return scan_peek(at, 0) == '%' && char_is_alpha(scan_peek(at, 1)) && colon != STR_NOT_FOUND &&
-	    dash < colon && colon < 80 && scan_count(str_slice(at, 0, colon), char_is_digit) == 0;
+	return scan_peek(at, 0) == '%' && char_is_alpha(scan_peek(at, 1)) &&
+	       colon != STR_NOT_FOUND && dash < colon && colon < 80 &&
+	       scan_count(str_slice(at, 0, colon), char_is_digit) == 0;
 }
 
 static bool take_stamp(struct str *rest, struct header *header)
@@ -40,7 +41,8 @@ static bool take_stamp(struct str *rest, struct header *header)
 	return true;
 }
 
-/* One word with a colon that Cisco devices write before the stamp. False: none, or not of the kind. */
+/* One word with a colon that Cisco devices write before the stamp. False: none, or not of the kind.
+ */
 static bool take_cisco_word(struct str *rest, struct header *header)
 {
 	struct str at = *rest, word;
@@ -105,8 +107,8 @@ static bool take_head(struct str *rest, struct header *header)
 	struct str at = *rest;
 
 	/* Meraki: a version as in RFC 5424, then an epoch stamp and no more of that format */
-	if (header->has_pri && scan_char(&at, '1') && scan_char(&at, ' ') && take_stamp(&at, header) &&
-	    header->stamp.form == TIMESTAMP_EPOCH) {
+	if (header->has_pri && scan_char(&at, '1') && scan_char(&at, ' ') &&
+	    take_stamp(&at, header) && header->stamp.form == TIMESTAMP_EPOCH) {
 		*rest = at;
 		return true;
 	}
@@ -211,8 +213,9 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_rfc3164 = {
-	.name = "rfc3164",
-	.stage = DECODER_HEADER,
-	.summary = "BSD syslog (RFC 3164) as devices send it: stamps of all forms, Cisco, missing parts",
-	.decode = decode,
+    .name = "rfc3164",
+    .stage = DECODER_HEADER,
+    .summary =
+	"BSD syslog (RFC 3164) as devices send it: stamps of all forms, Cisco, missing parts",
+    .decode = decode,
 };

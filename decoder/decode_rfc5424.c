@@ -1,7 +1,7 @@
 /*
- * RFC 5424. What the grammar forbids but senders do is taken as far as it can be understood: another
- * form of stamp, structured data without quotes or without the nil value, an empty element. Such an
- * event is flagged and its structured data kept as it came.
+ * RFC 5424. What the grammar forbids but senders do is taken as far as it can be understood:
+ * another form of stamp, structured data without quotes or without the nil value, an empty element.
+ * Such an event is flagged and its structured data kept as it came.
  *
  * A parameter becomes a field named SD-ID "." PARAM-NAME ("exampleSDID@32473.iut"), the raw
  * structured data the field "sd".
@@ -39,7 +39,8 @@ static struct str unescape(struct record *record, struct str raw)
 		return raw;
 	for (size_t i = 0; i < raw.len; i++) {
 		char next = scan_peek(raw, i + 1);
-		if (raw.ptr[i] == '\\' && i + 1 < raw.len && (next == '"' || next == '\\' || next == ']'))
+		if (raw.ptr[i] == '\\' && i + 1 < raw.len &&
+		    (next == '"' || next == '\\' || next == ']'))
 			i++;
 		out[n++] = raw.ptr[i];
 	}
@@ -58,8 +59,8 @@ static void put_param(struct record *record, struct str id, struct str name, str
 	__builtin_memcpy(joined, id.ptr, id.len);
 	joined[id.len] = '.';
 	__builtin_memcpy(joined + id.len + 1, name.ptr, name.len);
-	record_put_named(record, str_from(joined, id.len + 1 + name.len), FIELD_STRING,
-	    unescape(record, value));
+	record_put_named(
+	    record, str_from(joined, id.len + 1 + name.len), FIELD_STRING, unescape(record, value));
 }
 
 /* The value behind the opening quote; false when no quote closes it. */
@@ -169,8 +170,8 @@ static void take_sd(struct record *record, struct str *rest)
 	if (rest->len == start.len || (rest->len > 0 && scan_peek(*rest, 0) != ' '))
 		record->flags |= RECORD_BAD_SD;
 	if (rest->len < start.len)
-		record_put_named(record, STR("sd"), FIELD_STRING,
-		    str_slice(start, 0, start.len - rest->len));
+		record_put_named(
+		    record, STR("sd"), FIELD_STRING, str_slice(start, 0, start.len - rest->len));
 }
 
 /* VERSION is "1" to "999" (6.2.2); a stamp or the nil value must follow, or this is RFC 3164. */
@@ -209,7 +210,7 @@ static void take_time(struct record *record, struct str *rest)
 static bool is_payload(struct str rest)
 {
 	return str_starts(rest, STR("CEF:")) || str_starts(rest, STR("LEEF:")) ||
-	    scan_peek(rest, 0) == '{';
+	       scan_peek(rest, 0) == '{';
 }
 
 static void take_names(struct record *record, struct str *rest)
@@ -243,8 +244,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_rfc5424 = {
-	.name = "rfc5424",
-	.stage = DECODER_HEADER,
-	.summary = "syslog protocol (RFC 5424), structured data as fields; best effort on broken parts",
-	.decode = decode,
+    .name = "rfc5424",
+    .stage = DECODER_HEADER,
+    .summary = "syslog protocol (RFC 5424), structured data as fields; best effort on broken parts",
+    .decode = decode,
 };

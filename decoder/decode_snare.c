@@ -1,7 +1,8 @@
 /*
  * Snare for Windows: "MSWinEventLog", then fields with a tab (or "#011" where a relay escaped it)
- * between them: criticality, log, counter, time, event id, source, user, SID type, outcome, computer,
- * category, data, text. They come out under the names of the Windows decoder, which follows.
+ * between them: criticality, log, counter, time, event id, source, user, SID type, outcome,
+ * computer, category, data, text. They come out under the names of the Windows decoder, which
+ * follows.
  */
 #include "decoder/decoders.h"
 
@@ -23,8 +24,9 @@ static bool take_column(struct str *rest, struct str tab, struct str *ret)
 static enum decode_status decode(struct record *record, struct str text)
 {
 	static const struct str names[] = {STR_INIT("snare.criticality"), STR_INIT("Channel"),
-	    STR_INIT("snare.counter"), STR_INIT("EventTime"), STR_INIT("EventID"), STR_INIT("Provider_Name"), STR_INIT("User"),
-	    STR_INIT("snare.sid_type"), STR_INIT("snare.outcome"), STR_INIT("Computer"), STR_INIT("snare.category"),
+	    STR_INIT("snare.counter"), STR_INIT("EventTime"), STR_INIT("EventID"),
+	    STR_INIT("Provider_Name"), STR_INIT("User"), STR_INIT("snare.sid_type"),
+	    STR_INIT("snare.outcome"), STR_INIT("Computer"), STR_INIT("snare.category"),
 	    STR_INIT("snare.data"), STR_INIT("Message")};
 	struct str rest = text, tab = STR("\t"), value;
 
@@ -44,8 +46,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_snare = {
-	.name = "snare",
-	.stage = DECODER_PAYLOAD,
-	.summary = "Windows events of Snare agents (MSWinEventLog, tabs)",
-	.decode = decode,
+    .name = "snare",
+    .stage = DECODER_PAYLOAD,
+    .summary = "Windows events of Snare agents (MSWinEventLog, tabs)",
+    .decode = decode,
 };

@@ -1,6 +1,6 @@
 /*
- * sudo: "user : reason ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id". The command is last and may
- * hold anything, " ; " included. Fields are Sigma's names of process_creation, and sudo's own.
+ * sudo: "user : reason ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id". The command is last and
+ * may hold anything, " ; " included. Fields are Sigma's names of process_creation, and sudo's own.
  */
 #include "decoder/decoders.h"
 
@@ -13,14 +13,14 @@ struct part {
 };
 
 static const struct part parts[] = {
-	{STR_INIT("TTY="), STR_INIT("tty")},
-	{STR_INIT("PWD="), STR_INIT("CurrentDirectory")},
-	{STR_INIT("USER="), STR_INIT("TargetUserName")},
-	{STR_INIT("GROUP="), STR_INIT("group")},
-	{STR_INIT("ENV="), STR_INIT("env")},
-	{STR_INIT("TSID="), STR_INIT("tsid")},
-	{STR_INIT("HOST="), STR_INIT("sudo_host")},
-	{STR_INIT("CHROOT="), STR_INIT("chroot")},
+    {STR_INIT("TTY="), STR_INIT("tty")},
+    {STR_INIT("PWD="), STR_INIT("CurrentDirectory")},
+    {STR_INIT("USER="), STR_INIT("TargetUserName")},
+    {STR_INIT("GROUP="), STR_INIT("group")},
+    {STR_INIT("ENV="), STR_INIT("env")},
+    {STR_INIT("TSID="), STR_INIT("tsid")},
+    {STR_INIT("HOST="), STR_INIT("sudo_host")},
+    {STR_INIT("CHROOT="), STR_INIT("chroot")},
 };
 
 static void put_command(struct record *record, struct str command)
@@ -46,14 +46,14 @@ static void put_reason(struct record *record, struct str reason)
 {
 	bool failed = str_find(reason, STR("incorrect password attempt")) != STR_NOT_FOUND;
 	bool refused = str_find(reason, STR("NOT in sudoers")) != STR_NOT_FOUND ||
-	    str_find(reason, STR("NOT authorized")) != STR_NOT_FOUND ||
-	    str_find(reason, STR("not allowed")) != STR_NOT_FOUND;
+		       str_find(reason, STR("NOT authorized")) != STR_NOT_FOUND ||
+		       str_find(reason, STR("not allowed")) != STR_NOT_FOUND;
 
 	pattern_put(record, STR("reason"), reason);
 	record_put(record, FIELD_ACTION,
-	    failed        ? STR("failed")
-		: refused ? STR("not_allowed")
-			  : STR("refused"));
+	    failed    ? STR("failed")
+	    : refused ? STR("not_allowed")
+		      : STR("refused"));
 	record_put(record, FIELD_OUTCOME, STR("failure"));
 }
 
@@ -89,8 +89,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_sudo = {
-	.name = "sudo",
-	.stage = DECODER_APPLICATION,
-	.summary = "sudo: commands, wrong passwords, users who may not",
-	.decode = decode,
+    .name = "sudo",
+    .stage = DECODER_APPLICATION,
+    .summary = "sudo: commands, wrong passwords, users who may not",
+    .decode = decode,
 };

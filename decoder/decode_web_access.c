@@ -100,7 +100,8 @@ static enum decode_status decode(struct record *record, struct str text)
 {
 	struct str rest = text, request, status, bytes, quoted;
 
-	if (!take_client(record, &rest) || !take_time(record, &rest) || !take_quoted(&rest, &request))
+	if (!take_client(record, &rest) || !take_time(record, &rest) ||
+	    !take_quoted(&rest, &request))
 		return DECODE_NO;
 	status = scan_word(&rest);
 	scan_char(&rest, ' ');
@@ -119,15 +120,16 @@ static enum decode_status decode(struct record *record, struct str text)
 	}
 	record_category(record, STR("webserver"));
 	if (record->product.len == 0)
-		record->service =
-		    str_starts(record_value(record, FIELD_APP), STR("nginx")) ? STR("nginx") : STR("apache");
+		record->service = str_starts(record_value(record, FIELD_APP), STR("nginx"))
+				      ? STR("nginx")
+				      : STR("apache");
 	record->message = text;
 	return DECODE_YES;
 }
 
 const struct decoder decode_web_access = {
-	.name = "web_access",
-	.stage = DECODER_PAYLOAD,
-	.summary = "access logs of Apache and nginx: common, combined, with virtual host",
-	.decode = decode,
+    .name = "web_access",
+    .stage = DECODER_PAYLOAD,
+    .summary = "access logs of Apache and nginx: common, combined, with virtual host",
+    .decode = decode,
 };

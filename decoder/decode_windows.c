@@ -1,7 +1,7 @@
 /*
- * Windows events that came as fields: NXLog's flat JSON, Winlogbeat's and Elastic Agent's nested one,
- * Snare's columns. Names become Sigma's, and the channel and event id tell service and categories;
- * all of it is data in windows.def.
+ * Windows events that came as fields: NXLog's flat JSON, Winlogbeat's and Elastic Agent's nested
+ * one, Snare's columns. Names become Sigma's, and the channel and event id tell service and
+ * categories; all of it is data in windows.def.
  */
 #include "decoder/decoders.h"
 
@@ -83,7 +83,8 @@ static void strip_prefix(struct field *field)
 {
 	for (size_t i = 0; i < COUNT(prefixes); i++) {
 		if (field->name.len > prefixes[i].len && str_starts(field->name, prefixes[i])) {
-			rename_field(field, str_slice(field->name, prefixes[i].len, field->name.len));
+			rename_field(
+			    field, str_slice(field->name, prefixes[i].len, field->name.len));
 			return;
 		}
 	}
@@ -110,7 +111,8 @@ static void strip_spaces(struct record *record, struct field *field)
 static void put_naming(struct record *record, const struct field *field)
 {
 	for (size_t i = 0; i < COUNT(namings); i++) {
-		if (str_eq(field->name, namings[i].from) && record_find(record, namings[i].name) == NULL) {
+		if (str_eq(field->name, namings[i].from) &&
+		    record_find(record, namings[i].name) == NULL) {
 			record_put_named(record, namings[i].name, field->kind, field->value);
 			return;
 		}
@@ -143,7 +145,8 @@ static struct str service_of(struct str channel)
 static bool has_value(const struct record *record, struct str name, struct str value)
 {
 	for (size_t i = 0; i < record->field_count; i++) {
-		if (str_eq(record->fields[i].name, name) && str_eq_fold(record->fields[i].value, value))
+		if (str_eq(record->fields[i].name, name) &&
+		    str_eq_fold(record->fields[i].value, value))
 			return true;
 	}
 	return name.len == 0;
@@ -172,7 +175,8 @@ static void put_renames(struct record *record, struct str event)
 	}
 }
 
-/* The machine that the event is about stands before the collector that a header or an agent names. */
+/* The machine that the event is about stands before the collector that a header or an agent names.
+ */
 static void put_host(struct record *record)
 {
 	struct str computer = record_value(record, FIELD_COMPUTER);
@@ -223,8 +227,8 @@ static enum decode_status decode(struct record *record, struct str text)
 }
 
 const struct decoder decode_windows = {
-	.name = "windows",
-	.stage = DECODER_SOURCE,
-	.summary = "Windows events of NXLog, Winlogbeat, Elastic Agent and Snare under Sigma's names",
-	.decode = decode,
+    .name = "windows",
+    .stage = DECODER_SOURCE,
+    .summary = "Windows events of NXLog, Winlogbeat, Elastic Agent and Snare under Sigma's names",
+    .decode = decode,
 };

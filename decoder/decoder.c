@@ -1,7 +1,8 @@
 /*
- * The chain. A header decoder takes the line apart; a payload decoder reads what is left where that is
- * a format in itself; otherwise the program's own decoder reads it. Each takes views of the line, so
- * no byte is decoded twice: what one stage understood, the next gets as fields or not at all.
+ * The chain. A header decoder takes the line apart; a payload decoder reads what is left where that
+ * is a format in itself; otherwise the program's own decoder reads it. Each takes views of the
+ * line, so no byte is decoded twice: what one stage understood, the next gets as fields or not at
+ * all.
  */
 #include "decoder/decoder.h"
 
@@ -19,7 +20,7 @@ static const struct decoder *const decoders[] = {
 };
 
 #define DECODERS (sizeof(decoders) / sizeof(decoders[0]))
-#define NAMES    4 /* decoders that can take part in one event */
+#define NAMES	 4 /* decoders that can take part in one event */
 
 struct program {
 	struct str name;
@@ -36,6 +37,7 @@ static const struct program programs[] = {
 
 struct chain {
 	struct record *record;
+	bool payload; /* the message came out as fields: it is not put as one more */
 	const struct decoder *taken[NAMES];
 	size_t count;
 };
@@ -95,7 +97,8 @@ static const struct decoder *try_hint(struct chain *chain, struct str text)
 	return hint;
 }
 
-/* "message repeated 3 times: [ Failed password ...]": the message in the brackets is what happened. */
+/* "message repeated 3 times: [ Failed password ...]": the message in the brackets is what happened.
+ */
 static struct str unwrap_repeat(struct record *record, struct str text)
 {
 	struct str rest = text, times;
@@ -142,6 +145,7 @@ static void run_payload(struct chain *chain)
 	struct str text = record->message;
 
 	if (try_stage(chain, DECODER_PAYLOAD, str_trim(text))) {
+		chain->payload = true;
 		try_stage(chain, DECODER_SOURCE, text);
 	} else {
 		timestamp_refine_text(record, text);
@@ -189,7 +193,7 @@ static void finish(struct chain *chain)
 
 	if (record_get(record, FIELD_HOST) == NULL && host_is_address(peer))
 		record_put(record, FIELD_HOST, peer);
-	if (record->message.len > 0 && record_get(record, FIELD_MESSAGE) == NULL)
+	if (!chain->payload && record->message.len > 0 && record_get(record, FIELD_MESSAGE) == NULL)
 		record_put(record, FIELD_MESSAGE, record->message);
 	record->decoders = chain_names(chain);
 }
@@ -204,6 +208,7 @@ void decoder_run(struct record *record, const struct event *event, struct arena 
 	record->flags |= RECORD_NO_TIME;
 	const struct decoder *hint = try_hint(&chain, text);
 	if (hint != NULL && hint->stage == DECODER_PAYLOAD) {
+		chain.payload = true;
 		try_stage(&chain, DECODER_SOURCE, record->message);
 	} else {
 		if (hint == NULL)

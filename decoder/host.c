@@ -33,10 +33,21 @@ bool host_is_address(struct str word)
 bool host_is_level(struct str word)
 {
 	static const struct str levels[] = {
-		STR_INIT("emerg"), STR_INIT("alert"), STR_INIT("crit"), STR_INIT("critical"),
-		STR_INIT("err"), STR_INIT("error"), STR_INIT("warn"), STR_INIT("warning"),
-		STR_INIT("notice"), STR_INIT("info"), STR_INIT("debug"), STR_INIT("verbose"),
-		STR_INIT("trace"), STR_INIT("fatal"), STR_INIT("severe"),
+	    STR_INIT("emerg"),
+	    STR_INIT("alert"),
+	    STR_INIT("crit"),
+	    STR_INIT("critical"),
+	    STR_INIT("err"),
+	    STR_INIT("error"),
+	    STR_INIT("warn"),
+	    STR_INIT("warning"),
+	    STR_INIT("notice"),
+	    STR_INIT("info"),
+	    STR_INIT("debug"),
+	    STR_INIT("verbose"),
+	    STR_INIT("trace"),
+	    STR_INIT("fatal"),
+	    STR_INIT("severe"),
 	};
 
 	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
@@ -50,11 +61,26 @@ bool host_is_level(struct str word)
 static bool is_priority(struct str word)
 {
 	static const struct str facilities[] = {
-		STR_INIT("kern"), STR_INIT("user"), STR_INIT("mail"), STR_INIT("daemon"),
-		STR_INIT("auth"), STR_INIT("syslog"), STR_INIT("lpr"), STR_INIT("news"),
-		STR_INIT("uucp"), STR_INIT("cron"), STR_INIT("authpriv"), STR_INIT("ftp"),
-		STR_INIT("local0"), STR_INIT("local1"), STR_INIT("local2"), STR_INIT("local3"),
-		STR_INIT("local4"), STR_INIT("local5"), STR_INIT("local6"), STR_INIT("local7"),
+	    STR_INIT("kern"),
+	    STR_INIT("user"),
+	    STR_INIT("mail"),
+	    STR_INIT("daemon"),
+	    STR_INIT("auth"),
+	    STR_INIT("syslog"),
+	    STR_INIT("lpr"),
+	    STR_INIT("news"),
+	    STR_INIT("uucp"),
+	    STR_INIT("cron"),
+	    STR_INIT("authpriv"),
+	    STR_INIT("ftp"),
+	    STR_INIT("local0"),
+	    STR_INIT("local1"),
+	    STR_INIT("local2"),
+	    STR_INIT("local3"),
+	    STR_INIT("local4"),
+	    STR_INIT("local5"),
+	    STR_INIT("local6"),
+	    STR_INIT("local7"),
 	};
 	size_t dot = str_find_char(word, '.');
 
@@ -71,9 +97,12 @@ static bool is_priority(struct str word)
 static bool is_numbered(struct str name)
 {
 	return name.len > 2 && char_is_digit(name.ptr[name.len - 1]) &&
-	    str_find_char(name, '-') != STR_NOT_FOUND && str_find_char(name, '_') == STR_NOT_FOUND &&
-	    str_find_char(name, '%') == STR_NOT_FOUND && str_find_char(name, ':') == STR_NOT_FOUND &&
-	    str_find_char(name, '[') == STR_NOT_FOUND && str_find_char(name, '/') == STR_NOT_FOUND;
+	       str_find_char(name, '-') != STR_NOT_FOUND &&
+	       str_find_char(name, '_') == STR_NOT_FOUND &&
+	       str_find_char(name, '%') == STR_NOT_FOUND &&
+	       str_find_char(name, ':') == STR_NOT_FOUND &&
+	       str_find_char(name, '[') == STR_NOT_FOUND &&
+	       str_find_char(name, '/') == STR_NOT_FOUND;
 }
 
 /* "name:" as host: an address, a numbered name, or before a Cisco mnemonic. */
@@ -81,7 +110,7 @@ static bool is_host_before_colon(struct str name, struct str after)
 {
 	scan_spaces(&after);
 	return host_is_address(name) || is_numbered(name) ||
-	    (scan_peek(after, 0) == '%' && scan_peek(name, 0) != '%');
+	       (scan_peek(after, 0) == '%' && scan_peek(name, 0) != '%');
 }
 
 /* "[name:event.id:level]:" (NetApp) and "[192.0.2.1]"; else a bracket is no host. */
@@ -107,11 +136,12 @@ static bool is_payload(struct str at)
 	char c = scan_peek(at, 0);
 
 	return c == '%' || c == '{' || c == '<' || c == '"' || c == '(' || c == '/' || c == '@' ||
-	    c == '\t' || str_starts(at, STR("CEF:")) || str_starts(at, STR("LEEF:")) ||
-	    str_starts(at, STR("last message repeated "));
+	       c == '\t' || str_starts(at, STR("CEF:")) || str_starts(at, STR("LEEF:")) ||
+	       str_starts(at, STR("last message repeated "));
 }
 
-/* The word as a host: "slot1/name" (chassis) is name, "name,mac,version" (access points) is name. */
+/* The word as a host: "slot1/name" (chassis) is name, "name,mac,version" (access points) is name.
+ */
 static struct str trimmed(struct str word)
 {
 	size_t comma = str_find_char(word, ',');
@@ -155,12 +185,13 @@ static struct str plain_word(struct str *rest)
 		return STR_NONE;
 	if (word.ptr[n - 1] == ':' && !host_is_address(word)) {
 		struct str name = str_slice(word, 0, n - 1);
-		bool host = str_find_char(name, ',') != STR_NOT_FOUND || is_host_before_colon(name, after);
+		bool host =
+		    str_find_char(name, ',') != STR_NOT_FOUND || is_host_before_colon(name, after);
 		if (!host)
 			return STR_NONE;
 		word = name;
 	} else if (scan_count(after, char_is_space) > 0 && scan_peek(str_trim(after), 0) == '-' &&
-	    scan_peek(str_trim(after), 1) == ':') {
+		   scan_peek(str_trim(after), 1) == ':') {
 		return STR_NONE; /* "program -: text" */
 	}
 	*rest = after;

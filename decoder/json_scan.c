@@ -21,7 +21,8 @@ static bool scan_value(struct scanner *s, struct str name);
 
 static void space(struct scanner *s)
 {
-	while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
+	while (
+	    s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
 		s->at++;
 }
 
@@ -216,8 +217,8 @@ static bool scan_member(struct scanner *s, struct str outer)
 }
 
 /* Behind the opening bracket, up to and with the closing one. */
-static bool scan_list(struct scanner *s, struct str name, char close,
-    bool (*scan_item)(struct scanner *, struct str))
+static bool scan_list(
+    struct scanner *s, struct str name, char close, bool (*scan_item)(struct scanner *, struct str))
 {
 	bool more = true;
 
@@ -270,8 +271,8 @@ static bool scan_value(struct scanner *s, struct str name)
 	}
 }
 
-bool json_scan(struct str text, unsigned depth, struct arena *arena, json_scan_fn *give,
-    void *context)
+bool json_scan(
+    struct str text, unsigned depth, struct arena *arena, json_scan_fn *give, void *context)
 {
 	struct scanner s = {.at = text.ptr,
 	    .end = text.len > 0 ? text.ptr + text.len : text.ptr,

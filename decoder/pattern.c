@@ -53,7 +53,8 @@ static struct str take_hole(struct str *pattern, char *ret_mode)
 	return *ret_mode == '\0' ? name : str_slice(name, 0, name.len - 1);
 }
 
-static bool pattern_match(struct str pattern, struct str text, struct hole *holes, size_t *ret_count)
+static bool pattern_match(
+    struct str pattern, struct str text, struct hole *holes, size_t *ret_count)
 {
 	size_t count = 0;
 	char mode;

@@ -3,8 +3,13 @@
 #include "decoder/scan.h"
 
 /* Decimal texts of 0 to 191, so that a field needs no memory of its own. */
-#define D(n) {n, sizeof(n) - 1}
-#define D10(t) D(t "0"), D(t "1"), D(t "2"), D(t "3"), D(t "4"), D(t "5"), D(t "6"), D(t "7"), D(t "8"), D(t "9")
+#define D(n)                                                                                       \
+	{                                                                                          \
+		n, sizeof(n) - 1                                                                   \
+	}
+#define D10(t)                                                                                     \
+	D(t "0"), D(t "1"), D(t "2"), D(t "3"), D(t "4"), D(t "5"), D(t "6"), D(t "7"), D(t "8"),  \
+	    D(t "9")
 static const struct str decimals[] = {D10(""), D10("1"), D10("2"), D10("3"), D10("4"), D10("5"),
     D10("6"), D10("7"), D10("8"), D10("9"), D10("10"), D10("11"), D10("12"), D10("13"), D10("14"),
     D10("15"), D10("16"), D10("17"), D10("18"), D10("19")};

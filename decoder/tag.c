@@ -8,7 +8,7 @@
 static bool is_tag_char(char c)
 {
 	return c != ' ' && c != '\t' && c != ':' && c != '[' && c != ']' && c != '{' && c != '"' &&
-	    c != '<' && c != '=' && c != ',' && c != '|' && c != '\0';
+	       c != '<' && c != '=' && c != ',' && c != '|' && c != '\0';
 }
 
 static bool is_procid_char(char c)
@@ -86,7 +86,8 @@ static bool take_one(struct str *rest, struct tag *ret)
 	if (str_eq(app, STR("CEF")) || str_eq(app, STR("LEEF")))
 		return false;
 	scan_skip(&at, app.len);
-	if (!take_bracketed(&at, app, ret) && !take_colon(&at, app, ret) && !take_tail(&at, app, ret))
+	if (!take_bracketed(&at, app, ret) && !take_colon(&at, app, ret) &&
+	    !take_tail(&at, app, ret))
 		return false;
 	*rest = at;
 	return true;
@@ -123,7 +124,8 @@ struct str tag_program(struct str app)
 	return app;
 }
 
-/* The single digit that is the severity, between two dashes; from the right, as names have digits. */
+/* The single digit that is the severity, between two dashes; from the right, as names have digits.
+ */
 static size_t severity_at(struct str text)
 {
 	for (size_t at = text.len; at >= 3; at--) {
@@ -142,7 +144,7 @@ bool tag_put_mnemonic(struct record *record, struct str text)
 		return false;
 	record_put_named(record, STR("cisco.facility"), FIELD_STRING, str_slice(text, 0, at - 1));
 	record_put_named(record, STR("cisco.severity"), FIELD_NUMBER, str_slice(text, at, at + 1));
-	record_put_named(record, STR("cisco.mnemonic"), FIELD_STRING,
-	    str_slice(text, at + 2, text.len));
+	record_put_named(
+	    record, STR("cisco.mnemonic"), FIELD_STRING, str_slice(text, at + 2, text.len));
 	return true;
 }

@@ -4,8 +4,8 @@
 #include "decoder/scan.h"
 
 /*
- * Each form is a function that takes what it knows off the front of a cursor and says whether it was
- * there; timestamp_take tries those that the first character allows. A form that fails half-way
+ * Each form is a function that takes what it knows off the front of a cursor and says whether it
+ * was there; timestamp_take tries those that the first character allows. A form that fails half-way
  * leaves the cursor of the caller alone.
  */
 
@@ -100,7 +100,8 @@ static void take_meridiem(struct str *s, struct civil *c)
 	scan_spaces(&at);
 	half = char_lower(scan_peek(at, 0));
 	if ((half != 'a' && half != 'p') || char_lower(scan_peek(at, 1)) != 'm' ||
-	    char_is_alpha(scan_peek(at, 2)) || char_is_digit(scan_peek(at, 2)) || scan_peek(at, 2) == '-')
+	    char_is_alpha(scan_peek(at, 2)) || char_is_digit(scan_peek(at, 2)) ||
+	    scan_peek(at, 2) == '-')
 		return;
 	if (c->hour < 1 || c->hour > 12)
 		return;
@@ -240,8 +241,9 @@ static void take_late_year(struct str *s, struct civil *c)
 	scan_spaces(&at);
 	if (at.len == s->len || !take_number(&at, 4, 4, &year) || year < 1970 || year > 2199)
 		return;
-	if (at.len != 0 && !char_is_space(at.ptr[0]) && at.ptr[0] != ':' && at.ptr[0] != ']' &&
-	    at.ptr[0] != '"')
+	char after = scan_peek(at, 0);
+	bool colon = after == ':' && (at.len == 1 || scan_peek(at, 1) == ' ');
+	if (at.len != 0 && !char_is_space(after) && !colon && after != ']' && after != '"')
 		return;
 	c->year = year;
 	*s = at;
@@ -386,7 +388,8 @@ static bool take_uptime(struct str *s, struct timestamp *t)
 
 	if (!take_clock(&at, false, &clock)) {
 		for (; n < at.len && n < 12; n++) {
-			bool unit = n > 0 && str_find_char(STR("ywdhms "), at.ptr[n]) != STR_NOT_FOUND;
+			bool unit =
+			    n > 0 && str_find_char(STR("ywdhms "), at.ptr[n]) != STR_NOT_FOUND;
 			if (!unit && !char_is_digit(at.ptr[n]))
 				break;
 			units += unit;
@@ -528,8 +531,8 @@ bool timestamp_set_text(struct record *record, struct str value)
 	int64_t ns;
 
 	return timestamp_parse(value, &stamp) &&
-	    timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns) &&
-	    timestamp_set(record, &stamp);
+	       timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns) &&
+	       timestamp_set(record, &stamp);
 }
 
 /* Equal but for the year: what a header without a year could not tell. */
@@ -538,7 +541,7 @@ static bool same_but_year(int64_t a, int64_t b)
 	struct civil x = civil_from_ns(a, 0), y = civil_from_ns(b, 0);
 
 	return x.month == y.month && x.day == y.day && x.hour == y.hour && x.minute == y.minute &&
-	    x.second == y.second;
+	       x.second == y.second;
 }
 
 bool timestamp_refine(struct record *record, const struct timestamp *stamp)
@@ -568,7 +571,8 @@ void timestamp_refine_text(struct record *record, struct str text)
 		struct str at = str_slice(text, i, text.len);
 		struct timestamp stamp;
 
-		if (!char_is_digit(text.ptr[i]) || (before != ' ' && before != '[' && before != ','))
+		if (!char_is_digit(text.ptr[i]) ||
+		    (before != ' ' && before != '[' && before != ','))
 			continue;
 		if (timestamp_take(&at, &stamp) && timestamp_refine(record, &stamp))
 			return;

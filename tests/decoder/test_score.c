@@ -1,7 +1,7 @@
 /*
- * The score over the corpus of real vendors' lines, field by field, through decoder_run. It must not
- * fall under the floor; the figures of the peers are those of default rsyslog and syslog-ng on the
- * same kind of lines.
+ * The score over the corpus of real vendors' lines, field by field, through decoder_run. It must
+ * not fall under the floor; the figures of the peers are those of default rsyslog and syslog-ng on
+ * the same kind of lines.
  */
 #include "base/civil.h"
 #include "base/clock.h"
@@ -38,7 +38,8 @@ static FILE *open_corpus(void)
 	const char *folder = getenv("TOCSIN_CORPORA");
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/syslog-cases.jsonl", folder != NULL ? folder : "../shared/corpora");
+	snprintf(path, sizeof(path), "%s/syslog-cases.jsonl",
+	    folder != NULL ? folder : "../shared/corpora");
 	return fopen(path, "r");
 }
 
@@ -66,9 +67,10 @@ static bool same_epoch(int64_t ns, const char *expected)
 	char ours[32];
 	size_t len = strlen(expected);
 
-	snprintf(ours, sizeof(ours), "%lld.%09lld", (long long)(ns / NS_PER_S), (long long)(ns % NS_PER_S));
+	snprintf(ours, sizeof(ours), "%lld.%09lld", (long long)(ns / NS_PER_S),
+	    (long long)(ns % NS_PER_S));
 	return len < sizeof(ours) && strncmp(ours, expected, len) == 0 &&
-	    (ours[len] == '.' || strchr(expected, '.') != NULL);
+	       (ours[len] == '.' || strchr(expected, '.') != NULL);
 }
 
 static bool any_epoch(const json_t *list, int64_t ns)
@@ -97,7 +99,8 @@ static int64_t expected_ns(const json_t *expect, int64_t otherwise)
 
 	if (json_object_get(expect, "ts_epoch_us") != NULL)
 		return json_integer_value(json_object_get(expect, "ts_epoch_us")) * 1000;
-	if (text != NULL && timestamp_parse(str_of(text), &stamp) && timestamp_ns(&stamp, otherwise, 0, &ns))
+	if (text != NULL && timestamp_parse(str_of(text), &stamp) &&
+	    timestamp_ns(&stamp, otherwise, 0, &ns))
 		return ns;
 	return otherwise;
 }
@@ -109,8 +112,8 @@ static bool same_yearless(const char *text, int64_t ns)
 	struct civil c = civil_from_ns(ns, 0);
 	char ours[40];
 
-	snprintf(ours, sizeof(ours), "%.3s %2d %02d:%02d:%02d", months + 3 * (c.month - 1), c.day, c.hour,
-	    c.minute, c.second);
+	snprintf(ours, sizeof(ours), "%.3s %2d %02d:%02d:%02d", months + 3 * (c.month - 1), c.day,
+	    c.hour, c.minute, c.second);
 	return strncmp(ours, text, strlen(ours)) == 0;
 }
 
@@ -128,8 +131,8 @@ static void score_time(struct score *score, const struct record *record, const j
 		count(score, TIME, record->time_ns == expected_ns(expect, 0), one);
 }
 
-static void score_text(struct score *score, enum part part, struct str value, const char *key,
-    const json_t *one)
+static void score_text(
+    struct score *score, enum part part, struct str value, const char *key, const json_t *one)
 {
 	const json_t *expect = json_object_get(one, "expect");
 	const json_t *wanted = json_object_get(expect, key);
@@ -155,8 +158,10 @@ static bool same_sd(const struct record *record, json_t *sd)
 	json_t *params, *value;
 	char joined[256];
 
-	json_object_foreach (sd, id, params) {
-		json_object_foreach (params, name, value) {
+	json_object_foreach(sd, id, params)
+	{
+		json_object_foreach(params, name, value)
+		{
 			snprintf(joined, sizeof(joined), "%s.%s", id, name);
 			if (!has_field(record, str_of(joined), json_string_value(value)))
 				return false;
@@ -170,8 +175,10 @@ static bool same_fields(const struct record *record, json_t *fields)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach (fields, name, value) {
-		if (!json_is_string(value) || !has_field(record, str_of(name), json_string_value(value)))
+	json_object_foreach(fields, name, value)
+	{
+		if (!json_is_string(value) ||
+		    !has_field(record, str_of(name), json_string_value(value)))
 			return false;
 	}
 	return true;
@@ -199,7 +206,8 @@ static void score_header(struct score *score, const struct record *record, const
 	score_time(score, record, one);
 	if (json_object_get(expect, "host_any") != NULL)
 		count(score, HOST,
-		    any_text(json_object_get(expect, "host_any"), record_value(record, FIELD_HOST)), one);
+		    any_text(json_object_get(expect, "host_any"), record_value(record, FIELD_HOST)),
+		    one);
 	score_text(score, HOST, record_value(record, FIELD_HOST), "host", one);
 	score_text(score, APP, record_value(record, FIELD_APP), "app", one);
 	score_text(score, PROCID, record_value(record, FIELD_PROCID), "procid", one);
@@ -228,7 +236,7 @@ static bool is_scored(const json_t *one)
 	const char *proto = text_of(one, "proto");
 
 	return json_is_true(json_object_get(one, "valid")) && strcmp(proto, "framing") != 0 &&
-	    text_of(one, "input") != NULL;
+	       text_of(one, "input") != NULL;
 }
 
 static void score_one(struct suite *suite, const json_t *one)
@@ -290,7 +298,8 @@ static void test_score(void **state)
 
 	(void)state;
 	if (file == NULL) {
-		fprintf(stderr, "# no syslog-cases.jsonl under TOCSIN_CORPORA or ../shared/corpora\n");
+		fprintf(
+		    stderr, "# no syslog-cases.jsonl under TOCSIN_CORPORA or ../shared/corpora\n");
 		arena_free(suite.arena);
 		skip();
 	}
@@ -305,7 +314,8 @@ static void test_score(void **state)
 	arena_free(suite.arena);
 	report("vendor", &suite.vendor);
 	report("other", &suite.other);
-	fprintf(stderr, "# peers, vendors' lines: host rsyslog 68 %%, syslog-ng 73 %%; time 74 %%, 81 %%\n");
+	fprintf(stderr,
+	    "# peers, vendors' lines: host rsyslog 68 %%, syslog-ng 73 %%; time 74 %%, 81 %%\n");
 	check_floors(&suite);
 }
 
