@@ -1,0 +1,199 @@
+#include "cli/command.h"
+#include "cli/stage.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/metrics.h"
+#include "collector/collector.h"
+
+struct collect {
+	struct context *context;
+	struct bus *bus;
+	struct loop *loop;
+	struct collector *collector;
+	int64_t zone_asked_ns;
+};
+
+static int collect_step(void *self, int64_t timeout_ns, struct error *error)
+{
+	struct collect *collect = self;
+	int64_t now_ns = clock_wall_ns();
+
+	/* A machine's zone changes twice a year; asking the system is too slow for each event. */
+	if (config_number(collect->context->config, CONFIG_SITE_ZONE) == CONFIG_ZONE_AUTO &&
+	    now_ns - collect->zone_asked_ns > 60 * NS_PER_S) {
+		collect->zone_asked_ns = now_ns;
+		collector_set_zone(collect->collector, clock_zone_s(now_ns));
+	}
+	return collector_step(collect->collector, timeout_ns, error);
+}
+
+/* A labelled metric is only ever added to; the ledger holds the sum. */
+static void refused_set(struct str reason, uint64_t sum)
+{
+	metrics_add_by(METRIC_EVENTS_REFUSED, reason,
+	    sum - metrics_get_by(METRIC_EVENTS_REFUSED, reason));
+}
+
+static void collect_measure(void *self)
+{
+	struct collect *collect = self;
+	struct source_row total;
+	struct bus_stats bus;
+
+	collector_total(collect->collector, &total);
+	bus_stats(collect->bus, &bus);
+	metrics_set(METRIC_EVENTS_RECEIVED, total.received);
+	metrics_set(METRIC_EVENTS_PUBLISHED, total.durable);
+	metrics_set(METRIC_KERNEL_DROPS, total.kernel_drops);
+	refused_set(STR("busy"), total.refused_busy);
+	refused_set(STR("too-large"), total.refused_large);
+	refused_set(STR("connection"), total.refused_connections);
+	refused_set(STR("bad-frame"), total.bad_frames);
+	metrics_set(METRIC_BUS_PUBLISHED, bus.published);
+	metrics_set(METRIC_BUS_PENDING_BYTES, bus.pending_bytes);
+}
+
+static void row_fields(struct json *json, const struct source_row *row)
+{
+	json_pair(json, "sender", row->sender);
+	json_pair(json, "agency", row->agency);
+	json_pair(json, "input", str_of(row->input));
+	json_pair_i64(json, "first_ns", row->first_ns);
+	json_pair_i64(json, "last_ns", row->last_ns);
+	json_pair_u64(json, "received", row->received);
+	json_pair_u64(json, "bytes", row->bytes);
+	json_pair_u64(json, "published", row->published);
+	json_pair_u64(json, "durable", row->durable);
+	json_pair_u64(json, "refused_busy", row->refused_busy);
+	json_pair_u64(json, "refused_large", row->refused_large);
+	json_pair_u64(json, "refused_connections", row->refused_connections);
+	json_pair_u64(json, "truncated", row->truncated);
+	json_pair_u64(json, "bad_frames", row->bad_frames);
+	json_pair_u64(json, "with_nul", row->with_nul);
+	json_pair_u64(json, "bad_utf8", row->bad_utf8);
+	json_pair_u64(json, "kernel_drops", row->kernel_drops);
+}
+
+static void collect_status(void *self, struct buf *out)
+{
+	struct collect *collect = self;
+	struct json json = json_begin(out);
+	struct source_row total;
+
+	collector_total(collect->collector, &total);
+	json_open(&json, '{');
+	row_fields(&json, &total);
+	json_pair_u64(&json, "in_flight", collector_in_flight(collect->collector));
+	json_close(&json, '}');
+}
+
+static bool write_row(void *argument, const struct source_row *row)
+{
+	struct json json = json_begin(argument);
+
+	json_open(&json, '{');
+	row_fields(&json, row);
+	json_close(&json, '}');
+	buf_char(argument, '\n');
+	return true;
+}
+
+static int collect_answer(void *self, struct str request, struct buf *out, struct error *error)
+{
+	struct collect *collect = self;
+	struct source_row total;
+
+	(void)error;
+	if (!str_eq(request, STR("sources")))
+		return 1;
+	collector_sources(collect->collector, write_row, out);
+	collector_total(collect->collector, &total);
+	write_row(out, &total);
+	return 0;
+}
+
+static size_t add_listeners(const struct config *config, enum config_key key, const char *input,
+    struct collector_listener *ret, size_t count)
+{
+	for (size_t i = 0; i < config_count(config, key) && count < 32; i++)
+		ret[count++] = (struct collector_listener){input, config_item(config, key, i).ptr};
+	return count;
+}
+
+static int collect_open(struct collect *collect, struct error *error)
+{
+	struct context *context = collect->context;
+	const struct config *c = context->config;
+	int64_t zone = config_number(c, CONFIG_SITE_ZONE);
+	struct collector_listener *listeners =
+	    arena_array(context->arena, 32, sizeof(*listeners));
+
+	if (listeners == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	size_t count = add_listeners(c, CONFIG_SYSLOG_UDP_LISTEN, "syslog-udp", listeners, 0);
+
+	count = add_listeners(c, CONFIG_SYSLOG_TCP_LISTEN, "syslog-tcp", listeners, count);
+	struct collector_options options = {
+	    .bus = collect->bus,
+	    .loop = collect->loop,
+	    .identity_path = context_data_path(context, "collector.id"),
+	    .listeners = listeners,
+	    .listener_count = count,
+	    .udp_sockets = (unsigned)config_number(c, CONFIG_SYSLOG_UDP_SOCKETS),
+	    .udp_receive_buffer = (size_t)config_number(c, CONFIG_SYSLOG_UDP_RECEIVE_BUFFER),
+	    .connections_max = (size_t)config_number(c, CONFIG_SYSLOG_TCP_CONNECTIONS),
+	    .connections_per_peer = (size_t)config_number(c, CONFIG_SYSLOG_TCP_CONNECTIONS_PER_PEER),
+	    .idle_ns = config_number(c, CONFIG_SYSLOG_TCP_IDLE),
+	    .frame_limit = (size_t)config_number(c, CONFIG_COLLECTOR_FRAME_LIMIT),
+	    .frame_bytes = (size_t)config_number(c, CONFIG_COLLECTOR_FRAME_BYTES),
+	    .frame_delay_ns = config_number(c, CONFIG_COLLECTOR_FRAME_DELAY),
+	    .tick_ns = config_number(c, CONFIG_COLLECTOR_TICK),
+	    .senders_max = (size_t)config_number(c, CONFIG_COLLECTOR_SENDERS),
+	    .zone_s = zone == CONFIG_ZONE_AUTO ? clock_zone_s(clock_wall_ns()) : (int32_t)zone,
+	    .agency = config_text(c, CONFIG_SITE_AGENCY),
+	    .one_event_json = config_number(c, CONFIG_BUS_FORMAT) == 1,
+	};
+	int code = file_make_folder(context_data_path(context, NULL), 0750, error);
+
+	return code < 0 ? code : collector_open(&collect->collector, &options, error);
+}
+
+static int collect_run(struct context *context, const struct arguments *arguments)
+{
+	struct collect collect = {.context = context};
+	struct stage stage = {.name = "collect", .step = collect_step, .measure = collect_measure,
+	    .status = collect_status, .answer = collect_answer, .self = &collect};
+	struct error error = {0}, ending = {0};
+
+	(void)arguments;
+	stage_signals();
+	context->log.stage = str_of(stage.name);
+	int code = context_bus(context, &collect.bus, &error);
+
+	if (code == 0)
+		code = loop_open(&collect.loop, &error);
+	if (code == 0)
+		code = collect_open(&collect, &error);
+	if (code == 0)
+		code = stage_run(context, &stage, collect.loop, &error);
+	if (collect.collector != NULL && collector_stop(collect.collector, 5 * NS_PER_S, &ending) < 0)
+		log_error(&context->log, clock_wall_ns(), &ending);
+	collector_close(collect.collector);
+	loop_close(collect.loop);
+	bus_close(collect.bus);
+	if (code < 0)
+		log_error(&context->log, clock_wall_ns(), &error);
+	return code < 0 ? context_code(&error) : EXIT_OK;
+}
+
+const struct command command_collect = {
+    .name = "collect",
+    .synopsis = "[-c FILE]",
+    .summary = TEXT_cli_collect,
+    .description = TEXT_cli_collect_about,
+    .examples = (const struct example_row[]){
+	{"tocsin collect -c /etc/tocsin.yml", TEXT_cli_collect_example}, {NULL, TEXT_COUNT}},
+    .run = collect_run,
+};

@@ -1,0 +1,211 @@
+#include "cli/command.h"
+#include "cli/stage.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/metrics.h"
+#include "correlator/worker.h"
+
+#include <string.h>
+
+struct correlate {
+	struct context *context;
+	struct bus *bus;
+	struct checkpoint *checkpoint;
+	struct worker *worker;
+	size_t rules, refused;
+};
+
+static int correlate_step(void *self, int64_t timeout_ns, struct error *error)
+{
+	struct correlate *correlate = self;
+
+	return worker_step(correlate->worker, clock_wall_ns(), timeout_ns, error);
+}
+
+static void correlate_measure(void *self)
+{
+	struct correlate *correlate = self;
+	struct worker_stats s;
+	struct bus_stats bus;
+
+	worker_stats(correlate->worker, &s);
+	bus_stats(correlate->bus, &bus);
+	metrics_set(METRIC_EVENTS_DECODED, s.events - s.undecoded);
+	metrics_set(METRIC_EVENTS_UNDECODED, s.undecoded);
+	metrics_set(METRIC_BUS_POLLED, bus.polled);
+	metrics_set(METRIC_BUS_GAPS, bus.gap_records);
+	metrics_set(METRIC_BUS_REPEATS, s.repeats);
+	metrics_set(METRIC_BUS_RESENDS, s.resent);
+	metrics_set(METRIC_BUS_PUBLISHED, bus.published);
+	metrics_set(METRIC_FENCE_HITS, s.stale);
+	metrics_set(METRIC_MATCHES, s.matches);
+	metrics_set(METRIC_DETECTIONS_PUBLISHED, s.detections);
+	metrics_set(METRIC_DUPLICATES, s.detection_repeats);
+	metrics_set(METRIC_DETECTIONS_LATE, s.late);
+	metrics_set(METRIC_WINDOW_GROUPS, s.groups);
+	metrics_set(METRIC_WINDOW_EVICTIONS, s.evicted);
+	metrics_set(METRIC_ALERTS_EARLY, s.alerts_early);
+	metrics_set(METRIC_ALERTS_SETTLED, s.alerts_settled);
+}
+
+static void correlate_status(void *self, struct buf *out)
+{
+	struct correlate *correlate = self;
+	struct json json = json_begin(out);
+	struct worker_stats s;
+
+	worker_stats(correlate->worker, &s);
+	json_open(&json, '{');
+	json_pair_u64(&json, "rules", correlate->rules);
+	json_pair_u64(&json, "rules_refused", correlate->refused);
+	json_pair_u64(&json, "events", s.events);
+	json_pair_u64(&json, "undecoded", s.undecoded);
+	json_pair_u64(&json, "damaged", s.damaged);
+	json_pair_u64(&json, "foreign", s.foreign);
+	json_pair_u64(&json, "repeats", s.repeats);
+	json_pair_u64(&json, "gaps", s.gaps);
+	json_pair_u64(&json, "matches", s.matches);
+	json_pair_u64(&json, "alerts", s.alerts_plain + s.alerts_early);
+	json_pair_u64(&json, "detections", s.detections);
+	json_pair_u64(&json, "detection_repeats", s.detection_repeats);
+	json_pair_u64(&json, "late", s.late);
+	json_pair_u64(&json, "skewed", s.skewed);
+	json_pair_u64(&json, "groups", s.groups);
+	json_pair_u64(&json, "evicted", s.evicted);
+	json_pair_u64(&json, "pending", s.pending);
+	json_pair_u64(&json, "pending_dropped", s.pending_dropped);
+	json_pair_u64(&json, "outbox", s.outbox);
+	json_pair_u64(&json, "resent", s.resent);
+	json_pair_u64(&json, "stale", s.stale);
+	json_pair_i64(&json, "watermark_ns", s.watermark_ns);
+	json_close(&json, '}');
+}
+
+static void told(void *argument, const struct error *error)
+{
+	struct correlate *correlate = argument;
+
+	log_error(&correlate->context->log, clock_wall_ns(), error);
+}
+
+static int load(struct correlate *correlate, struct ruleset **ret, struct error *error)
+{
+	int code = context_rules(correlate->context, told, correlate, ret, error);
+
+	if (code < 0)
+		return code;
+	correlate->rules = ruleset_count(*ret);
+	correlate->refused = ruleset_refused(*ret);
+	log_put(&correlate->context->log, clock_wall_ns(), LOG_LEVEL_INFO, TEXT_cli_rules_loaded,
+	    correlate->rules, correlate->refused);
+	return 0;
+}
+
+static int correlate_reload(void *self, struct error *error)
+{
+	struct correlate *correlate = self;
+	struct ruleset *ruleset;
+	int code = load(correlate, &ruleset, error);
+
+	return code < 0 ? code : worker_reload(correlate->worker, ruleset, error);
+}
+
+/* Which worker this is: --instance I/N, else what the configuration says for Kafka, else the only. */
+static int instance_of(struct context *context, const struct arguments *arguments, uint32_t *i,
+    uint32_t *n, struct error *error)
+{
+	const char *text = arguments_get(arguments, "instance");
+	bool kafka = config_number(context->config, CONFIG_BUS_BACKEND) == 1;
+	struct str rest = str_of(text), head;
+	uint64_t a = 0, b = 1;
+
+	if (text == NULL) {
+		*i = kafka ? (uint32_t)config_number(context->config, CONFIG_BUS_KAFKA_INSTANCE) : 0;
+		*n = kafka ? (uint32_t)config_number(context->config, CONFIG_BUS_KAFKA_INSTANCES) : 1;
+		return 0;
+	}
+	if (!str_cut(&rest, '/', &head) || !str_to_u64(head, &a) || !str_to_u64(rest, &b) || b == 0 ||
+	    a >= b || b > 256)
+		return error_set(error, ERR_USAGE, TEXT_cli_instance, text);
+	*i = (uint32_t)a;
+	*n = (uint32_t)b;
+	return 0;
+}
+
+static int correlate_open(struct correlate *correlate, const struct arguments *arguments,
+    struct error *error)
+{
+	struct context *context = correlate->context;
+	const struct config *c = context->config;
+	struct worker_options options = {
+	    .batch = (size_t)config_number(c, CONFIG_CORRELATE_BATCH),
+	    .lateness_ns = config_number(c, CONFIG_CORRELATE_LATENESS),
+	    .skew_ns = config_number(c, CONFIG_CORRELATE_SKEW),
+	    .idle_ns = config_number(c, CONFIG_CORRELATE_IDLE),
+	    .snapshot_ns = config_number(c, CONFIG_CORRELATE_SNAPSHOT),
+	    .groups_max = (size_t)config_number(c, CONFIG_CORRELATE_GROUPS),
+	    .pending_max = (size_t)config_number(c, CONFIG_CORRELATE_PENDING),
+	    .fold_default_ns = config_number(c, CONFIG_STORE_FOLD),
+	    .group = config_number(c, CONFIG_BUS_BACKEND) == 1 &&
+		config_number(c, CONFIG_BUS_KAFKA_ASSIGN) == 0,
+	};
+	int code = instance_of(context, arguments, &options.instance, &options.instances, error);
+
+	if (code == 0)
+		code = context_site_key(context, &options.site, error);
+	if (code == 0)
+		code = context_bus(context, &correlate->bus, error);
+	if (code == 0)
+		code = checkpoint_open(&correlate->checkpoint,
+		    context_data_path(context, "correlate.mdb"), "correlate", error);
+	if (code == 0)
+		code = load(correlate, &options.ruleset, error);
+	if (code < 0)
+		return code;
+	options.bus = correlate->bus;
+	options.checkpoint = correlate->checkpoint;
+	return worker_open(&correlate->worker, &options, error);
+}
+
+static int correlate_run(struct context *context, const struct arguments *arguments)
+{
+	struct correlate correlate = {.context = context};
+	const char *text = arguments_get(arguments, "instance");
+	char name[64] = "correlate";
+	struct stage stage = {.name = name, .step = correlate_step, .measure = correlate_measure,
+	    .status = correlate_status, .reload = correlate_reload, .self = &correlate};
+	struct error error = {0}, ending = {0};
+
+	stage_signals();
+	if (text != NULL)
+		snprintf(name, sizeof(name), "correlate-%.*s", (int)strcspn(text, "/"), text);
+	context->log.stage = str_of(name);
+	int code = correlate_open(&correlate, arguments, &error);
+
+	if (code == 0)
+		code = stage_run(context, &stage, NULL, &error);
+	if (correlate.worker != NULL && worker_flush(correlate.worker, 5 * NS_PER_S, &ending) < 0)
+		log_error(&context->log, clock_wall_ns(), &ending);
+	worker_close(correlate.worker);
+	checkpoint_close(correlate.checkpoint);
+	bus_close(correlate.bus);
+	if (code < 0)
+		log_error(&context->log, clock_wall_ns(), &error);
+	return code < 0 ? context_code(&error) : EXIT_OK;
+}
+
+const struct command command_correlate = {
+    .name = "correlate",
+    .synopsis = "[-c FILE] [--instance I/N]",
+    .summary = TEXT_cli_correlate,
+    .description = TEXT_cli_correlate_about,
+    .examples = (const struct example_row[]){
+	{"tocsin correlate -c /etc/tocsin.yml", TEXT_cli_correlate_example},
+	{"tocsin correlate -c /etc/tocsin.yml --instance 0/2", TEXT_cli_correlate_example2},
+	{NULL, TEXT_COUNT}},
+    .options = (const struct option_row[]){
+	{0, "instance", "I/N", TEXT_cli_opt_instance}, {0, NULL, NULL, TEXT_COUNT}},
+    .run = correlate_run,
+};

@@ -1,0 +1,255 @@
+#include "cli/command.h"
+#include "cli/gather.h"
+#include "cli/replay.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#include <string.h>
+
+/* Words behind the verb are files and folders; without any, rules.paths of the configuration. */
+static int load(struct context *context, const struct arguments *arguments,
+    void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
+    struct error *error)
+{
+	struct ruleset_options options = {.paths = arguments->words + 1,
+	    .path_count = arguments->word_count > 1 ? arguments->word_count - 1 : 0,
+	    .regex_steps = (uint32_t)config_number(context->config, CONFIG_MATCH_REGEX_STEPS),
+	    .skip_deprecated = true, .refused = refused, .context = argument};
+
+	if (options.path_count == 0)
+		return context_rules(context, refused, argument, ret, error);
+	return ruleset_load(ret, &options, error);
+}
+
+struct telling {
+	bool json;
+	size_t count;
+};
+
+static void tell_refused(void *argument, const struct error *error)
+{
+	struct telling *telling = argument;
+
+	telling->count++;
+	if (!telling->json) {
+		context_fail(error);
+		return;
+	}
+	struct buf out = BUF(65536);
+	struct json json = json_begin(&out);
+
+	json_open(&json, '{');
+	json_pair(&json, "file", str_of(error->file));
+	json_pair_u64(&json, "line", error->line);
+	json_pair_u64(&json, "column", error->column);
+	json_pair(&json, "text", str_of(error->text));
+	json_close(&json, '}');
+	buf_char(&out, '\n');
+	fwrite(out.ptr, 1, out.len, stdout);
+	buf_free(&out);
+}
+
+static int rules_check(struct context *context, const struct arguments *arguments,
+    struct error *error)
+{
+	struct telling telling = {.json = arguments_has(arguments, "json")};
+	struct ruleset *ruleset = NULL;
+	int code = load(context, arguments, tell_refused, &telling, &ruleset, error);
+
+	if (code < 0)
+		return code;
+	if (!telling.json)
+		print_text(stdout, TEXT_cli_rules_loaded, ruleset_count(ruleset), ruleset_refused(ruleset));
+	if (!telling.json)
+		putchar('\n');
+	code = ruleset_refused(ruleset) > 0 ? EXIT_NO : EXIT_OK;
+	ruleset_free(ruleset);
+	return code;
+}
+
+static void list_json(const struct rule *rule)
+{
+	struct buf out = BUF(65536);
+	struct json json = json_begin(&out);
+
+	json_open(&json, '{');
+	json_pair(&json, "id", rule->meta.id);
+	json_pair(&json, "title", rule->meta.title);
+	json_pair(&json, "title_vi", rule->meta.title_vi);
+	json_pair(&json, "level", level_name(rule->meta.level));
+	json_pair(&json, "kind", rule->meta.kind);
+	json_pair(&json, "author", rule->meta.author);
+	json_pair(&json, "file", rule->file);
+	json_key(&json, STR("tags"));
+	json_open(&json, '[');
+	for (size_t i = 0; i < rule->meta.tag_count; i++)
+		json_str(&json, rule->meta.tags[i]);
+	json_close(&json, ']');
+	json_close(&json, '}');
+	buf_char(&out, '\n');
+	fwrite(out.ptr, 1, out.len, stdout);
+	buf_free(&out);
+}
+
+static int rules_list(struct context *context, const struct arguments *arguments,
+    struct error *error)
+{
+	bool vietnamese = text_language() == LANGUAGE_VIETNAMESE;
+	struct ruleset *ruleset = NULL;
+	int code = load(context, arguments, NULL, NULL, &ruleset, error);
+
+	for (size_t i = 0; code == 0 && i < ruleset_count(ruleset); i++) {
+		const struct rule *rule = ruleset_rule(ruleset, (uint32_t)i);
+
+		if (arguments_has(arguments, "json")) {
+			list_json(rule);
+			continue;
+		}
+		printf("%-13.*s %-16.*s %.8s  ", STR_ARG(level_name(rule->meta.level)),
+		    STR_ARG(rule->meta.kind), rule->meta.id.len >= 8 ? rule->meta.id.ptr : "        ");
+		print_escaped(stdout, vietnamese && rule->meta.title_vi.len > 0 ? rule->meta.title_vi
+										: rule->meta.title);
+		putchar('\n');
+	}
+	ruleset_free(ruleset);
+	return code;
+}
+
+struct watching {
+	struct str id;
+	bool raised;
+};
+
+static void watch_alert(void *argument, const struct alert *alert)
+{
+	struct watching *watching = argument;
+
+	if (str_eq(alert->rule.id, watching->id))
+		watching->raised = true;
+}
+
+/* An example is a replay of its own, through the same stages as production, over all the rules. */
+static int run_example(struct context *context, const struct arguments *arguments,
+    const struct rule *rule, const struct rule_example *example, bool *raised,
+    struct error *error)
+{
+	struct watching watching = {.id = rule->meta.id};
+	struct replay_options options = {.context = context, .name = "rules-test",
+	    .received_ns = example->received_ns != 0 ? example->received_ns : clock_wall_ns(),
+	    .told = watch_alert, .told_context = &watching};
+	struct replay *replay = NULL;
+	int code = load(context, arguments, NULL, NULL, &options.ruleset, error);
+
+	if (code == 0)
+		code = replay_open(&replay, &options, error);
+	for (size_t i = 0; i < example->line_count && code == 0; i++)
+		code = replay_line(replay, example->lines[i], options.received_ns, error);
+	if (code == 0)
+		code = replay_finish(replay, error);
+	replay_close(replay);
+	*raised = watching.raised;
+	return code;
+}
+
+struct tally {
+	size_t passed, failed, without;
+};
+
+static int test_rule(struct context *context, const struct arguments *arguments,
+    const struct rule *rule, struct tally *tally, struct error *error)
+{
+	size_t fires = 0, quiet = 0;
+	int code = 0;
+
+	for (size_t i = 0; i < rule->example_count && code == 0; i++) {
+		const struct rule_example *example = &rule->examples[i];
+		bool raised = false;
+
+		code = run_example(context, arguments, rule, example, &raised, error);
+		fires += example->fires;
+		quiet += !example->fires;
+		if (code == 0 && raised == example->fires) {
+			tally->passed++;
+			continue;
+		}
+		tally->failed++;
+		printf("%.*s:%u: ", STR_ARG(rule->file), example->line);
+		print_text(stdout, raised ? TEXT_cli_example_fired : TEXT_cli_example_silent,
+		    STR_ARG(rule->meta.title), STR_ARG(example->name));
+		putchar('\n');
+	}
+	if (code == 0 && !rule->silent && (fires == 0 || quiet == 0))
+		tally->without++;
+	return code;
+}
+
+static int rules_test(struct context *context, const struct arguments *arguments,
+    struct error *error)
+{
+	struct telling telling = {0};
+	struct tally tally = {0};
+	struct ruleset *ruleset = NULL;
+	int code = load(context, arguments, tell_refused, &telling, &ruleset, error);
+
+	for (size_t i = 0; code == 0 && i < ruleset_count(ruleset); i++)
+		code = test_rule(context, arguments, ruleset_rule(ruleset, (uint32_t)i), &tally, error);
+	ruleset_free(ruleset);
+	if (code < 0)
+		return code;
+	print_text(stdout, TEXT_cli_examples_done, tally.passed, tally.failed, tally.without);
+	putchar('\n');
+	return tally.failed > 0 || telling.count > 0 ? EXIT_NO : EXIT_OK;
+}
+
+static int rules_reload(struct context *context, struct error *error)
+{
+	struct gathered found[GATHER_MAX];
+	size_t count, done = 0;
+	int code = gather(context, STR("reload"), found, &count, error);
+
+	for (size_t i = 0; i < count && code == 0; i++) {
+		if (!str_starts(found[i].stage, STR("correlate")))
+			continue;
+		done += !found[i].failed;
+		printf("%.*s: %.*s", STR_ARG(found[i].stage), STR_ARG(found[i].answer));
+	}
+	if (code == 0 && done == 0)
+		return error_set(error, ERR_MISSING, TEXT_cli_not_running,
+		    context_run_path(context, NULL));
+	return code;
+}
+
+static int rules_run(struct context *context, const struct arguments *arguments)
+{
+	struct error error = {0};
+	const char *verb = arguments_verb(arguments, "list", &error);
+	int code = verb == NULL ? error.code : 0;
+
+	if (code == 0 && strcmp(verb, "check") == 0)
+		code = rules_check(context, arguments, &error);
+	else if (code == 0 && strcmp(verb, "test") == 0)
+		code = rules_test(context, arguments, &error);
+	else if (code == 0 && strcmp(verb, "reload") == 0)
+		code = rules_reload(context, &error);
+	else if (code == 0)
+		code = rules_list(context, arguments, &error);
+	return code < 0 ? context_fail(&error) : code;
+}
+
+const struct command command_rules = {
+    .name = "rules",
+    .synopsis = "check|list|test [PATH...] | reload",
+    .summary = TEXT_cli_rules,
+    .description = TEXT_cli_rules_about,
+    .examples = (const struct example_row[]){
+	{"tocsin rules check rules/", TEXT_cli_rules_example},
+	{"tocsin rules test rules/linux", TEXT_cli_rules_example2},
+	{"tocsin rules list --json | jq -r .tags[] | sort | uniq -c", TEXT_cli_rules_example3},
+	{"tocsin rules reload", TEXT_cli_rules_example4},
+	{NULL, TEXT_COUNT}},
+    .options = (const struct option_row[]){
+	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},
+    .verbs = (const char *const[]){"check", "list", "test", "reload", NULL},
+    .run = rules_run,
+};

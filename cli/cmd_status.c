@@ -1,0 +1,182 @@
+#include <jansson.h>
+
+/*
+ * status: what a monitor asks. Exit codes are those of monitoring plugins: 0 OK, 1 warning, 2 critical,
+ * 3 unknown. Each check is a row of a table; the worst one decides.
+ */
+#include "cli/command.h"
+#include "cli/gather.h"
+
+#include "base/clock.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum health { HEALTH_OK, HEALTH_WARNING, HEALTH_CRITICAL, HEALTH_UNKNOWN };
+
+struct check {
+	const char *stage;    /* prefix of the stage's name */
+	const char *key;      /* in its details */
+	uint64_t above;       /* worse when the value is above */
+	enum health health;
+	enum text_id what;    /* takes the value */
+};
+
+static const struct check checks[] = {
+    {"collect", "kernel_drops", 0, HEALTH_WARNING, TEXT_cli_check_drops},
+    {"collect", "refused_busy", 0, HEALTH_WARNING, TEXT_cli_check_refused},
+    {"correlate", "rules_refused", 0, HEALTH_WARNING, TEXT_cli_check_rules},
+    {"correlate", "gaps", 0, HEALTH_WARNING, TEXT_cli_check_gaps},
+    {"correlate", "evicted", 0, HEALTH_WARNING, TEXT_cli_check_evicted},
+    {"correlate", "pending_dropped", 0, HEALTH_WARNING, TEXT_cli_check_pending},
+    {"correlate", "damaged", 0, HEALTH_WARNING, TEXT_cli_check_damaged},
+    {"store", "evidence_missing", 0, HEALTH_WARNING, TEXT_cli_check_evidence},
+    {"store", "damaged", 0, HEALTH_WARNING, TEXT_cli_check_damaged},
+};
+
+struct report {
+	enum health health;
+	struct buf words;   /* "; " between */
+	json_t *stages;
+};
+
+static void worsen(struct report *report, enum health health)
+{
+	if (health > report->health)
+		report->health = health;
+	if (report->words.len > 0)
+		buf_str_put(&report->words, STR("; "));
+}
+
+static void run_checks(struct report *report, const char *stage, const json_t *details)
+{
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		const struct check *check = &checks[i];
+		json_int_t value = json_integer_value(json_object_get(details, check->key));
+
+		if (strncmp(stage, check->stage, strlen(check->stage)) != 0 || value < 0 ||
+		    (uint64_t)value <= check->above)
+			continue;
+		worsen(report, check->health);
+		buf_printf(&report->words, "%s: ", stage);
+		put_text(&report->words, check->what, (unsigned long long)value);
+	}
+}
+
+static void look_at(struct report *report, const struct gathered *stage)
+{
+	json_t *answer = stage->failed ? NULL
+				       : json_loadb(stage->answer.ptr, stage->answer.len, 0, NULL);
+	const char *state = json_string_value(json_object_get(answer, "state"));
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(stage->stage));
+	if (answer == NULL) {
+		worsen(report, HEALTH_CRITICAL);
+		put_text(&report->words, TEXT_cli_check_silent, name);
+		return;
+	}
+	if (state != NULL && strcmp(state, "running") != 0) {
+		worsen(report, HEALTH_CRITICAL);
+		put_text(&report->words,
+		    strcmp(state, "disk-full") == 0 ? TEXT_cli_check_full : TEXT_cli_check_bus, name);
+	}
+	run_checks(report, name, json_object_get(answer, "details"));
+	json_array_append_new(report->stages, answer);
+}
+
+static bool have(const struct gathered *found, size_t count, struct str name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (str_starts(found[i].stage, name))
+			return true;
+	}
+	return false;
+}
+
+static void print_stages(const struct context *context, const json_t *stages)
+{
+	size_t i;
+	json_t *stage;
+
+	json_array_foreach(stages, i, stage)
+	{
+		char up[32];
+		int64_t started = json_integer_value(json_object_get(stage, "started_ns"));
+
+		format_duration(clock_wall_ns() - started, up);
+		printf("  %-14s pid %-8lld %-10s %6lld MB  %s\n",
+		    json_string_value(json_object_get(stage, "stage")),
+		    json_integer_value(json_object_get(stage, "pid")), up,
+		    json_integer_value(json_object_get(stage, "resident_bytes")) >> 20,
+		    json_string_value(json_object_get(stage, "state")));
+	}
+	(void)context;
+}
+
+static void print_report(const struct context *context, struct report *report, bool json)
+{
+	static const char *const names[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+	struct str words = buf_str(&report->words);
+
+	if (json) {
+		json_t *all = json_pack("{s:s, s:s%, s:O}", "health", names[report->health], "text",
+		    words.ptr == NULL ? "" : words.ptr, words.len, "stages", report->stages);
+
+		if (all != NULL)
+			json_dumpf(all, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(all);
+		return;
+	}
+	printf("%s: %.*s\n", names[report->health],
+	    words.len > 0 ? (int)words.len : (int)strlen(text(TEXT_cli_all_well)),
+	    words.len > 0 ? words.ptr : text(TEXT_cli_all_well));
+	print_stages(context, report->stages);
+}
+
+static int status_run(struct context *context, const struct arguments *arguments)
+{
+	static const char *const needed[] = {"collect", "correlate", "store"};
+	struct report report = {.words = BUF(65536), .stages = json_array()};
+	struct gathered found[GATHER_MAX];
+	struct error error = {0};
+	size_t count = 0;
+	int code = gather(context, STR("status"), found, &count, &error);
+
+	if (code < 0) {
+		context_fail(&error);
+		return HEALTH_UNKNOWN;
+	}
+	for (size_t i = 0; i < count; i++)
+		look_at(&report, &found[i]);
+	if (count == 0) {
+		worsen(&report, HEALTH_CRITICAL);
+		put_text(&report.words, TEXT_cli_not_running, context_run_path(context, NULL));
+	}
+	/* With Kafka the stages may run on other machines; the local bus has all of them here. */
+	for (size_t i = 0; i < 3 && count > 0 &&
+	     config_number(context->config, CONFIG_BUS_BACKEND) == 0; i++) {
+		if (!have(found, count, str_of(needed[i]))) {
+			worsen(&report, HEALTH_CRITICAL);
+			put_text(&report.words, TEXT_cli_check_absent, needed[i]);
+		}
+	}
+	print_report(context, &report, arguments_has(arguments, "json"));
+	json_decref(report.stages);
+	buf_free(&report.words);
+	return (int)report.health;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .synopsis = "[--json]",
+    .summary = TEXT_cli_status,
+    .description = TEXT_cli_status_about,
+    .examples = (const struct example_row[]){
+	{"tocsin status || mail -s 'Tocsin' soc@example.org < /dev/null", TEXT_cli_status_example},
+	{NULL, TEXT_COUNT}},
+    .options = (const struct option_row[]){
+	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},
+    .run = status_run,
+};

@@ -1,0 +1,232 @@
+#include "cli/command.h"
+
+#include "base/clock.h"
+#include "base/civil.h"
+#include "base/file.h"
+#include "base/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *joined(struct context *context, struct str folder, const char *below)
+{
+	struct str path = below == NULL || below[0] == '\0'
+	    ? arena_printf(context->arena, "%.*s", STR_ARG(folder))
+	    : arena_printf(context->arena, "%.*s/%s", STR_ARG(folder), below);
+
+	return path.ptr == NULL ? "" : path.ptr;
+}
+
+const char *context_data_path(struct context *context, const char *below)
+{
+	return joined(context, config_text(context->config, CONFIG_DATA_PATH), below);
+}
+
+const char *context_run_path(struct context *context, const char *name)
+{
+	struct str run = config_text(context->config, CONFIG_RUN_PATH);
+
+	if (run.len == 0)
+		run = str_of(context_data_path(context, "run"));
+	return joined(context, run, name);
+}
+
+const char *context_store_path(struct context *context)
+{
+	struct str path = config_text(context->config, CONFIG_STORE_PATH);
+
+	return path.len > 0 ? joined(context, path, "") : context_data_path(context, "alerts");
+}
+
+static int kafka_settings(struct context *context, struct bus_options *options,
+    struct error *error)
+{
+	size_t count = config_count(context->config, CONFIG_BUS_KAFKA_PROPERTIES);
+	struct bus_setting *settings = arena_array(context->arena, count, sizeof(*settings));
+
+	if (settings == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	for (size_t i = 0; i < count; i++) {
+		settings[i].name = config_name(context->config, CONFIG_BUS_KAFKA_PROPERTIES, i);
+		settings[i].value = config_item(context->config, CONFIG_BUS_KAFKA_PROPERTIES, i);
+	}
+	options->settings = settings;
+	options->setting_count = count;
+	return 0;
+}
+
+int context_bus(struct context *context, struct bus **ret, struct error *error)
+{
+	static const char *const backends[] = {"local", "kafka", "memory"};
+	const struct config *c = context->config;
+	struct str path = config_text(c, CONFIG_BUS_PATH);
+	struct bus_options options = {
+	    .backend = backends[config_number(c, CONFIG_BUS_BACKEND)],
+	    .path = path.len > 0 ? joined(context, path, "") : context_data_path(context, "bus"),
+	    .partitions = {(uint32_t)config_number(c, CONFIG_BUS_PARTITIONS_EVENTS),
+		(uint32_t)config_number(c, CONFIG_BUS_PARTITIONS_DETECTIONS),
+		(uint32_t)config_number(c, CONFIG_BUS_PARTITIONS_ALERTS)},
+	    .segment_bytes = (uint64_t)config_number(c, CONFIG_BUS_LOCAL_SEGMENT),
+	    .retain_bytes = (uint64_t)config_number(c, CONFIG_BUS_LOCAL_RETAIN_BYTES),
+	    .retain_ns = config_number(c, CONFIG_BUS_LOCAL_RETAIN_AGE),
+	    .commit_ns = config_number(c, CONFIG_BUS_LOCAL_COMMIT_DELAY),
+	    .commit_bytes = (uint64_t)config_number(c, CONFIG_BUS_LOCAL_COMMIT_BYTES),
+	    .queue_bytes = (uint64_t)config_number(c, CONFIG_BUS_LOCAL_QUEUE),
+	    .prefix = config_text(c, CONFIG_BUS_KAFKA_PREFIX).ptr,
+	};
+	int code = kafka_settings(context, &options, error);
+
+	if (code == 0 && config_number(c, CONFIG_BUS_BACKEND) == 0)
+		code = file_make_folder(options.path, 0750, error);
+	return code < 0 ? code : bus_open(ret, &options, error);
+}
+
+static int site_key_make(const char *path, struct error *error)
+{
+	uint8_t bytes[16];
+	char text[40] = "";
+
+	if (!hash_random(bytes, sizeof(bytes)))
+		return error_set(error, ERR_IO, TEXT_collector_random);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	text[32] = '\n';
+	return file_replace(path, str_from(text, 33), 0600, error);
+}
+
+int context_site_key(struct context *context, struct hash_key *ret, struct error *error)
+{
+	const char *path = context_data_path(context, "site.key");
+	struct hash128 key;
+	struct str text;
+	int code = 0;
+
+	if (access(path, F_OK) != 0) {
+		code = file_make_folder(context_data_path(context, NULL), 0750, error);
+		if (code == 0)
+			code = site_key_make(path, error);
+	}
+	if (code == 0)
+		code = file_read(context->arena, path, 64, &text, error);
+	if (code < 0)
+		return code;
+	if (!hash128_parse(str_trim(text), &key))
+		return error_set(error, ERR_CORRUPT, TEXT_cli_site_key, path);
+	*ret = (struct hash_key){key.high, key.low};
+	return 0;
+}
+
+int context_rules(struct context *context, void (*refused)(void *, const struct error *),
+    void *argument, struct ruleset **ret, struct error *error)
+{
+	size_t count = config_count(context->config, CONFIG_RULES_PATHS);
+	const char **paths = arena_array(context->arena, count, sizeof(*paths));
+
+	if (paths == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	for (size_t i = 0; i < count; i++)
+		paths[i] = config_item(context->config, CONFIG_RULES_PATHS, i).ptr;
+	struct ruleset_options options = {.paths = paths, .path_count = count,
+	    .regex_steps = (uint32_t)config_number(context->config, CONFIG_MATCH_REGEX_STEPS),
+	    .skip_deprecated = true, .refused = refused, .context = argument};
+
+	return ruleset_load(ret, &options, error);
+}
+
+int context_code(const struct error *error)
+{
+	return error->code == ERR_USAGE || error->code == ERR_DOCUMENT ? EXIT_USAGE : EXIT_WORLD;
+}
+
+int context_fail(const struct error *error)
+{
+	char line[1200];
+	struct buf shown = BUF(8192);
+
+	utf8_escape(&shown, str_of(error_format(error, line, sizeof(line))), false);
+	fprintf(stderr, "tocsin: %.*s\n", STR_ARG(buf_str(&shown)));
+	buf_free(&shown);
+	return context_code(error);
+}
+
+static bool parse_span(struct str text, int64_t *ret)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+	uint64_t number;
+
+	if (text.len < 2 || !str_to_u64(str_slice(text, 0, text.len - 1), &number) ||
+	    number > 1000000)
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (units[i].unit == text.ptr[text.len - 1]) {
+			*ret = (int64_t)number * units[i].seconds * NS_PER_S;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* YYYY-MM-DD[(T| )HH:MM[:SS]][Z|+HH:MM]; without a zone in the zone of this machine. */
+bool parse_time(struct str text, int64_t now_ns, int32_t zone_s, int64_t *ret)
+{
+	struct civil c = {0};
+	char copy[48], sign[2] = "", mark[2] = "";
+	int used = 0, zone_h = 0, zone_m = 0;
+	int64_t span;
+
+	if (str_eq(text, STR("now"))) {
+		*ret = now_ns;
+		return true;
+	}
+	if (parse_span(text, &span)) {
+		*ret = now_ns - span;
+		return true;
+	}
+	if (text.len >= sizeof(copy))
+		return false;
+	memcpy(copy, text.ptr, text.len);
+	copy[text.len] = '\0';
+	if (sscanf(copy, "%4d-%2d-%2d%n", &c.year, &c.month, &c.day, &used) != 3)
+		return false;
+	const char *rest = copy + used;
+
+	if (sscanf(rest, "%1[T ]%2d:%2d%n", mark, &c.hour, &c.minute, &used) == 3) {
+		rest += used;
+		if (sscanf(rest, ":%2d%n", &c.second, &used) == 1)
+			rest += used;
+		if (rest[0] == '.')
+			rest += 1 + strspn(rest + 1, "0123456789");
+	}
+	if (strcmp(rest, "Z") == 0)
+		zone_s = 0;
+	else if (sscanf(rest, "%1[+-]%2d:%2d%n", sign, &zone_h, &zone_m, &used) == 3 &&
+	    rest[used] == '\0')
+		zone_s = (sign[0] == '-' ? -1 : 1) * (zone_h * 3600 + zone_m * 60);
+	else if (rest[0] != '\0')
+		return false;
+	if (!civil_is_valid(&c))
+		return false;
+	*ret = civil_to_ns(&c, zone_s);
+	return true;
+}
+
+struct str format_duration(int64_t ns, char out[32])
+{
+	int64_t s = ns / NS_PER_S;
+	int len;
+
+	if (s < 60)
+		len = snprintf(out, 32, "%lld s", (long long)s);
+	else if (s < 3600)
+		len = snprintf(out, 32, "%lld m %lld s", (long long)(s / 60), (long long)(s % 60));
+	else if (s < 86400)
+		len = snprintf(out, 32, "%lld h %lld m", (long long)(s / 3600), (long long)(s / 60 % 60));
+	else
+		len = snprintf(out, 32, "%lld d %lld h", (long long)(s / 86400),
+		    (long long)(s / 3600 % 24));
+	return (struct str){out, (size_t)len};
+}

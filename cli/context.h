@@ -1,0 +1,52 @@
+/*
+ * context.h - what a subcommand is given: configuration, folders, how to speak.
+ */
+#ifndef TOCSIN_CLI_CONTEXT_H
+#define TOCSIN_CLI_CONTEXT_H
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "bus/bus.h"
+#include "cli/print.h"
+#include "sigma/ruleset.h"
+
+#include <stdio.h>
+
+struct context {
+	struct config *config;
+	const char *config_path; /* NULL: defaults and -o alone */
+	const char *program;     /* path of this binary, to start stages */
+	struct arena *arena;     /* lifetime of the process */
+	struct log log;
+	int32_t zone_s;          /* of this machine, for what a person reads */
+	bool color;
+	char **set;              /* "key=value" of each -o, to hand on; NULL-ended */
+};
+
+/* data.path, run.path, ... with what is empty derived from data.path. In the process arena. */
+const char *context_data_path(struct context *context, const char *below);
+const char *context_run_path(struct context *context, const char *name);
+const char *context_store_path(struct context *context);
+
+/* Opens the bus of the configuration; folders are made. */
+int context_bus(struct context *context, struct bus **ret, struct error *error);
+/* The site's key: data.path/site.key, made once, 16 random bytes as 32 digits. */
+int context_site_key(struct context *context, struct hash_key *ret, struct error *error);
+/* Loads rules.paths; each refused rule is told through refused (may be NULL). */
+int context_rules(struct context *context, void (*refused)(void *, const struct error *),
+    void *argument, struct ruleset **ret, struct error *error);
+
+/* The program's one report of an error: log for stages, standard error for tools. Gives exit code. */
+int context_fail(const struct error *error);
+/* The exit code that goes with an error. */
+int context_code(const struct error *error);
+
+/* "5m", "24h", "2026-11-22", RFC 3339, "now"; relative ones back from now. */
+bool parse_time(struct str text, int64_t now_ns, int32_t zone_s, int64_t *ret);
+/* "3 s", "2 m 5 s" as people write it. */
+struct str format_duration(int64_t ns, char out[32]);
+
+#endif

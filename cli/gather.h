@@ -1,0 +1,21 @@
+/*
+ * gather.h - one request to every stage that runs on this machine.
+ */
+#ifndef TOCSIN_CLI_GATHER_H
+#define TOCSIN_CLI_GATHER_H
+
+#include "cli/context.h"
+
+struct gathered {
+	struct str stage;  /* name of the socket without ".sock" */
+	struct str answer; /* empty when it did not answer */
+	bool failed;
+};
+
+#define GATHER_MAX 64
+
+/* Asks the stages whose sockets lie in run.path, but the supervisor's. In the process arena. */
+int gather(struct context *context, struct str request, struct gathered ret[GATHER_MAX],
+    size_t *ret_count, struct error *error);
+
+#endif

@@ -1,0 +1,291 @@
+#include "cli/show.h"
+
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/utf8.h"
+
+#include <string.h>
+
+static const char *level_color(const struct context *context, enum level level)
+{
+	static const char *const colors[] = {"\033[2m", "\033[36m", "\033[33m", "\033[31m",
+	    "\033[1;37;41m"};
+
+	return context->color ? colors[level] : "";
+}
+
+static const char *plain(const struct context *context)
+{
+	return context->color ? "\033[0m" : "";
+}
+
+static const char *bold(const struct context *context)
+{
+	return context->color ? "\033[1m" : "";
+}
+
+static const char *level_text(enum level level)
+{
+	static const enum text_id ids[] = {TEXT_cli_level_informational, TEXT_cli_level_low,
+	    TEXT_cli_level_medium, TEXT_cli_level_high, TEXT_cli_level_critical};
+
+	return text(ids[level]);
+}
+
+struct str show_title(const struct alert *alert)
+{
+	bool vietnamese = text_language() == LANGUAGE_VIETNAMESE && alert->rule.title_vi.len > 0;
+
+	return vietnamese ? alert->rule.title_vi : alert->rule.title;
+}
+
+static void print_time(const struct context *context, int64_t ns)
+{
+	char time[CIVIL_TEXT];
+	struct str shown = civil_format(ns, context->zone_s, 0, time);
+
+	printf("%.10s %.8s", shown.ptr, shown.ptr + 11);
+}
+
+void show_head(const struct context *context)
+{
+	fputs(bold(context), stdout);
+	print_padded(stdout, text(TEXT_cli_column_time), 21);
+	print_padded(stdout, text(TEXT_cli_column_level), 12);
+	print_padded(stdout, text(TEXT_cli_column_count), -5);
+	fputs("  ", stdout);
+	print_padded(stdout, text(TEXT_cli_column_id), 10);
+	printf("%s%s\n", text(TEXT_cli_column_alert), plain(context));
+}
+
+static void print_entity(const struct alert *alert)
+{
+	for (size_t i = 0; i < alert->group_count; i++) {
+		printf(i == 0 ? "  " : " ");
+		print_escaped(stdout, alert->groups[i].name);
+		putchar('=');
+		print_escaped(stdout, alert->groups[i].value);
+	}
+}
+
+void show_line(const struct context *context, const struct query_alert *shown)
+{
+	const struct alert *alert = &shown->alert;
+	char id[HASH128_TEXT];
+
+	print_time(context, alert->time_ns);
+	printf("  %s", level_color(context, alert->rule.level));
+	print_padded(stdout, level_text(alert->rule.level), 12);
+	printf("%s%5llu  ", plain(context), (unsigned long long)alert->count);
+	hash128_format(alert->id, id);
+	printf("%.8s  %s", id, bold(context));
+	print_escaped(stdout, show_title(alert));
+	printf("%s", plain(context));
+	print_entity(alert);
+	if (alert->status == ALERT_REPLACED)
+		printf("  (%s)", text(TEXT_cli_status_replaced));
+	putchar('\n');
+}
+
+static void label(const struct context *context, enum text_id id)
+{
+	printf("%s", bold(context));
+	print_padded(stdout, text(id), 18);
+	printf("%s", plain(context));
+}
+
+static void line(const struct context *context, enum text_id id, struct str value)
+{
+	if (value.len == 0)
+		return;
+	label(context, id);
+	print_escaped(stdout, value);
+	putchar('\n');
+}
+
+/* Several lines of a rule's text, each indented under its label. */
+static void block(const struct context *context, enum text_id id, struct str value)
+{
+	struct str rest = str_trim(value), one;
+	bool first = true;
+
+	if (rest.len == 0)
+		return;
+	while (str_cut(&rest, '\n', &one)) {
+		if (first)
+			label(context, id);
+		else
+			printf("%18s", "");
+		print_escaped(stdout, str_trim(one));
+		putchar('\n');
+		first = false;
+	}
+}
+
+static void pairs(const struct context *context, enum text_id id, const struct alert_pair *list,
+    size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0)
+			label(context, id);
+		else
+			printf("%18s", "");
+		print_escaped(stdout, list[i].name);
+		printf(" = ");
+		print_escaped(stdout, list[i].value);
+		putchar('\n');
+	}
+}
+
+static void strings(const struct context *context, enum text_id id, const struct str *list,
+    size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0)
+			label(context, id);
+		else
+			printf(", ");
+		print_escaped(stdout, list[i]);
+	}
+	if (count > 0)
+		putchar('\n');
+}
+
+static void show_times(const struct context *context, const struct query_alert *shown)
+{
+	const struct alert *alert = &shown->alert;
+	char span[32];
+
+	label(context, TEXT_cli_field_first);
+	print_time(context, alert->first_ns);
+	putchar('\n');
+	label(context, TEXT_cli_field_last);
+	print_time(context, alert->last_ns);
+	putchar('\n');
+	label(context, TEXT_cli_field_count);
+	print_text(stdout, TEXT_cli_count_of, (unsigned long long)alert->count,
+	    (unsigned long long)shown->folded);
+	putchar('\n');
+	if (alert->window_ns > 0) {
+		label(context, TEXT_cli_field_window);
+		printf("%s\n", format_duration(alert->window_ns, span).ptr);
+	}
+}
+
+static void show_status(const struct context *context, const struct query_alert *shown)
+{
+	static const enum text_id ids[] = {TEXT_cli_status_early, TEXT_cli_status_settled,
+	    TEXT_cli_status_replaced};
+	char id[HASH128_TEXT];
+
+	label(context, TEXT_cli_field_status);
+	printf("%s", text(ids[shown->alert.status]));
+	if (shown->alert.status == ALERT_REPLACED) {
+		hash128_format(shown->replaced_by, id);
+		printf(" -> %s", id);
+	}
+	putchar('\n');
+}
+
+static void show_evidence(const struct context *context, const struct query_alert *shown,
+    const struct query_evidence *evidence, size_t count)
+{
+	printf("\n%s%s%s\n", bold(context), text(TEXT_cli_evidence), plain(context));
+	for (size_t i = 0; i < count; i++) {
+		printf("  ");
+		print_time(context, evidence[i].event.received_ns);
+		printf("  ");
+		print_escaped(stdout, evidence[i].event.peer);
+		printf("  ");
+		print_escaped(stdout, evidence[i].event.raw);
+		putchar('\n');
+	}
+	if (count < shown->alert.event_count || shown->alert.events_cut > 0) {
+		printf("  ");
+		print_text(stdout, TEXT_cli_evidence_cut,
+		    (unsigned long long)(shown->alert.event_count - count + shown->alert.events_cut));
+		putchar('\n');
+	}
+}
+
+void show_alert(const struct context *context, const struct query_alert *shown,
+    const struct query_evidence *evidence, size_t count)
+{
+	const struct alert *alert = &shown->alert;
+	bool vi = text_language() == LANGUAGE_VIETNAMESE;
+	char id[HASH128_TEXT];
+
+	printf("%s%s%s  %s", level_color(context, alert->rule.level), level_text(alert->rule.level),
+	    plain(context), bold(context));
+	print_escaped(stdout, show_title(alert));
+	printf("%s\n\n", plain(context));
+	line(context, TEXT_cli_field_id, hash128_format(alert->id, id));
+	show_status(context, shown);
+	line(context, TEXT_cli_field_replay, alert->replay);
+	show_times(context, shown);
+	pairs(context, TEXT_cli_field_group, alert->groups, alert->group_count);
+	pairs(context, TEXT_cli_field_matched, alert->matched, alert->matched_count);
+	line(context, TEXT_cli_field_host, alert->host);
+	line(context, TEXT_cli_field_user, alert->user);
+	strings(context, TEXT_cli_field_addresses, alert->addresses, alert->address_count);
+	line(context, TEXT_cli_field_sender, alert->sender);
+	line(context, TEXT_cli_field_agency, alert->agency);
+	line(context, TEXT_cli_field_rule, alert->rule.id);
+	line(context, TEXT_cli_field_kind, alert->rule.kind);
+	line(context, TEXT_cli_field_author, alert->rule.author);
+	strings(context, TEXT_cli_field_tags, alert->rule.tags, alert->rule.tag_count);
+	block(context, TEXT_cli_field_description, alert->rule.description);
+	block(context, TEXT_cli_field_advice,
+	    vi && alert->rule.advice_vi.len > 0 ? alert->rule.advice_vi : alert->rule.advice);
+	strings(context, TEXT_cli_field_falsepositives, alert->rule.falsepositives,
+	    alert->rule.falsepositive_count);
+	show_evidence(context, shown, evidence, count);
+}
+
+static void evidence_json(struct json *json, const struct query_evidence *evidence)
+{
+	char at[COORDINATE_TEXT], time[CIVIL_TEXT];
+
+	json_open(json, '{');
+	json_pair(json, "coordinate", coordinate_format(evidence->event.at, at));
+	json_pair(json, "received", civil_format(evidence->event.received_ns, 0, 9, time));
+	json_pair(json, "transport", transport_name(evidence->event.transport));
+	json_pair(json, "peer", evidence->event.peer);
+	json_pair(json, "raw", evidence->event.raw);
+	json_key(json, STR("fields"));
+	json_raw(json, evidence->fields_json.len > 0 ? evidence->fields_json : STR("{}"));
+	json_close(json, '}');
+}
+
+/* {"alert": as stored, "store": what changes, "evidence": [...]}, one line. */
+void show_json(const struct query_alert *shown, const struct query_evidence *evidence,
+    size_t count, bool with_evidence)
+{
+	struct buf out = BUF(16u << 20);
+	struct json json = json_begin(&out);
+	char time[CIVIL_TEXT], id[HASH128_TEXT];
+
+	json_open(&json, '{');
+	json_pair(&json, "id", hash128_format(shown->alert.id, id));
+	json_pair(&json, "status", alert_status_name(shown->alert.status));
+	if (shown->alert.status == ALERT_REPLACED)
+		json_pair(&json, "replaced_by", hash128_format(shown->replaced_by, id));
+	json_pair_u64(&json, "count", shown->alert.count);
+	json_pair_u64(&json, "folded", shown->folded);
+	json_pair(&json, "first", civil_format(shown->alert.first_ns, 0, 9, time));
+	json_pair(&json, "last", civil_format(shown->alert.last_ns, 0, 9, time));
+	json_key(&json, STR("alert"));
+	json_raw(&json, shown->json);
+	if (with_evidence) {
+		json_key(&json, STR("evidence"));
+		json_open(&json, '[');
+		for (size_t i = 0; i < count; i++)
+			evidence_json(&json, &evidence[i]);
+		json_close(&json, ']');
+	}
+	json_close(&json, '}');
+	buf_char(&out, '\n');
+	fwrite(out.ptr, 1, out.len, stdout);
+	buf_free(&out);
+}

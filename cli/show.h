@@ -1,0 +1,21 @@
+/*
+ * show.h - an alert as a person reads it, and as a program does.
+ */
+#ifndef TOCSIN_CLI_SHOW_H
+#define TOCSIN_CLI_SHOW_H
+
+#include "cli/context.h"
+#include "storage/query.h"
+
+/* One line: time, level, title, host, what, count, id. */
+void show_line(const struct context *context, const struct query_alert *alert);
+void show_head(const struct context *context);
+/* All of it: why it fired, who, when, evidence, advice. */
+void show_alert(const struct context *context, const struct query_alert *alert,
+    const struct query_evidence *evidence, size_t count);
+/* The stored JSON with what the store knows beyond it: status, folded, count, first, last. */
+void show_json(const struct query_alert *alert, const struct query_evidence *evidence,
+    size_t count, bool with_evidence);
+struct str show_title(const struct alert *alert);
+
+#endif
