@@ -45,7 +45,7 @@ static void kafka_close(struct bus *bus)
 
 	kafka_producer_close(kafka);
 	if (kafka->fetcher != NULL)
-		rd_kafka_destroy_flags(kafka->fetcher, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+		kafka_client_end(kafka->fetcher);
 	for (size_t i = 0; i < kafka->setting_count; i++) {
 		free((void *)(uintptr_t)kafka->settings[i].name.ptr);
 		free((void *)(uintptr_t)kafka->settings[i].value.ptr);
@@ -55,7 +55,7 @@ static void kafka_close(struct bus *bus)
 	free(kafka->settings);
 	free(kafka->prefix);
 	free(kafka->receipts);
-	pthread_mutex_destroy(&kafka->note_lock);
+	kafka_note_release(kafka->note);
 	free(kafka);
 }
 
@@ -65,10 +65,10 @@ static int kafka_open(struct bus **ret, const struct bus_options *options, struc
 
 	if (kafka == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	pthread_mutex_init(&kafka->note_lock, NULL);
-	kafka->client.kafka = kafka;
+	kafka->note = kafka_note_new();
 	kafka->queue_bytes = options->queue_bytes;
-	int code = names_copy(kafka, options) ? 0 : error_set(error, ERR_MEMORY, TEXT_base_memory);
+	bool ok = names_copy(kafka, options) && kafka->note != NULL;
+	int code = ok ? 0 : error_set(error, ERR_MEMORY, TEXT_base_memory);
 
 	if (code == 0)
 		code = kafka_producer_open(kafka, error);
@@ -153,7 +153,7 @@ static int kafka_fetch(struct bus *bus, enum bus_topic topic, uint32_t partition
 		    bus_topic_name(topic).ptr, partition, offset);
 	if (kafka->fetcher == NULL) {
 		code = kafka_client_new(&kafka->fetcher, kafka, KAFKA_FETCHER, "tocsin-fetch",
-		    &kafka->client, error);
+		    NULL, error);
 		if (code < 0)
 			return code;
 		rd_kafka_poll_set_consumer(kafka->fetcher);
@@ -176,12 +176,12 @@ static int kafka_committed(struct bus *bus, const char *group, enum bus_topic to
 {
 	struct bus_in_kafka *kafka = in_kafka(bus);
 	struct rd_kafka_s *asker;
-	int code = kafka_client_new(&asker, kafka, KAFKA_FETCHER, group, &kafka->client, error);
+	int code = kafka_client_new(&asker, kafka, KAFKA_FETCHER, group, NULL, error);
 
 	if (code < 0)
 		return code;
 	code = kafka_committed_by(asker, kafka, topic, partition, ret, error);
-	rd_kafka_destroy_flags(asker, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	kafka_client_end(asker);
 	return code;
 }
 

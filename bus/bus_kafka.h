@@ -18,10 +18,18 @@ struct kafka_reader;
 struct rd_kafka_message_s;
 struct rd_kafka_topic_partition_list_s;
 
+/* The last thing that went wrong, as librdkafka's threads tell it; lives as long as they do. */
+struct kafka_note {
+	pthread_mutex_t lock;
+	unsigned references;
+	char text[256];
+};
+
 /* What librdkafka hands to callbacks. */
 struct kafka_client {
 	struct bus_in_kafka *kafka;
 	struct kafka_reader *reader; /* NULL for others than a reader's consumer */
+	struct kafka_note *note;
 };
 
 /* An accepted record without an outcome. */
@@ -35,7 +43,7 @@ struct kafka_pending {
 
 struct bus_in_kafka {
 	struct bus bus;
-	struct kafka_client client;
+	struct kafka_note *note;
 	char *topics[TOPIC_COUNT];
 	char *prefix;
 	struct bus_setting *settings; /* copies, ended by NUL */
@@ -49,10 +57,6 @@ struct bus_in_kafka {
 	size_t receipt_head, receipt_count;
 
 	struct rd_kafka_s *fetcher;
-
-	/* librdkafka's threads write what went wrong last. */
-	pthread_mutex_t note_lock;
-	char note[256];
 };
 
 enum kafka_role { KAFKA_PRODUCER, KAFKA_CONSUMER, KAFKA_FETCHER };
@@ -61,7 +65,14 @@ enum kafka_role { KAFKA_PRODUCER, KAFKA_CONSUMER, KAFKA_FETCHER };
 
 /* Makes a client from the defaults of its role, the settings and, for consumers, the group. */
 int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum kafka_role role,
-    const char *group, struct kafka_client *client, struct error *error);
+    const char *group, struct kafka_reader *reader, struct error *error);
+/*
+ * Ends a client in a thread of its own and waits for that no longer than KAFKA_ANSWER_MS: with a
+ * commit on its way and no broker, librdkafka takes a whole session timeout.
+ */
+void kafka_client_end(struct rd_kafka_s *rk);
+struct kafka_note *kafka_note_new(void);
+void kafka_note_release(struct kafka_note *note);
 /* Finds the topics, makes those that are missing, fills bus.partitions and bus.identity. */
 int kafka_topics_ready(struct bus_in_kafka *kafka, const struct bus_options *options,
     struct error *error);

@@ -63,6 +63,39 @@ int kafka_ms(int64_t ns)
 	return ns > 3600 * NS_PER_S ? 3600 * 1000 : (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
+struct kafka_note *kafka_note_new(void)
+{
+	struct kafka_note *made = calloc(1, sizeof(*made));
+
+	if (made == NULL)
+		return NULL;
+	pthread_mutex_init(&made->lock, NULL);
+	made->references = 1;
+	return made;
+}
+
+static struct kafka_note *note_share(struct kafka_note *shared)
+{
+	pthread_mutex_lock(&shared->lock);
+	shared->references++;
+	pthread_mutex_unlock(&shared->lock);
+	return shared;
+}
+
+void kafka_note_release(struct kafka_note *released)
+{
+	if (released == NULL)
+		return;
+	pthread_mutex_lock(&released->lock);
+	bool last = --released->references == 0;
+
+	pthread_mutex_unlock(&released->lock);
+	if (!last)
+		return;
+	pthread_mutex_destroy(&released->lock);
+	free(released);
+}
+
 static void note(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
 	struct kafka_client *client = rd_kafka_opaque(rk);
@@ -70,18 +103,18 @@ static void note(const rd_kafka_t *rk, int level, const char *facility, const ch
 	(void)facility;
 	if (level > 4)
 		return;
-	pthread_mutex_lock(&client->kafka->note_lock);
-	snprintf(client->kafka->note, sizeof(client->kafka->note), "%s", text);
-	pthread_mutex_unlock(&client->kafka->note_lock);
+	pthread_mutex_lock(&client->note->lock);
+	snprintf(client->note->text, sizeof(client->note->text), "%s", text);
+	pthread_mutex_unlock(&client->note->lock);
 }
 
 int kafka_failed(struct bus_in_kafka *kafka, int response, const char *what, struct error *error)
 {
-	char last[sizeof(kafka->note)];
+	char last[sizeof(kafka->note->text)];
 
-	pthread_mutex_lock(&kafka->note_lock);
-	memcpy(last, kafka->note, sizeof(last));
-	pthread_mutex_unlock(&kafka->note_lock);
+	pthread_mutex_lock(&kafka->note->lock);
+	memcpy(last, kafka->note->text, sizeof(last));
+	pthread_mutex_unlock(&kafka->note->lock);
 	return error_set(error, ERR_BUS, TEXT_bus_kafka, what,
 	    rd_kafka_err2str((rd_kafka_resp_err_t)response), last);
 }
@@ -147,17 +180,34 @@ static rd_kafka_t *new_without_signals(rd_kafka_type_t type, rd_kafka_conf_t *co
 	return rk;
 }
 
-int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum kafka_role role,
-    const char *group, struct kafka_client *client, struct error *error)
+static void client_free(struct kafka_client *client)
 {
+	if (client != NULL)
+		kafka_note_release(client->note);
+	free(client);
+}
+
+static int client_refused(rd_kafka_conf_t *conf, struct kafka_client *client, int code)
+{
+	rd_kafka_conf_destroy(conf);
+	client_free(client);
+	return code;
+}
+
+int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum kafka_role role,
+    const char *group, struct kafka_reader *reader, struct error *error)
+{
+	struct kafka_client *client = calloc(1, sizeof(*client));
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char reason[256];
+
+	if (client == NULL)
+		return client_refused(conf, NULL, error_set(error, ERR_MEMORY, TEXT_base_memory));
+	*client = (struct kafka_client){kafka, reader, note_share(kafka->note)};
 	int code = conf_fill(conf, kafka, role, group, error);
 
-	if (code < 0) {
-		rd_kafka_conf_destroy(conf);
-		return code;
-	}
+	if (code < 0)
+		return client_refused(conf, client, code);
 	rd_kafka_conf_set_opaque(conf, client);
 	rd_kafka_conf_set_log_cb(conf, note);
 	rd_kafka_conf_set_error_cb(conf, failed);
@@ -169,8 +219,33 @@ int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum k
 	    conf, reason, sizeof(reason));
 	if (*ret != NULL)
 		return 0;
-	rd_kafka_conf_destroy(conf);
-	return error_set(error, ERR_DOCUMENT, TEXT_bus_kafka_value, "librdkafka", reason);
+	return client_refused(conf, client,
+	    error_set(error, ERR_DOCUMENT, TEXT_bus_kafka_value, "librdkafka", reason));
+}
+
+static void *client_end(void *rk)
+{
+	struct kafka_client *client = rd_kafka_opaque(rk);
+
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	client_free(client);
+	return NULL;
+}
+
+void kafka_client_end(struct rd_kafka_s *rk)
+{
+	int64_t end = clock_wall_ns() + KAFKA_ANSWER_MS * NS_PER_MS;
+	struct timespec until = {.tv_sec = end / NS_PER_S, .tv_nsec = end % NS_PER_S};
+	sigset_t every, before;
+	pthread_t thread;
+
+	sigfillset(&every);
+	pthread_sigmask(SIG_SETMASK, &every, &before);
+	if (pthread_create(&thread, NULL, client_end, rk) != 0)
+		client_end(rk);
+	else if (pthread_timedjoin_np(thread, NULL, &until) != 0)
+		pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static bool is_transient(rd_kafka_resp_err_t response)

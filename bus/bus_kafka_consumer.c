@@ -31,7 +31,7 @@ struct kafka_position {
 
 struct kafka_reader {
 	struct bus_reader reader;
-	struct kafka_client client;
+	struct bus_in_kafka *kafka;
 	enum bus_topic topic;
 	rd_kafka_t *consumer;
 	rd_kafka_queue_t *queue;
@@ -53,7 +53,7 @@ static struct kafka_reader *in_kafka_reader(struct bus_reader *base)
 
 static struct bus_in_kafka *kafka_of(const struct kafka_reader *reader)
 {
-	return reader->client.kafka;
+	return reader->kafka;
 }
 
 static const char *topic_of(const struct kafka_reader *reader)
@@ -543,7 +543,7 @@ int kafka_reader_open(struct bus_reader **ret, struct bus *bus,
 
 	if (reader == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	reader->client = (struct kafka_client){(struct bus_in_kafka *)bus, reader};
+	reader->kafka = (struct bus_in_kafka *)bus;
 	reader->topic = options->topic;
 	reader->by_group = options->partitions == NULL;
 	reader->wanted_count = reader->by_group ? 0 : options->partition_count;
@@ -551,8 +551,8 @@ int kafka_reader_open(struct bus_reader **ret, struct bus *bus,
 	int code = reader->wanted == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory) : 0;
 
 	if (code == 0)
-		code = kafka_client_new(&reader->consumer, reader->client.kafka, KAFKA_CONSUMER,
-		    options->group, &reader->client, error);
+		code = kafka_client_new(&reader->consumer, reader->kafka, KAFKA_CONSUMER,
+		    options->group, reader, error);
 	if (code < 0) {
 		free(reader->wanted);
 		free(reader);
@@ -579,7 +579,8 @@ static void group_leave(struct kafka_reader *reader)
 
 		if (event != NULL && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
 			kafka_rebalanced(reader->consumer, rd_kafka_event_error(event),
-			    rd_kafka_event_topic_partition_list(event), &reader->client);
+			    rd_kafka_event_topic_partition_list(event),
+			    rd_kafka_opaque(reader->consumer));
 		if (event != NULL)
 			rd_kafka_event_destroy(event);
 	}
@@ -594,13 +595,14 @@ void kafka_reader_close(struct bus_reader *base)
 
 	reader->batch_at = reader->batch_count;
 	batch_release(reader);
-	commit_and_wait(reader);
+	if (kafka_of(reader)->bus.stats.connected)
+		commit_and_wait(reader);
 	if (reader->by_group && reader->begun)
 		group_leave(reader);
 	for (uint32_t p = 0; p < BUS_PARTITIONS_MAX; p++)
 		position_revoke(reader, p, false);
 	rd_kafka_queue_destroy(reader->queue);
-	rd_kafka_destroy_flags(reader->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	kafka_client_end(reader->consumer);
 	free(reader->wanted);
 	free(reader);
 }

@@ -105,8 +105,7 @@ int kafka_producer_open(struct bus_in_kafka *kafka, struct error *error)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	if (kafka->queue_bytes == 0)
 		kafka->queue_bytes = QUEUE_BYTES_DEFAULT;
-	int code = kafka_client_new(&kafka->producer, kafka, KAFKA_PRODUCER, NULL, &kafka->client,
-	    error);
+	int code = kafka_client_new(&kafka->producer, kafka, KAFKA_PRODUCER, NULL, NULL, error);
 
 	for (unsigned t = 0; code == 0 && t < TOPIC_COUNT; t++) {
 		kafka->handles[t] = rd_kafka_topic_new(kafka->producer, kafka->topics[t], NULL);
@@ -131,7 +130,7 @@ void kafka_producer_close(struct bus_in_kafka *kafka)
 			rd_kafka_topic_destroy(kafka->handles[t]);
 		kafka->handles[t] = NULL;
 	}
-	rd_kafka_destroy(kafka->producer);
+	kafka_client_end(kafka->producer);
 	kafka->producer = NULL;
 	while (kafka->oldest != NULL)
 		pending_end(kafka, kafka->oldest, RECEIPT_UNKNOWN, UINT64_MAX);
