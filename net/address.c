@@ -14,6 +14,7 @@ static bool address_split(const char *text, char host[256], char port[16])
 {
 	struct str s = str_of(text);
 	size_t colon = str_find_last(s, ':');
+	uint64_t number;
 
 	if (colon == STR_NOT_FOUND)
 		return false;
@@ -22,10 +23,12 @@ static bool address_split(const char *text, char host[256], char port[16])
 
 	if (h.len >= 2 && h.ptr[0] == '[' && h.ptr[h.len - 1] == ']')
 		h = str_slice(h, 1, h.len - 1);
-	if (h.len >= 256 || p.len == 0 || p.len >= 16)
+	else if (str_find_char(h, ':') != STR_NOT_FOUND)
+		return false; /* an IPv6 address without brackets: its last group is no port */
+	if (h.len >= 256 || !str_to_u64(p, &number) || number > UINT16_MAX)
 		return false;
 	snprintf(host, 256, "%.*s", STR_ARG(h));
-	snprintf(port, 16, "%.*s", STR_ARG(p));
+	snprintf(port, 16, "%u", (unsigned)number);
 	return true;
 }
 
@@ -55,7 +58,9 @@ static int bind_one(const struct addrinfo *at, int type, bool shared)
 
 	if (fd < 0)
 		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* For datagrams Linux takes it as leave to steal a port that is in use. */
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (shared)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
 	/* "[::]" takes IPv4 too, as administrators expect of an address that means all. */
@@ -79,11 +84,34 @@ int address_bind(const char *text, int type, bool shared, struct error *error)
 
 	if (code < 0)
 		return code;
-	int fd = bind_one(list, type, shared);
+	int fd = -1;
+
+	for (const struct addrinfo *at = list; at != NULL && fd < 0; at = at->ai_next)
+		fd = bind_one(at, type, shared);
 	int saved = errno;
 
 	freeaddrinfo(list);
+	/* "*" on a machine without IPv6. */
+	if (fd < 0 && saved == EAFNOSUPPORT && (text[0] == '*' || text[0] == ':')) {
+		char ipv4[32];
+
+		snprintf(ipv4, sizeof(ipv4), "0.0.0.0%s", strchr(text, ':'));
+		return address_bind(ipv4, type, shared, error);
+	}
 	return fd >= 0 ? fd : error_system(error, saved, TEXT_net_bind, text);
+}
+
+static int connect_one(const struct addrinfo *at)
+{
+	int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, at->ai_addr, at->ai_addrlen) == 0)
+		return fd;
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+	return -1;
 }
 
 int address_connect(const char *text, struct error *error)
@@ -93,43 +121,74 @@ int address_connect(const char *text, struct error *error)
 
 	if (code < 0)
 		return code;
-	int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = -1;
 
-	if (fd >= 0 && connect(fd, list->ai_addr, list->ai_addrlen) != 0) {
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
-		fd = -1;
-	}
+	for (const struct addrinfo *at = list; at != NULL && fd < 0; at = at->ai_next)
+		fd = connect_one(at);
 	int saved = errno;
 
 	freeaddrinfo(list);
 	return fd >= 0 ? fd : error_system(error, saved, TEXT_net_connect, text);
 }
 
+/* Done for each datagram, so by hand: snprintf takes ten times as long. */
+static char *put_decimal(char *at, unsigned value)
+{
+	char digits[10];
+	size_t len = 0;
+
+	do {
+		digits[len++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	while (len > 0)
+		*at++ = digits[--len];
+	return at;
+}
+
+static char *put_ipv4(char *at, const uint8_t bytes[4])
+{
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			*at++ = '.';
+		at = put_decimal(at, bytes[i]);
+	}
+	return at;
+}
+
 struct str address_format(const struct sockaddr *address, char out[ADDRESS_TEXT])
 {
-	char host[INET6_ADDRSTRLEN] = "?";
-	int len = 0;
+	char *at = out;
+	unsigned port = 0;
 
 	if (address->sa_family == AF_INET) {
 		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+		uint8_t bytes[4];
 
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		len = snprintf(out, ADDRESS_TEXT, "%s:%u", host, ntohs(in->sin_port));
+		memcpy(bytes, &in->sin_addr, sizeof(bytes));
+		at = put_ipv4(at, bytes);
+		port = ntohs(in->sin_port);
 	} else if (address->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)address;
-		bool mapped = IN6_IS_ADDR_V4MAPPED(&in->sin6_addr);
 
-		inet_ntop(mapped ? AF_INET : AF_INET6, in->sin6_addr.s6_addr + (mapped ? 12 : 0), host,
-		    sizeof(host));
-		len = snprintf(out, ADDRESS_TEXT, mapped ? "%s:%u" : "[%s]:%u", host,
-		    ntohs(in->sin6_port));
+		port = ntohs(in->sin6_port);
+		if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) {
+			at = put_ipv4(at, in->sin6_addr.s6_addr + 12);
+		} else {
+			*at++ = '[';
+			inet_ntop(AF_INET6, &in->sin6_addr, at, INET6_ADDRSTRLEN);
+			at += strlen(at);
+			*at++ = ']';
+		}
 	} else {
-		len = snprintf(out, ADDRESS_TEXT, "?");
+		out[0] = '?';
+		out[1] = '\0';
+		return (struct str){out, 1};
 	}
-	return (struct str){out, (size_t)len};
+	*at++ = ':';
+	at = put_decimal(at, port);
+	*at = '\0';
+	return (struct str){out, (size_t)(at - out)};
 }
 
 struct str address_host(struct str text)

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct control {
 	struct loop *loop;
 	struct watch *watch;
 	int fd;
+	int spare; /* given up for a moment when there are no descriptors, so as to turn clients away */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	control_answer *answer;
 	void *context;
@@ -130,15 +132,40 @@ static void client_ready(void *context, unsigned ready)
 		client_receive(client);
 }
 
+/* Out of descriptors, a client that stays in the backlog would wake the loop again and again. */
+static void turn_away(struct control *control)
+{
+	close(control->spare);
+	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	control->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void drop_oldest(struct control *control)
+{
+	struct client *client = control->clients;
+
+	while (client->next != NULL)
+		client = client->next;
+	client_close(client);
+}
+
 static void control_accept(void *context, unsigned ready)
 {
 	struct control *control = context;
 	int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)ready;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			turn_away(control);
 		return;
-	struct client *client = control->client_count >= CLIENTS_MAX ? NULL : calloc(1, sizeof(*client));
+	}
+	if (control->client_count >= CLIENTS_MAX)
+		drop_oldest(control);
+	struct client *client = calloc(1, sizeof(*client));
 
 	if (client == NULL) {
 		close(fd);
@@ -156,23 +183,41 @@ static void control_accept(void *context, unsigned ready)
 	control->client_count++;
 }
 
-static int control_bind(struct control *control, struct error *error)
+/* A socket that nobody listens on was left by a process that was killed; nothing else is removed. */
+static int remove_stale(struct control *control, const struct sockaddr_un *at, struct error *error)
+{
+	struct stat status;
+
+	if (lstat(control->path, &status) != 0)
+		return errno == ENOENT ? 0 : error_system(error, errno, TEXT_net_bind, control->path);
+	if (!S_ISSOCK(status.st_mode))
+		return error_system(error, EEXIST, TEXT_net_bind, control->path);
+	if (connect(control->fd, (const struct sockaddr *)at, sizeof(*at)) == 0 || errno == EAGAIN)
+		return error_set(error, ERR_USAGE, TEXT_net_control_taken, control->path);
+	if (errno != ECONNREFUSED || (unlink(control->path) != 0 && errno != ENOENT))
+		return error_system(error, errno, TEXT_net_bind, control->path);
+	return 0;
+}
+
+static int control_bind(struct control *control, const char *path, struct error *error)
 {
 	struct sockaddr_un at;
-	int code = control_address(control->path, &at, error);
+	int code = control_address(path, &at, error);
 
 	if (code < 0)
 		return code;
+	memcpy(control->path, at.sun_path, sizeof(control->path));
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (control->fd < 0)
 		return error_system(error, errno, TEXT_net_bind, control->path);
-	/* A socket that nobody listens on was left by a process that was killed. */
-	if (connect(control->fd, (struct sockaddr *)&at, sizeof(at)) == 0)
-		return error_set(error, ERR_USAGE, TEXT_net_control_taken, control->path);
+	code = remove_stale(control, &at, error);
+	if (code < 0)
+		return code;
 	close(control->fd);
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	unlink(control->path);
-	if (control->fd < 0 || bind(control->fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+	/* The mode of the socket is that of its name from the first moment. */
+	if (control->fd < 0 || fchmod(control->fd, 0660) != 0 ||
+	    bind(control->fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
 	    chmod(control->path, 0660) != 0 || listen(control->fd, (int)CLIENTS_MAX) != 0)
 		return error_system(error, errno, TEXT_net_bind, control->path);
 	return 0;
@@ -185,9 +230,10 @@ int control_open(struct control **ret, struct loop *loop, const char *path,
 
 	if (control == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	*control = (struct control){.loop = loop, .fd = -1, .answer = answer, .context = context};
-	snprintf(control->path, sizeof(control->path), "%s", path);
-	int code = control_bind(control, error);
+	*control = (struct control){.loop = loop, .fd = -1, .answer = answer, .context = context,
+	    .spare = open("/dev/null", O_RDONLY | O_CLOEXEC)};
+	int code = control->spare >= 0 ? control_bind(control, path, error)
+				       : error_system(error, errno, TEXT_net_bind, path);
 
 	if (code == 0)
 		code = watch_add(&control->watch, loop, control->fd, WATCH_READ, control_accept, control,
@@ -195,6 +241,8 @@ int control_open(struct control **ret, struct loop *loop, const char *path,
 	if (code < 0) {
 		if (control->fd >= 0)
 			close(control->fd);
+		if (control->spare >= 0)
+			close(control->spare);
 		free(control);
 		return code;
 	}
@@ -210,16 +258,20 @@ void control_close(struct control *control)
 		client_close(control->clients);
 	watch_remove(control->watch);
 	close(control->fd);
+	if (control->spare >= 0)
+		close(control->spare);
 	unlink(control->path);
 	free(control);
 }
 
-static int ask_receive(int fd, int64_t timeout_ns, struct buf *out)
+/* The whole answer must come by end_ns, so that a server which dribbles holds nobody either. */
+static int ask_receive(int fd, int64_t end_ns, struct buf *out)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
 
 	for (;;) {
-		int ready = poll(&wait, 1, (int)(timeout_ns / NS_PER_MS));
+		int64_t left_ns = end_ns - clock_monotonic_ns();
+		int ready = poll(&wait, 1, left_ns <= 0 ? 0 : (int)(left_ns / NS_PER_MS) + 1);
 
 		if (ready < 0 && errno == EINTR)
 			continue;
@@ -251,15 +303,21 @@ int control_ask(const char *path, struct str request, int64_t timeout_ns, struct
 
 	if (fd < 0)
 		return error_system(error, errno, TEXT_net_connect, path);
+	/* A Unix socket honours it in connect() too, where a full backlog would block for ever. */
+	struct timeval limit = {timeout_ns / NS_PER_S, (timeout_ns % NS_PER_S) / NS_PER_US + 1};
+	int64_t end_ns = clock_monotonic_ns() + timeout_ns;
 	int system = 0;
 
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
 		system = errno == ECONNREFUSED ? ENOENT : errno;
 	else if (send(fd, request.ptr, request.len, MSG_NOSIGNAL) != (ssize_t)request.len ||
 	    send(fd, "\n", 1, MSG_NOSIGNAL) != 1)
 		system = errno;
 	else
-		system = ask_receive(fd, timeout_ns, out);
+		system = ask_receive(fd, end_ns, out);
 	close(fd);
+	if (system == EAGAIN)
+		system = ETIMEDOUT;
 	return system == 0 ? 0 : error_system(error, system, TEXT_net_connect, path);
 }

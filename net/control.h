@@ -3,7 +3,8 @@
  *
  * A Unix socket (mode 0660). The client sends one line: a verb ("status", "sources", "metrics",
  * "reload") and words; the server answers with text (JSON, or Prometheus') and closes. Requests are
- * bounded to 4 KiB, answers to 16 MiB, and a client that does not read is dropped.
+ * bounded to 4 KiB, answers to 16 MiB, clients to 32: when another comes, the one that has been there
+ * longest is dropped, so that clients which neither write nor read keep nobody out.
  */
 #ifndef TOCSIN_NET_CONTROL_H
 #define TOCSIN_NET_CONTROL_H

@@ -16,6 +16,7 @@ struct watch {
 	unsigned wants;
 	watch_call *call; /* NULL: removed while its loop was serving */
 	void *context;
+	bool armed; /* in the epoll set */
 	struct watch *next_dead;
 };
 
@@ -78,6 +79,7 @@ int loop_step(struct loop *loop, int64_t timeout_ns, struct error *error)
 {
 	struct epoll_event ready[READY_MAX];
 	struct timespec wait = {timeout_ns / NS_PER_S, timeout_ns % NS_PER_S};
+	CHECK(!loop->serving);
 	int count = epoll_pwait2(loop->epoll, ready, READY_MAX, timeout_ns < 0 ? NULL : &wait, NULL);
 
 	if (count < 0 && errno == EINTR)
@@ -88,12 +90,30 @@ int loop_step(struct loop *loop, int64_t timeout_ns, struct error *error)
 	for (int i = 0; i < count; i++) {
 		struct watch *watch = ready[i].data.ptr;
 
-		if (watch->call != NULL)
+		/* Removed or paused by a call of this round. */
+		if (watch->call != NULL && watch->armed)
 			watch->call(watch->context, ready_of(ready[i].events));
 	}
 	loop->serving = false;
 	bury(loop);
 	return count;
+}
+
+/*
+ * A watcher that wants nothing leaves the set: epoll reports errors and hang-ups unasked, and a
+ * paused connection whose peer is gone would wake the loop again and again.
+ */
+static int watch_arm(struct watch *watch, unsigned wants)
+{
+	struct epoll_event event = {.events = events_of(wants), .data.ptr = watch};
+	int what = wants == 0 ? EPOLL_CTL_DEL : watch->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	if (wants == 0 && !watch->armed)
+		return 0;
+	if (epoll_ctl(watch->loop->epoll, what, watch->fd, &event) != 0)
+		return -1;
+	watch->armed = wants != 0;
+	return 0;
 }
 
 int watch_add(struct watch **ret, struct loop *loop, int fd, unsigned wants, watch_call *call,
@@ -105,9 +125,7 @@ int watch_add(struct watch **ret, struct loop *loop, int fd, unsigned wants, wat
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	*watch = (struct watch){.loop = loop, .fd = fd, .wants = wants, .call = call,
 	    .context = context};
-	struct epoll_event event = {.events = events_of(wants), .data.ptr = watch};
-
-	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+	if (watch_arm(watch, wants) != 0) {
 		int code = error_system(error, errno, TEXT_net_epoll);
 
 		free(watch);
@@ -119,11 +137,9 @@ int watch_add(struct watch **ret, struct loop *loop, int fd, unsigned wants, wat
 
 int watch_set(struct watch *watch, unsigned wants, struct error *error)
 {
-	struct epoll_event event = {.events = events_of(wants), .data.ptr = watch};
-
 	if (watch->wants == wants)
 		return 0;
-	if (epoll_ctl(watch->loop->epoll, EPOLL_CTL_MOD, watch->fd, &event) != 0)
+	if (watch_arm(watch, wants) != 0)
 		return error_system(error, errno, TEXT_net_epoll);
 	watch->wants = wants;
 	return 0;
@@ -135,7 +151,7 @@ void watch_remove(struct watch *watch)
 		return;
 	struct loop *loop = watch->loop;
 
-	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+	watch_arm(watch, 0);
 	watch->call = NULL;
 	watch->next_dead = loop->dead;
 	loop->dead = watch;
