@@ -98,15 +98,38 @@ static int read_catalogue(struct history *history, struct db_txn *txn, struct er
 	return code < 0 ? code : 0;
 }
 
+/* What was verified, opened or found damaged before stays so. */
+static void keep_known(struct history *history, struct past *before, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < history->count; j++) {
+			struct past *past = &history->files[j];
+
+			if (strcmp(before[i].name.text, past->name.text) != 0)
+				continue;
+			past->db = before[i].db;
+			past->used = before[i].used;
+			past->damaged = before[i].damaged;
+			before[i].db = NULL;
+		}
+		past_close(history, &before[i]);
+	}
+	free(before);
+}
+
 int history_load(struct history *history, struct db *newest, struct error *error)
 {
+	struct past *before = history->files;
+	size_t count = history->count;
 	struct db_txn *txn;
 	int code = db_begin(newest, false, &txn, error);
 
-	history_clear(history);
 	if (code != 0)
 		return code;
+	history->files = NULL;
+	history->count = 0;
 	code = read_catalogue(history, txn, error);
+	keep_known(history, before, count);
 	db_abort(txn);
 	return code;
 }
@@ -172,7 +195,6 @@ struct asked {
 	struct str key;
 	uint64_t sequence; /* only files that reach back no further than this; 0: all */
 	int64_t time_ns;   /* only files that know this time; INT64_MIN: all */
-	bool last;         /* only the last file before the newest */
 };
 
 static bool may_know(const struct past *past, const struct asked *asked)
@@ -192,7 +214,7 @@ static int ask(struct history *history, const struct asked *asked, void *ret, si
 		struct past *past = &history->files[i];
 		struct str row = STR_NONE;
 
-		if (asked->sequence >= past->state.next || (asked->last && i + 1 < history->count))
+		if (asked->sequence >= past->state.next)
 			break;
 		if (!may_know(past, asked))
 			continue;
@@ -212,18 +234,17 @@ int history_known(struct history *history, struct hash128 id, int64_t time_ns, u
     struct error *error)
 {
 	char key[16];
-	struct asked asked = {TABLE_UID, day_key(key, id), 0, time_ns, false};
+	struct asked asked = {TABLE_UID, day_key(key, id), 0, time_ns};
 	int code = ask(history, &asked, ret, sizeof(*ret));
 
 	return code < 0 ? error_set(error, code, TEXT_base_memory) : code;
 }
 
-int history_gone(struct history *history, struct hash128 id, struct hash128 *ret,
+int history_gone(struct history *history, struct hash128 id, int64_t time_ns, struct hash128 *ret,
     struct error *error)
 {
 	char key[16];
-	/* the one that was replaced comes soon after: the last file before this one is far enough */
-	struct asked asked = {TABLE_GONE, day_key(key, id), 0, INT64_MIN, true};
+	struct asked asked = {TABLE_GONE, day_key(key, id), 0, time_ns};
 	int code = ask(history, &asked, ret, sizeof(*ret));
 
 	return code < 0 ? error_set(error, code, TEXT_base_memory) : code;
@@ -233,7 +254,7 @@ int history_mark(struct history *history, uint64_t sequence, struct mark *ret,
     struct error *error)
 {
 	char key[8];
-	struct asked asked = {TABLE_MARK, day_key_sequence(key, sequence), sequence, INT64_MIN, false};
+	struct asked asked = {TABLE_MARK, day_key_sequence(key, sequence), sequence, INT64_MIN};
 	int code = ask(history, &asked, ret, sizeof(*ret));
 
 	return code < 0 ? error_set(error, code, TEXT_base_memory) : code;

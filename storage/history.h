@@ -20,7 +20,7 @@ int history_load(struct history *history, struct db *newest, struct error *error
 /* DB_FOUND, DB_NOT_FOUND (also where a file is damaged or gone), negative only for lack of memory. */
 int history_known(struct history *history, struct hash128 id, int64_t time_ns, uint64_t *ret,
     struct error *error);
-int history_gone(struct history *history, struct hash128 id, struct hash128 *ret,
+int history_gone(struct history *history, struct hash128 id, int64_t time_ns, struct hash128 *ret,
     struct error *error);
 int history_mark(struct history *history, uint64_t sequence, struct mark *ret,
     struct error *error);

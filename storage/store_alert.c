@@ -1,10 +1,13 @@
 #include "storage/store_alert.h"
 
+#include "base/clock.h"
 #include "event/detection.h"
 #include "storage/evidence.h"
 #include "storage/fold.h"
 #include "storage/index.h"
 #include "storage/words.h"
+
+#define GONE_NS (3600 * NS_PER_S)
 
 struct intake {
 	struct batch *batch;
@@ -29,26 +32,32 @@ static int known_put(struct batch *batch, const struct alert *alert, uint64_t se
 	    0, batch->error);
 }
 
-static int gone_get(struct batch *batch, struct hash128 id, struct hash128 *ret)
+static int gone_get(struct batch *batch, const struct alert *early, struct hash128 *ret)
 {
 	char key[16];
 	struct str row;
-	int code = db_get(batch->txn, TABLE_GONE, day_key(key, id), &row, batch->error);
+	int code = db_get(batch->txn, TABLE_GONE, day_key(key, early->id), &row, batch->error);
 
 	if (code == DB_NOT_FOUND)
-		return history_gone(batch->history, id, ret, batch->error);
+		return history_gone(batch->history, early->id, early->time_ns, ret, batch->error);
 	if (code == DB_FOUND && !words_get(row, ret, sizeof(*ret)))
 		return day_damaged(batch->error);
 	return code;
 }
 
-static int gone_put(struct batch *batch, struct hash128 id, struct hash128 by)
+/* The early one, when it comes, lies within the window before or behind the settled one. */
+static int gone_put(struct batch *batch, struct hash128 early, const struct alert *by)
 {
+	int64_t window = by->window_ns > GONE_NS ? by->window_ns : GONE_NS, time_ns;
 	struct words words;
 	char key[16];
 
-	return db_put(batch->txn, TABLE_GONE, day_key(key, id), words_put(&words, &by, sizeof(by)), 0,
-	    batch->error);
+	if (!__builtin_sub_overflow(by->time_ns, window, &time_ns))
+		know_time(&batch->state, time_ns);
+	if (!__builtin_add_overflow(by->time_ns, window, &time_ns))
+		know_time(&batch->state, time_ns);
+	return db_put(batch->txn, TABLE_GONE, day_key(key, early),
+	    words_put(&words, &by->id, sizeof(by->id)), 0, batch->error);
 }
 
 /* The document, its index and its mark, under the next sequence number. */
@@ -110,7 +119,7 @@ static int arrive_new(struct intake *intake)
 	uint64_t sequence;
 	int fate = FOLD_ALONE, code;
 
-	code = alert->status == ALERT_EARLY ? gone_get(batch, alert->id, &mark.other) : DB_NOT_FOUND;
+	code = alert->status == ALERT_EARLY ? gone_get(batch, alert, &mark.other) : DB_NOT_FOUND;
 	if (code == DB_FOUND) {
 		mark.status = ALERT_REPLACED;
 		batch->stats.replaced++;
@@ -142,10 +151,8 @@ static int replace(struct intake *intake, struct hash128 early)
 	/* the early one lies within the window of the settled one, perhaps in another file */
 	if (code == DB_NOT_FOUND)
 		code = history_known(batch->history, early, INT64_MIN, &sequence, batch->error);
-	if (code == DB_NOT_FOUND) {
-		know_time(&batch->state, intake->alert->time_ns);
-		return gone_put(batch, early, intake->alert->id);
-	}
+	if (code == DB_NOT_FOUND)
+		return gone_put(batch, early, intake->alert);
 	if (code == DB_FOUND)
 		code = batch_mark_get(batch, sequence, &mark);
 	if (code != DB_FOUND || !hash128_eq(mark.id, early) || mark.status == ALERT_REPLACED)
