@@ -4,7 +4,7 @@
  * A small file a group and partition, written in place with one call and not synced: offset and its
  * checksum. What does not check out is as good as none; the checkpoint is what counts.
  */
-#include "bus/local.h"
+#include "bus/local_topic.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +55,8 @@ int group_get(const struct local_topic *topic, const char *group, uint32_t parti
 
 	*ret = UINT64_MAX;
 	if (fd < 0)
-		return errno == ENOENT ? 0 : error_system(error, errno, TEXT_base_open, topic->path);
+		return errno == ENOENT ? 0 : error_system(error, errno, TEXT_base_open,
+		    topic->path);
 	got = pread(fd, bytes, sizeof(bytes), 0);
 	(void)close(fd);
 	if (got == GROUP_BYTES && get_u32(bytes + 8) == hash_crc32c(0, bytes, 8))

@@ -1,9 +1,9 @@
 /*
  * local_queue.c - publishing to the local bus: a bounded queue in memory and group commits.
  *
- * A record is accepted into the queue, committed with its neighbours in one synced transaction under
- * the topic's lock, and receipted after that. A full disk leaves the queue as it is; it is tried again
- * five times a second, and meanwhile nothing more is accepted.
+ * A record is accepted into the queue, committed with its neighbours in one synced transaction
+ * under the topic's lock, and receipted after that. A full disk leaves the queue as it is; it is
+ * tried again five times a second, and meanwhile nothing more is accepted.
  */
 #include "bus/local.h"
 
@@ -191,7 +191,9 @@ static int writable(struct local_topic *topic, struct local_segment **ret, struc
 	return code;
 }
 
-/* One transaction, or one new segment where the last takes no more. *fresh: it was begun just now. */
+/*
+ * One transaction, or one new segment where the last takes no more. *fresh: it was begun just now.
+ */
 static int commit_step(struct local_bus *bus, enum bus_topic t, bool *fresh, struct error *error)
 {
 	struct local_topic *topic = bus->topics[t];
@@ -214,9 +216,9 @@ static int commit_step(struct local_bus *bus, enum bus_topic t, bool *fresh, str
 	if (!*fresh && (code == 0 || code == ERR_FULL || code == ERR_CORRUPT)) {
 		*fresh = true;
 		error_clear(&why);
+		/* first what must go: the disk may have no room for one more than the limit */
+		(void)topic_retain(topic, clock_wall_ns(), segment_bytes(topic), NULL);
 		code = topic_roll(topic, clock_wall_ns(), &why);
-		if (code == 0)
-			(void)topic_retain(topic, clock_wall_ns(), NULL);
 	} else if (code == 0) {
 		/* larger than an empty segment */
 		queue_receipt(bus, t, RECEIPT_REFUSED, UINT64_MAX);
@@ -232,7 +234,8 @@ static void retain_sometimes(struct local_topic *topic, int64_t now_ns)
 		return;
 	topic->retained_ns = now_ns;
 	/* what cannot be dropped now is met again; it does not stop those who publish */
-	(void)topic_retain(topic, clock_wall_ns(), NULL);
+	(void)topic_expire(topic, clock_wall_ns(), NULL);
+	(void)topic_retain(topic, clock_wall_ns(), 0, NULL);
 }
 
 static int commit_topic(struct local_bus *bus, enum bus_topic t, struct error *error)

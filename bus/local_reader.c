@@ -2,8 +2,8 @@
  * local_reader.c - reading the local bus.
  *
  * A poll reads in one LMDB transaction a segment and hands out slices of the map; the transactions
- * stay until the next poll, or until the reader goes to sleep. Segments have no free list to speak of,
- * so that a slow reader costs nobody space. What cannot be read is told as a gap and passed.
+ * stay until the next poll, or until the reader goes to sleep. Segments have no free list to speak
+ * of, so that a slow reader costs nobody space. What cannot be read is told as a gap and passed.
  */
 #include "bus/local.h"
 
@@ -152,7 +152,8 @@ static int rows_collect(struct local_reader *reader, struct local_position *at,
 		offset = key.len == 8 ? db_key_get_u64(key.ptr) : 0;
 		if (code == ERR_CORRUPT || key.len != 8 || offset < at->offset
 		    || !local_record_parse(row, &record)) {
-			*ret_end = offset >= at->offset && offset < UINT64_MAX ? offset + 1 : *ret_end;
+			*ret_end = offset >= at->offset && offset < UINT64_MAX
+			    ? offset + 1 : *ret_end;
 			continue;
 		}
 		if (offset > at->offset) {
@@ -167,8 +168,7 @@ static int rows_collect(struct local_reader *reader, struct local_position *at,
 }
 
 static int partition_beyond(struct local_reader *reader, struct local_position *at,
-    struct local_segment *segment, struct db_txn *txn, struct local_sink *sink,
-    struct error *error)
+    struct local_segment *segment, struct db_txn *txn, struct local_sink *sink, struct error *error)
 {
 	struct local_segment *oldest = NULL;
 	uint64_t next;
@@ -183,7 +183,9 @@ static int partition_beyond(struct local_reader *reader, struct local_position *
 	return code;
 }
 
-/* *ret_more: the position stands in another segment now. end: where that begins, if there is one. */
+/*
+ * *ret_more: the position stands in another segment now. end: where that begins, if there is one.
+ */
 static int segment_collect(struct local_reader *reader, struct local_position *at,
     struct local_segment *segment, struct db_txn *txn, uint64_t end, struct local_sink *sink,
     bool *ret_more, struct error *error)
@@ -254,9 +256,11 @@ static int reader_collect(struct local_reader *reader, struct bus_record *ret, s
 
 	for (unsigned round = 0; round < 2; round++) {
 		for (size_t i = 0; i < reader->count && sink.count < max && code == 0; i++) {
-			struct local_position *at = &reader->positions[(reader->turn + i) % reader->count];
+			struct local_position *at =
+			    &reader->positions[(reader->turn + i) % reader->count];
 
-			sink.max = round == 0 && sink.count + share < max ? sink.count + share : max;
+			sink.max = round == 0 && sink.count + share < max
+			    ? sink.count + share : max;
 			code = position_collect(reader, at, &sink, error);
 		}
 		if (sink.count == 0)
@@ -280,8 +284,8 @@ static int reader_assign(struct local_reader *reader, struct error *error)
 
 		at->offset = UINT64_MAX;
 		if (assignment->on_assign != NULL)
-			code = assignment->on_assign(assignment->context, topic->topic, at->partition,
-			    &at->offset);
+			code = assignment->on_assign(assignment->context, topic->topic,
+			    at->partition, &at->offset);
 		if (code == 0 && at->offset == UINT64_MAX)
 			code = group_get(topic, reader->group, at->partition, &at->offset, error);
 		if (code == 0 && at->offset == UINT64_MAX)
@@ -363,7 +367,8 @@ void local_reader_close(struct bus_reader *base)
 	const struct bus_assignment *assignment = &base->assignment;
 
 	reader_let_go(reader);
-	for (size_t i = 0; reader->assigned && assignment->on_revoke != NULL && i < reader->count; i++)
+	for (size_t i = 0; reader->assigned && assignment->on_revoke != NULL
+	    && i < reader->count; i++)
 		assignment->on_revoke(assignment->context, base->topic,
 		    reader->positions[i].partition, false);
 	reader_free(reader);

@@ -1,4 +1,4 @@
-#include "bus/local.h"
+#include "bus/local_record.h"
 
 void local_record_put(struct buf *out, const struct local_record *record)
 {

@@ -1,17 +1,18 @@
 /*
  * local_segment.c - one file of a topic's chain.
  *
- * Append-only: rows are put with DB_APPEND under ever-growing offsets and never deleted, so that the
- * free list stays as short as the last transaction's copied leaves. The file is made at its full size:
- * a full disk shows when a segment is begun, not at a commit.
+ * Append-only: rows are put with DB_APPEND under ever-growing offsets and never deleted, so that
+ * the free list stays as short as the last transaction's copied leaves. The file is made at its
+ * full size: a full disk shows when a segment is begun, not at a commit.
  */
-#include "bus/local.h"
+#include "bus/local_segment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "bus/local_record.h"
 
 #define SEGMENT_VERSION 1
 #define SEGMENT_LEAST   (UINT64_C(4) << 20)
@@ -140,7 +141,8 @@ int segment_load(struct local_topic *topic, struct local_segment *segment, struc
 	int code = 0;
 
 	segment->used_at = ++topic->clock;
-	if (segment->state == SEGMENT_BAD || (segment->state == SEGMENT_GOOD && segment->db != NULL))
+	if (segment->state == SEGMENT_BAD || (segment->state == SEGMENT_GOOD
+	    && segment->db != NULL))
 		return 0;
 	error_clear(&why);
 	if (segment->db == NULL)

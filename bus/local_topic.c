@@ -1,11 +1,11 @@
 /*
  * local_topic.c - a topic as a chain of segments: listing, finding, rolling, retaining, waking.
  *
- * Every process keeps its own list and brings it up to date when the folder has changed; nothing but
- * the files themselves says what is there. Offsets never go back: where the newest file cannot be
- * read, the next one begins beyond what it could have held, and readers are told a gap.
+ * Every process keeps its own list and brings it up to date when the folder has changed; nothing
+ * but the files themselves says what is there. Offsets never go back: where the newest file cannot
+ * be read, the next one begins beyond what it could have held, and readers are told a gap.
  */
-#include "bus/local.h"
+#include "bus/local_topic.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "bus/local_record.h"
 
 #define RETAIN_BYTES (UINT64_C(8) << 30)
 #define RETAIN_NS    (7 * 86400 * NS_PER_S)
@@ -186,7 +187,8 @@ static struct local_segment *segment_add(struct local_topic *topic, uint64_t seq
 	struct local_segment *segment, **segments = topic->segments;
 
 	if (topic->count == topic->capacity) {
-		segments = realloc(segments, (topic->capacity * 2 + 16) * sizeof(struct local_segment *));
+		segments = realloc(segments,
+		    (topic->capacity * 2 + 16) * sizeof(struct local_segment *));
 		if (segments == NULL)
 			return NULL;
 		topic->segments = segments;
@@ -292,7 +294,8 @@ static bool topic_changed(struct local_topic *topic)
 
 	if (fstat(topic->folder, &st) != 0)
 		return true;
-	if (st.st_mtim.tv_sec != topic->listed.tv_sec || st.st_mtim.tv_nsec != topic->listed.tv_nsec) {
+	if (st.st_mtim.tv_sec != topic->listed.tv_sec
+	    || st.st_mtim.tv_nsec != topic->listed.tv_nsec) {
 		topic->listed = st.st_mtim;
 		return true;
 	}
@@ -323,6 +326,7 @@ static int segment_good(struct local_topic *topic, struct local_segment *segment
 	if (*ret_good)
 		return 0; /* its head is known; opened when it is read */
 	code = segment_load(topic, segment, &why);
+	topic_trim(topic);
 	*ret_good = code == 0 && segment->state == SEGMENT_GOOD;
 	if (code == ERR_MISSING)
 		return 0;
@@ -488,7 +492,8 @@ int topic_roll(struct local_topic *topic, int64_t now_ns, struct error *error)
 	if (code != 0)
 		return code;
 	/* what a crash left without a head is the one to use */
-	return roll_to(topic, last->sequence + (last->state == SEGMENT_UNBORN ? 0 : 1), now_ns, error);
+	return roll_to(topic, last->sequence + (last->state == SEGMENT_UNBORN ? 0 : 1), now_ns,
+	    error);
 }
 
 /* ---- retaining ---- */
@@ -528,7 +533,8 @@ static int drop_oldest(struct local_topic *topic, struct error *error)
 static int oldest_is_due(struct local_topic *topic, int64_t now_ns, uint64_t total, bool *ret,
     struct error *error)
 {
-	uint64_t most = topic->limits->retain_bytes == 0 ? RETAIN_BYTES : topic->limits->retain_bytes;
+	uint64_t most = topic->limits->retain_bytes == 0
+	    ? RETAIN_BYTES : topic->limits->retain_bytes;
 	int64_t age = topic->limits->retain_ns == 0 ? RETAIN_NS : topic->limits->retain_ns;
 	struct local_segment *behind = topic->segments[1];
 	bool good = false;
@@ -538,25 +544,31 @@ static int oldest_is_due(struct local_topic *topic, int64_t now_ns, uint64_t tot
 	return code;
 }
 
-int topic_retain(struct local_topic *topic, int64_t now_ns, struct error *error)
+int topic_expire(struct local_topic *topic, int64_t now_ns, struct error *error)
 {
 	int64_t age = topic->limits->retain_ns == 0 ? RETAIN_NS : topic->limits->retain_ns;
 	struct local_segment *newest = NULL;
-	uint64_t total = 0;
-	bool due = true;
 	int code = topic_newest(topic, &newest, error);
 
 	if (code == 0 && newest != NULL && newest->birth_ns < now_ns - age)
 		code = topic_roll(topic, now_ns, error);
+	return code;
+}
+
+int topic_retain(struct local_topic *topic, int64_t now_ns, uint64_t coming, struct error *error)
+{
+	uint64_t total = coming;
+	bool due = true;
+	int code = 0;
+
 	for (size_t i = 0; i < topic->count; i++)
 		total += file_bytes(topic, topic->segments[i]->sequence);
-	while (code == 0 && topic->count > 1) {
+	while (code == 0 && due && topic->count > 1) {
 		uint64_t bytes = file_bytes(topic, topic->segments[0]->sequence);
 
 		code = oldest_is_due(topic, now_ns, total, &due, error);
-		if (code != 0 || !due)
-			break;
-		code = drop_oldest(topic, error);
+		if (code == 0 && due)
+			code = drop_oldest(topic, error);
 		total -= bytes;
 	}
 	return code;

@@ -2,8 +2,8 @@
  * db.c - files: opening, sharing, closing.
  *
  * LMDB keeps its readers in a lock file under fcntl locks, which belong to the process: closing one
- * of two environments on a file would drop the locks of the other. So the handles of a process on one
- * file (device and inode) share one environment, kept in a list under a mutex.
+ * of two environments on a file would drop the locks of the other. So the handles of a process on
+ * one file (device and inode) share one environment, kept in a list under a mutex.
  */
 #include "db/private.h"
 
@@ -143,6 +143,26 @@ static void env_free(struct db_env *env)
 	free(env);
 }
 
+/*
+ * LMDB makes a file that is not there, so one that retention removed since its pages were looked at
+ * comes back as an empty one: nobody's, with no transaction in it. It goes again.
+ */
+static int env_check_same(struct db_env *env, const char *path, struct error *error)
+{
+	MDB_envinfo info;
+	struct stat st;
+	int fd;
+
+	if (mdb_env_get_fd(env->env, &fd) != 0 || fstat(fd, &st) != 0
+	    || mdb_env_info(env->env, &info) != 0)
+		return error_system(error, EIO, TEXT_db_open, path);
+	if (st.st_ino == env->inode && st.st_dev == env->device)
+		return 0;
+	if (info.me_last_txnid == 0)
+		(void)db_remove(path, NULL);
+	return error_set(error, ERR_MISSING, TEXT_db_missing, path);
+}
+
 static int env_new(struct db_env **ret, const char *path, const struct db_options *options,
     const struct db_shape *shape, struct error *error)
 {
@@ -157,6 +177,8 @@ static int env_new(struct db_env **ret, const char *path, const struct db_option
 	env->page_bytes = shape->page_bytes;
 	env->writable = access(path, W_OK) == 0;
 	code = env_start(env, path, options, error);
+	if (code == 0)
+		code = env_check_same(env, path, error);
 	if (code != 0) {
 		env_free(env);
 		return code;
@@ -204,7 +226,8 @@ static int db_connect(struct db *db, const struct db_options *options, struct er
 
 	for (int create = 0; create <= 1 && code == DB_NOT_FOUND; create++) {
 		if (create == 1 && db->read_only)
-			return error_set(error, ERR_FOREIGN, TEXT_db_foreign, db->path, options->format);
+			return error_set(error, ERR_FOREIGN, TEXT_db_foreign, db->path,
+			    options->format);
 		code = mdb_txn_begin(db->env->env, NULL, create ? 0 : MDB_RDONLY, &txn);
 		if (code != 0)
 			return db_failure(db->env, db->path, code, error);
@@ -248,7 +271,8 @@ static void db_free(struct db *db)
 	free(db);
 }
 
-static int db_new(struct db **ret, const char *path, const struct db_options *options, struct error *error)
+static int db_new(struct db **ret, const char *path, const struct db_options *options,
+    struct error *error)
 {
 	struct db *db = calloc(1, sizeof(*db));
 
@@ -316,11 +340,11 @@ static int open_shared(struct db **ret, const char *path, const struct db_option
 }
 
 /*
- * Pages at the end that were taken and given back within one transaction are never written, so that a
- * sound file may be a little short. Who is short must stand a full reading first.
+ * Pages at the end that were taken and given back within one transaction are never written, so that
+ * a sound file may be a little short. Who is short must stand a full reading first.
  */
-static int open_short(const char *path, const struct db_options *options, const struct db_shape *shape,
-    struct error *error)
+static int open_short(const char *path, const struct db_options *options,
+    const struct db_shape *shape, struct error *error)
 {
 	if (shape->needed_bytes - shape->file_bytes > 64 * (uint64_t)shape->page_bytes
 	    || db_verify(path, options, NULL) != 0)

@@ -2,10 +2,11 @@
  * db.h - LMDB behind one door.
  *
  * A file is one environment (MDB_NOSUBDIR) with a head: magic, format name and version, site
- * fingerprint. db_open refuses what it does not know, what is truncated (the length is compared with
- * the page count in both meta pages before LMDB maps it) and what is foreign. Every value carries a
- * CRC32C over table, key and value: a flipped bit is ERR_CORRUPT, never wrong data. The map is
- * reserved at max_bytes from the start (address space, not memory). MDB_WRITEMAP is never used: a full disk is ERR_FULL.
+ * fingerprint. db_open refuses what it does not know, what is truncated (the length is compared
+ * with the page count in both meta pages before LMDB maps it) and what is foreign. Every value
+ * carries a CRC32C over table, key and value: a flipped bit is ERR_CORRUPT, never wrong data. The
+ * map is reserved at max_bytes from the start (address space, not memory). MDB_WRITEMAP is never
+ * used: a full disk is ERR_FULL.
  *
  * A table is append-friendly: big-endian keys, DB_APPEND for ever-growing ones. Keys: 1..511 bytes.
  * No deletes through cursors of duplicate tables (LMDB 0.9.24). Handles of one process on one file
@@ -41,7 +42,8 @@ struct db_options {
 	enum db_sync sync;
 	bool read_only;
 	bool must_exist;
-	bool preallocate;     /* make room for max_bytes at birth: ENOSPC comes now, not at a commit */
+	/* make room for max_bytes at birth: ENOSPC comes now, not at a commit */
+	bool preallocate;
 	bool sequential;      /* read mostly in key order: keep the kernel's read-ahead */
 	uint64_t max_bytes;   /* most bytes of the file; then ERR_FULL, as on a full disk */
 	const struct db_table_options *tables;
@@ -49,11 +51,15 @@ struct db_options {
 	unsigned max_readers; /* 0: 126 */
 };
 
-/* Returns 0, ERR_MISSING, ERR_FOREIGN, ERR_VERSION, ERR_CORRUPT (truncated too), ERR_FULL, ERR_IO. */
+/*
+ * Returns 0, ERR_MISSING, ERR_FOREIGN, ERR_VERSION, ERR_CORRUPT (truncated too), ERR_FULL, ERR_IO.
+ */
 int db_open(struct db **ret, const char *path, const struct db_options *options,
     struct error *error);
 void db_close(struct db *db); /* accepts NULL; no transaction may be open */
-/* Deletes the file and its lock file; who has it open keeps what is there. Missing is no failure. */
+/*
+ * Deletes the file and its lock file; who has it open keeps what is there. Missing is no failure.
+ */
 int db_remove(const char *path, struct error *error);
 const char *db_path(const struct db *db);
 /* Bytes in use (last page), and of the file. */
@@ -78,10 +84,14 @@ void db_abort(struct db_txn *txn); /* accepts NULL */
 enum { DB_FOUND = 0, DB_NOT_FOUND = 1, DB_EXISTS = 2 };
 enum db_put_flag { DB_APPEND = 1u << 0, DB_NO_OVERWRITE = 1u << 1 };
 
-/* *ret points into the map until the transaction ends or writes. DB_FOUND, DB_NOT_FOUND, negative. */
+/*
+ * *ret points into the map until the transaction ends or writes. DB_FOUND, DB_NOT_FOUND, negative.
+ */
 int db_get(struct db_txn *txn, db_table table, struct str key, struct str *ret,
     struct error *error);
-/* 0, DB_EXISTS (with DB_NO_OVERWRITE), negative; ERR_FULL at max_bytes: abort, roll to a new file. */
+/*
+ * 0, DB_EXISTS (with DB_NO_OVERWRITE), negative; ERR_FULL at max_bytes: abort, roll to a new file.
+ */
 int db_put(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags,
     struct error *error);
 /* DB_FOUND, DB_NOT_FOUND, negative. For a duplicate table all values of the key go. */

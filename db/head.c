@@ -104,7 +104,8 @@ static int make_tables(MDB_env *env, const char *path, const struct db_options *
 	return code == 0 ? 0 : db_failure(NULL, path, code, error);
 }
 
-static int make_content(const char *temporary, const struct db_options *options, struct error *error)
+static int make_content(const char *temporary, const struct db_options *options,
+    struct error *error)
 {
 	MDB_env *env = NULL;
 	int code = mdb_env_create(&env);
@@ -138,8 +139,8 @@ static int make_room(const char *temporary, const struct db_options *options, st
 	return code == 0 ? 0 : error_system(error, code, TEXT_db_write, temporary);
 }
 
-static int make_named(const char *path, const char *temporary, int folder, const struct db_options *options,
-    struct error *error)
+static int make_named(const char *path, const char *temporary, int folder,
+    const struct db_options *options, struct error *error)
 {
 	int code;
 

@@ -55,7 +55,8 @@ struct db_shape {
 	dev_t device;
 	ino_t inode;
 	uint64_t file_bytes;
-	uint64_t needed_bytes; /* last page in use; file_bytes may be less for pages never written */
+	/* last page in use; file_bytes may be less for pages never written */
+	uint64_t needed_bytes;
 	uint32_t page_bytes;
 };
 /* 0, ERR_MISSING, ERR_CORRUPT, ERR_FOREIGN, ERR_VERSION, ERR_IO. */

@@ -3,8 +3,8 @@
  *
  * LMDB trusts its file: a truncated one is SIGBUS at the first touch, a foreign one an assertion.
  * The offsets are those of LMDB's data version 1 on 64-bit machines: a page head of 16 bytes, then
- * struct MDB_meta. Its two meta pages are written in turn, by the parity of the transaction, so in a
- * sound file that is synced their numbers are neighbours.
+ * struct MDB_meta. Its two meta pages are written in turn, by the parity of the transaction, so in
+ * a sound file that is synced their numbers are neighbours.
  */
 #include "db/private.h"
 
@@ -16,7 +16,8 @@
 
 #include "base/buf.h"
 
-_Static_assert(sizeof(size_t) == 8 && sizeof(void *) == 8, "the layout of meta pages is of 64 bits");
+_Static_assert(sizeof(size_t) == 8 && sizeof(void *) == 8,
+    "the layout of meta pages is of 64 bits");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "LMDB writes in the machine's order");
 
 enum {
@@ -55,7 +56,8 @@ static bool metas_agree(const struct meta *even, const struct meta *odd, bool sy
 	return !synced || even->txn + 1 == odd->txn || odd->txn + 1 == even->txn;
 }
 
-static int shape_of(int fd, const char *path, bool synced, struct db_shape *ret, struct error *error)
+static int shape_of(int fd, const char *path, bool synced, struct db_shape *ret,
+    struct error *error)
 {
 	struct meta even = {0}, odd = {0};
 	const struct meta *newest;

@@ -1,8 +1,8 @@
 /*
  * txn.c - transactions, values with their checksums, cursors.
  *
- * A value of a plain table is stored behind four bytes of CRC32C over (table, key, value), which ties
- * it to its place: a page that LMDB took for another does not pass either.
+ * A value of a plain table is stored behind four bytes of CRC32C over (table, key, value), which
+ * ties it to its place: a page that LMDB took for another does not pass either.
  */
 #include "db/private.h"
 
@@ -76,8 +76,8 @@ int db_commit(struct db_txn *txn, struct error *error)
 		return 0;
 	code = db_failure(db->env, db->path, failure, error);
 	/*
-	 * After a failed sync the kernel may have dropped the pages and call them clean: a second sync
-	 * would succeed over a hole. Only what is read anew from the disk may be built upon.
+	 * After a failed sync the kernel may have dropped the pages and call them clean: a second
+	 * sync would succeed over a hole. Only what is read anew from the disk may be built upon.
 	 */
 	if (code == ERR_IO)
 		__atomic_store_n(&db->env->broken, true, __ATOMIC_RELAXED);
@@ -89,8 +89,8 @@ static struct str table_name(const struct db *db, db_table table)
 	return str_of(db->names[table]);
 }
 
-static int value_take(struct db *db, db_table table, struct str key, const MDB_val *stored, struct str *ret,
-    struct error *error)
+static int value_take(struct db *db, db_table table, struct str key, const MDB_val *stored,
+    struct str *ret, struct error *error)
 {
 	const char *at = stored->mv_data;
 	struct str value;
@@ -133,10 +133,12 @@ int db_get(struct db_txn *txn, db_table table, struct str key, struct str *ret, 
 
 static unsigned put_flags(unsigned flags)
 {
-	return (flags & DB_APPEND ? MDB_APPEND : 0u) | (flags & DB_NO_OVERWRITE ? MDB_NOOVERWRITE : 0u);
+	return (flags & DB_APPEND ? MDB_APPEND : 0u)
+	    | (flags & DB_NO_OVERWRITE ? MDB_NOOVERWRITE : 0u);
 }
 
-static int put_plain(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags)
+static int put_plain(struct db_txn *txn, db_table table, struct str key, struct str value,
+    unsigned flags)
 {
 	MDB_val at = key_of(key), room = {value.len + DB_CRC_BYTES, NULL};
 	int code = mdb_put(txn->txn, txn->db->tables[table], &at, &room,
@@ -150,13 +152,15 @@ static int put_plain(struct db_txn *txn, db_table table, struct str key, struct 
 	return 0;
 }
 
-static int put_duplicate(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags)
+static int put_duplicate(struct db_txn *txn, db_table table, struct str key, struct str value,
+    unsigned flags)
 {
 	MDB_val at = key_of(key), stored = {value.len, (void *)(uintptr_t)value.ptr};
 
 	CHECK(value.len >= 8 && value.len <= 16);
 	return mdb_put(txn->txn, txn->db->tables[table], &at, &stored,
-	    (flags & DB_APPEND ? MDB_APPENDDUP : 0u) | (flags & DB_NO_OVERWRITE ? MDB_NODUPDATA : 0u));
+	    (flags & DB_APPEND ? MDB_APPENDDUP : 0u)
+	    | (flags & DB_NO_OVERWRITE ? MDB_NODUPDATA : 0u));
 }
 
 int db_put(struct db_txn *txn, db_table table, struct str key, struct str value, unsigned flags,
@@ -166,7 +170,8 @@ int db_put(struct db_txn *txn, db_table table, struct str key, struct str value,
 	int code;
 
 	CHECK(txn->write && table < db->table_count);
-	code = (db->flags[table] & DB_DUPLICATES) != 0 ? put_duplicate(txn, table, key, value, flags)
+	code = (db->flags[table] & DB_DUPLICATES) != 0
+	    ? put_duplicate(txn, table, key, value, flags)
 	    : put_plain(txn, table, key, value, flags);
 	if (code == MDB_KEYEXIST)
 		return DB_EXISTS;
@@ -227,7 +232,8 @@ int db_cursor_get(struct db_cursor *cursor, enum db_seek seek, struct str *key, 
 {
 	static const MDB_cursor_op operations[] = {
 		[DB_FIRST] = MDB_FIRST, [DB_LAST] = MDB_LAST, [DB_NEXT] = MDB_NEXT,
-		[DB_PREVIOUS] = MDB_PREV, [DB_AT_OR_AFTER] = MDB_SET_RANGE, [DB_EXACT] = MDB_SET_KEY,
+		[DB_PREVIOUS] = MDB_PREV, [DB_AT_OR_AFTER] = MDB_SET_RANGE,
+		[DB_EXACT] = MDB_SET_KEY,
 		[DB_NEXT_DUPLICATE] = MDB_NEXT_DUP, [DB_PREVIOUS_DUPLICATE] = MDB_PREV_DUP,
 		[DB_LAST_DUPLICATE] = MDB_LAST_DUP, [DB_NEXT_KEY] = MDB_NEXT_NODUP,
 	};
@@ -282,7 +288,8 @@ db_key_get_u32(const void *at)
 {
 	const uint8_t *bytes = at;
 
-	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8
+	    | bytes[3];
 }
 
 uint64_t

@@ -2,7 +2,8 @@
  * verify.c - reads everything once, in a child.
  *
  * LMDB follows the page numbers and offsets that it finds; on a damaged file that may end in an
- * assertion, SIGSEGV or SIGBUS. The child dies of it in our stead. It answers through a shared page.
+ * assertion, SIGSEGV or SIGBUS. The child dies of it in our stead. It answers through a shared
+ * page.
  */
 #include "db/private.h"
 
@@ -25,12 +26,16 @@ static int verify_table(struct db_txn *txn, db_table table, struct error *error)
 	uint64_t entries = 0;
 	int code = db_cursor_open(txn, table, &cursor, error), order;
 
-	while (code == 0 && (code = db_cursor_get(cursor, DB_NEXT, &key, &value, error)) == DB_FOUND) {
+	while (code == 0) {
+		code = db_cursor_get(cursor, DB_NEXT, &key, &value, error);
+		if (code != DB_FOUND)
+			break;
 		order = entries == 0 ? 1 : str_compare(key, last_key);
 		if (order == 0 && duplicates)
 			order = str_compare(value, last_value);
 		if (order <= 0)
-			code = error_set(error, ERR_CORRUPT, TEXT_db_order, db->path, db->names[table]);
+			code = error_set(error, ERR_CORRUPT, TEXT_db_order, db->path,
+			    db->names[table]);
 		last_key = key;
 		last_value = value;
 		entries++;
@@ -62,7 +67,8 @@ static int verify_file(const char *path, const struct db_options *options, struc
 	return code;
 }
 
-_Noreturn static void child(const char *path, const struct db_options *options, struct error *answer)
+_Noreturn static void child(const char *path, const struct db_options *options,
+    struct error *answer)
 {
 	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 	struct rlimit none = {0, 0};

@@ -129,7 +129,8 @@ static unsigned segments_of(const char *path, uint64_t *first, uint64_t *last)
 	*first = UINT64_MAX;
 	*last = 0;
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (strlen(entry->d_name) != 24 || sscanf(entry->d_name, "%20llu.mdb", &sequence) != 1)
+		if (strlen(entry->d_name) != 24 || sscanf(entry->d_name, "%20llu.mdb",
+		    &sequence) != 1)
 			continue;
 		*first = sequence < *first ? sequence : *first;
 		*last = sequence > *last ? sequence : *last;
@@ -240,7 +241,10 @@ static void test_retention_by_age(void **state)
 	bus_close(bus);
 	options.retain_ns = 1;
 	bus = open_bus(&options);
-	/* the first commit of a handle looks: the old file is rolled away and dropped at the next look */
+	/*
+	 * the first commit of a handle looks: the old file is rolled away and dropped at the next
+	 * look
+	 */
 	(void)publish(bus, 0, 1, 100);
 	bus_close(bus);
 	bus = open_bus(&options);
@@ -335,7 +339,9 @@ static void test_damaged_segment_is_a_gap(void **state)
 		}
 	}
 	assert_int_equal(count, 0);
-	/* two in the partition that was written to; the lost file may have held some of the other */
+	/*
+	 * two in the partition that was written to; the lost file may have held some of the other
+	 */
 	assert_int_equal(gaps, 3);
 	assert_in_range(good, 20, 45);
 	bus_reader_close(reader);
@@ -574,7 +580,8 @@ static void test_full_disk(void **state)
 
 		memset(value, (int)('a' + number % 26), sizeof(value));
 		memcpy(value, &number, sizeof(number));
-		if (bus_publish(bus, TOPIC_EVENTS, 0, STR_NONE, str_from(value, sizeof(value)), number)
+		if (bus_publish(bus, TOPIC_EVENTS, 0, STR_NONE, str_from(value, sizeof(value)),
+		    number)
 		    == BUS_ACCEPTED)
 			number++;
 		code = bus_receipts(bus, receipts, 64, NS_PER_MS, &error);
@@ -639,7 +646,8 @@ int main(void)
 		TEST(test_roll), TEST(test_reopen_keeps_identity_and_counts),
 		TEST(test_retention_is_a_gap), TEST(test_retention_by_age),
 		TEST(test_damaged_record_is_a_gap), TEST(test_damaged_segment_is_a_gap),
-		TEST(test_position_of_elsewhere), TEST(test_wake_between_processes), TEST(test_kill),
+		TEST(test_position_of_elsewhere), TEST(test_wake_between_processes),
+		    TEST(test_kill),
 		TEST(test_two_publishers), TEST(test_busy), TEST(test_full_disk), TEST(test_fetch),
 		TEST(test_folder_of_others),
 	};

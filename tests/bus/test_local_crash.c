@@ -125,8 +125,8 @@ static int publish_next(struct bus *bus, struct told *told, struct error *error)
 }
 
 /*
- * Reads everything. Each receipted record is at its offset; what came before its receipt was told may
- * be there as well, and again when it was sent again.
+ * Reads everything. Each receipted record is at its offset; what came before its receipt was told
+ * may be there as well, and again when it was sent again.
  */
 static void expect_told(const char *path, const struct told *told)
 {
@@ -152,7 +152,8 @@ static void expect_told(const char *path, const struct told *told)
 			memcpy(&number, records[i].value.ptr, sizeof(number));
 			assert_true(str_eq(records[i].value, value_of(number, value)));
 			assert_true(number <= told->durable);
-			found += number < told->durable && told->offset[number] == records[i].offset;
+			found += number < told->durable
+			    && told->offset[number] == records[i].offset;
 		}
 	}
 	if (count < 0)
@@ -200,7 +201,8 @@ static void test_kill_before_every_call(void **state)
 		char path[512];
 		pid_t child;
 
-		(void)snprintf(path, sizeof(path), "%s/%llu", (char *)*state, (unsigned long long)n);
+		(void)snprintf(path, sizeof(path), "%s/%llu", (char *)*state,
+		    (unsigned long long)n);
 		memset(told, 0, sizeof(*told));
 		child = fork();
 		if (child == 0)

@@ -2,9 +2,9 @@
  * fault_shim.h - stands between a program and its disk.
  *
  * Defines the calls that change files (write, pwrite, fdatasync, rename, ...) for the test program
- * and, since the linker lets a program's own symbols go first, for the libraries that it uses. Until
- * it is armed it only passes on. Counted are calls on regular files alone: receipts may travel
- * through pipes.
+ * and, since the linker lets a program's own symbols go first, for the libraries that it uses.
+ * Until it is armed it only passes on. Counted are calls on regular files alone: receipts may
+ * travel through pipes.
  */
 #ifndef TOCSIN_TESTS_DB_FAULT_SHIM_H
 #define TOCSIN_TESTS_DB_FAULT_SHIM_H

@@ -104,7 +104,8 @@ static int64_t txn_read(const char *path, const struct db_options *options)
 
 static uint64_t *shared_new(void)
 {
-	uint64_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	    0);
 
 	assert_true(shared != MAP_FAILED);
 	return shared;
@@ -192,7 +193,8 @@ _Noreturn static void stubborn(const char *path, uint64_t n, int failure, uint64
 		bool opening = db == NULL;
 
 		error_clear(&error);
-		code = opening ? db_open(&db, path, &options, &error) : txn_write(db, *acked + 1, &error);
+		code = opening ? db_open(&db, path, &options, &error) : txn_write(db, *acked + 1,
+		    &error);
 		*acked += !opening && code == 0;
 		if (code == 0)
 			continue;
@@ -407,8 +409,8 @@ static void test_full_disk(void **state)
 	while (code == 0) {
 		db_key_u64(key, stored);
 		assert_int_equal(db_begin(db, true, &txn, NULL), 0);
-		assert_int_equal(db_put(txn, 0, str_from(key, 8), str_from(big, sizeof(big)), DB_APPEND,
-		    NULL), 0);
+		assert_int_equal(db_put(txn, 0, str_from(key, 8), str_from(big, sizeof(big)),
+		    DB_APPEND, NULL), 0);
 		code = db_commit(txn, &error);
 		stored += code == 0;
 	}
@@ -426,8 +428,8 @@ static void test_full_disk(void **state)
 	(void)close(fd);
 	assert_int_equal(db_begin(db, true, &txn, NULL), 0);
 	db_key_u64(key, stored);
-	assert_int_equal(db_put(txn, 0, str_from(key, 8), str_from(big, sizeof(big)), DB_APPEND, NULL),
-	    0);
+	assert_int_equal(db_put(txn, 0, str_from(key, 8), str_from(big, sizeof(big)), DB_APPEND,
+	    NULL), 0);
 	assert_int_equal(db_commit(txn, NULL), 0);
 	assert_int_equal(db_begin(db, false, &txn, NULL), 0);
 	assert_int_equal(db_count(txn, 0), stored + 1);

@@ -52,8 +52,8 @@ static void file_make(const char *path)
 		assert_int_equal(db_begin(db, true, &txn, NULL), 0);
 		for (uint32_t i = row; i < row + 10; i++) {
 			db_key_u32(key, i);
-			assert_int_equal(db_put(txn, i % 2, str_from(key, 4), row_value(i, value), 0, NULL),
-			    0);
+			assert_int_equal(db_put(txn, i % 2, str_from(key, 4), row_value(i, value),
+			    0, NULL), 0);
 		}
 		assert_int_equal(db_commit(txn, NULL), 0);
 	}

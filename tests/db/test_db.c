@@ -83,7 +83,8 @@ static void test_put_get_delete(void **state)
 	expect(db, STR("Huế"), DB_FOUND, STR("sông Hương"));
 	expect(db, STR("\0\xff"), DB_FOUND, STR(""));
 	assert_int_equal(db_begin(db, true, &txn, NULL), 0);
-	assert_int_equal(db_put(txn, PLAIN, STR("Huế"), STR("x"), DB_NO_OVERWRITE, NULL), DB_EXISTS);
+	assert_int_equal(db_put(txn, PLAIN, STR("Huế"), STR("x"), DB_NO_OVERWRITE, NULL),
+	    DB_EXISTS);
 	assert_int_equal(db_put(txn, PLAIN, STR("A"), STR("x"), DB_APPEND, NULL), DB_EXISTS);
 	assert_int_equal(db_count(txn, PLAIN), 2);
 	assert_int_equal(db_delete(txn, PLAIN, STR("Huế"), NULL), DB_FOUND);
@@ -105,7 +106,8 @@ static void test_cursor(void **state)
 	} rows[] = {
 		{DB_FIRST, NULL, "b"}, {DB_NEXT, NULL, "d"}, {DB_PREVIOUS, NULL, "b"},
 		{DB_PREVIOUS, NULL, NULL}, {DB_AT_OR_AFTER, "c", "d"}, {DB_AT_OR_AFTER, "g", NULL},
-		{DB_EXACT, "f", "f"}, {DB_EXACT, "e", NULL}, {DB_LAST, NULL, "f"}, {DB_NEXT, NULL, NULL},
+		{DB_EXACT, "f", "f"}, {DB_EXACT, "e", NULL}, {DB_LAST, NULL, "f"}, {DB_NEXT, NULL,
+		    NULL},
 	};
 	struct db_options options = options_new();
 	struct db *db = open_at(*state, &options);
@@ -259,8 +261,8 @@ static void test_map_full(void **state)
 
 		db_key_u64(key, stored);
 		assert_int_equal(db_begin(db, true, &txn, NULL), 0);
-		code = db_put(txn, PLAIN, str_from(key, 8), str_from(value, sizeof(value)), DB_APPEND,
-		    &error);
+		code = db_put(txn, PLAIN, str_from(key, 8), str_from(value, sizeof(value)),
+		    DB_APPEND, &error);
 		if (code == 0) {
 			code = db_commit(txn, &error);
 			stored += code == 0;
@@ -289,7 +291,8 @@ static void count_up(const char *folder, int rounds)
 	for (int i = 0; i < rounds; i++) {
 		if (db_begin(db, true, &txn, NULL) != 0)
 			_exit(1);
-		count = db_get(txn, PLAIN, STR("n"), &got, NULL) == DB_FOUND ? db_key_get_u64(got.ptr) : 0;
+		count = db_get(txn, PLAIN, STR("n"), &got, NULL) == DB_FOUND
+		    ? db_key_get_u64(got.ptr) : 0;
 		db_key_u64(value, count + 1);
 		if (db_put(txn, PLAIN, STR("n"), str_from(value, 8), 0, NULL) != 0
 		    || db_commit(txn, NULL) != 0)

@@ -1,5 +1,5 @@
 /* fuzz: bus - rows of the local bus, as a segment of another make may hold them */
-#include "bus/local.h"
+#include "bus/local_record.h"
 
 #include <stdlib.h>
 #include <string.h>
