@@ -202,9 +202,15 @@ static int offset_begin(struct worker *worker, enum bus_topic topic, uint32_t pa
 static int partition_start_over(struct worker *worker, enum bus_topic topic, uint32_t partition,
     struct error *error)
 {
+	struct owned *owned = &worker->owned[topic][partition];
+	struct owned before = *owned;
 	uint64_t offset;
 	int code = partition_load(worker, topic, partition, &offset, error);
 
+	/* What has been announced stays so; two workers at odds would go on telling each other. */
+	owned->announced = before.announced;
+	owned->announced_idle = before.announced_idle;
+	owned->announced_ns = before.announced_ns;
 	if (code == 0 && offset == NOWHERE)
 		code = offset_begin(worker, topic, partition, &offset, error);
 	if (code == 0)
