@@ -68,6 +68,8 @@ CLOSURE  = $(1) $(USES_$(1))
 ARCHIVES = $(foreach r,$(call CLOSURE,$(1)),$(if $(wildcard $(r)/*.c),$(B)/lib$(r).a))
 LIBRARIES = $(sort $(foreach r,$(call CLOSURE,$(1)),$(LIBS_$(r))))
 
+.DEFAULT_GOAL := all
+
 UNIT  := $(sort $(wildcard tests/*/test_*.c))
 FUZZ  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(sort $(wildcard bench/bench_*.c))
@@ -129,3 +131,90 @@ fuzzers: $(FUZZ_PROGRAMS)
 benches: $(BENCH_PROGRAMS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- the two commands ----
+
+.PHONY: run test test-long deps deps-test help
+# Installs what is missing, builds, starts everything on the embedded bus, plays the scenario.
+run: deps
+	@$(MAKE) --no-print-directory -j2 all
+	@TOCSIN=$(B)/tocsin sh deploy/run.sh
+
+# Installs what is missing and passes the whole suite (tests/run.sh).
+test: deps-test
+	@bash tests/run.sh
+
+# The campaigns in full: hours.
+test-long: deps-test
+	@TOCSIN_LONG=1 bash tests/run.sh
+
+deps:
+	@sh deploy/deps.sh run
+deps-test:
+	@sh deploy/deps.sh test
+
+# ---- taste that is executed ----
+
+.PHONY: layers shape format docs
+layers:
+	@bash tests/layers.sh
+shape:
+	@$(PYTHON) tests/shape.py
+docs: $(B)/tocsin
+	$(B)/tocsin config --markdown --lang en > docs/CONFIGURATION.md
+	$(B)/tocsin help --markdown --lang en > docs/COMMANDS.md
+	$(B)/tocsin help --markdown --lang vi > docs/COMMANDS.vi.md
+	$(B)/tocsin decode --markdown --lang en > docs/DECODERS.md
+
+# ---- figures, fuzzing ----
+
+.PHONY: bench fuzz
+bench: deps-test
+	@$(MAKE) --no-print-directory -j2 all benches
+	@bash bench/run.sh
+
+# One target for a time: make fuzz TARGET=frame SECONDS=60; all of them without TARGET.
+SECONDS ?= 60
+fuzz:
+	@$(MAKE) --no-print-directory -j2 MODE=fuzz CC=clang fuzzers
+	@for f in $(if $(TARGET),build/fuzz/tests/fuzz/fuzz_$(TARGET),build/fuzz/tests/fuzz/fuzz_?*); do \
+		case $$f in *.o|*.d) continue ;; esac; n=$${f##*fuzz_}; mkdir -p build/fuzz/corpus/$$n; \
+		echo "== $$n"; $$f -max_total_time=$(SECONDS) -print_final_stats=1 \
+			-artifact_prefix=build/fuzz/$$n- build/fuzz/corpus/$$n tests/fuzz/corpus/$$n \
+			2>&1 | tail -12 || exit 1; done
+
+# ---- installation ----
+
+.PHONY: install uninstall clean
+install: all
+	install -D -m 755 $(B)/tocsin $(DESTDIR)$(PREFIX)/bin/tocsin
+	mkdir -p $(DESTDIR)$(PREFIX)/share/tocsin
+	cp -r rules $(DESTDIR)$(PREFIX)/share/tocsin/
+	install -D -m 644 deploy/tocsin.service $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
+	mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/vi/man1
+	for l in en vi; do d=$(DESTDIR)$(PREFIX)/share/man/man1; \
+		[ $$l = en ] || d=$(DESTDIR)$(PREFIX)/share/man/$$l/man1; \
+		$(B)/tocsin help --man --lang $$l > $$d/tocsin.1; \
+		for c in $$(sed -n 's/^COMMAND(\(.*\))$$/\1/p' cli/commands.def); do \
+			$(B)/tocsin help $$c --man --lang $$l > $$d/tocsin-$$c.1; done; done
+	mkdir -p $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(B)/tocsin help --bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tocsin
+
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/tocsin $(DESTDIR)$(PREFIX)/share/tocsin \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service \
+		$(DESTDIR)$(PREFIX)/share/man/man1/tocsin*.1 \
+		$(DESTDIR)$(PREFIX)/share/man/vi/man1/tocsin*.1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tocsin
+
+clean:
+	rm -rf build/release build/asan build/fuzz build/clang build/coverage build/test build/run
+
+help:
+	@echo 'make run        install what is missing, build, and see attacks found in real syslog'
+	@echo 'make test       install what is missing, and pass the whole suite'
+	@echo 'make test-long  the campaigns in full (hours)'
+	@echo 'make            build build/release/tocsin'
+	@echo 'make install    into PREFIX (/usr/local)'
+	@echo 'make bench      figures beside peers; make fuzz  libFuzzer; make kafka  a real broker'
+	@echo 'make docs       generated references; make layers shape  taste that is executed'
