@@ -145,7 +145,9 @@ static int batch_put(struct local_segment *segment, struct db_txn *txn, struct b
 		db_key_u64(key, batch->next[p]++);
 		code = db_put(txn, TABLE_PARTITION + p, str_from(key, sizeof(key)),
 		    str_from(queued->row, queued->len), DB_APPEND, error);
-		CHECK(code != DB_EXISTS);
+		if (code == DB_EXISTS) /* the tree is damaged: on to a new file */
+			code = error_set(error, ERR_CORRUPT, TEXT_bus_segment, db_path(segment->db),
+			    (unsigned long long)segment->sequence);
 	}
 	return code;
 }

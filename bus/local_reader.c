@@ -121,11 +121,11 @@ static void sink_record(struct local_sink *sink, const struct local_reader *read
 }
 
 /*
- * Rows from the cursor on into the sink. A damaged row's key is not to be trusted either: the gap
- * reaches to the next good row, or to *ret_end, which is set behind the last damaged one.
+ * Rows from the position on into the sink. A damaged row's key is not to be trusted either: the gap
+ * reaches to the next good row, or to the next file, which whoever publishes begins behind it.
  */
 static int rows_collect(struct local_reader *reader, struct local_position *at,
-    struct db_cursor *cursor, struct local_sink *sink, uint64_t *ret_end, struct error *error)
+    struct db_cursor *cursor, struct local_sink *sink, struct error *error)
 {
 	char first[8] = {0};
 	struct str key = str_from(first, sizeof(first)), row;
@@ -134,7 +134,6 @@ static int rows_collect(struct local_reader *reader, struct local_position *at,
 	uint64_t offset;
 	int code;
 
-	*ret_end = at->offset;
 	db_key_u64(first, at->offset);
 	while (sink->count < sink->max) {
 		struct error why;
@@ -151,18 +150,14 @@ static int rows_collect(struct local_reader *reader, struct local_position *at,
 		}
 		offset = key.len == 8 ? db_key_get_u64(key.ptr) : 0;
 		if (code == ERR_CORRUPT || key.len != 8 || offset < at->offset
-		    || !local_record_parse(row, &record)) {
-			*ret_end = offset >= at->offset && offset < UINT64_MAX
-			    ? offset + 1 : *ret_end;
+		    || !local_record_parse(row, &record))
 			continue;
-		}
 		if (offset > at->offset) {
 			sink_gap(sink, reader, at, offset);
 			if (sink->count == sink->max)
 				break;
 		}
 		sink_record(sink, reader, at, &record);
-		*ret_end = at->offset;
 	}
 	return 0;
 }
@@ -172,8 +167,10 @@ static int partition_beyond(struct local_reader *reader, struct local_position *
 {
 	struct local_segment *oldest = NULL;
 	uint64_t next;
-	int code = segment_next(segment, txn, at->partition, &next, error);
+	int code = segment_next(segment, txn, at->partition, &next, NULL);
 
+	if (code == ERR_CORRUPT)
+		return 0;
 	if (code == 0 && at->offset > next) {
 		/* a position of another bus, or of one restored from an older copy */
 		code = topic_oldest(reader->topic, &oldest, error);
@@ -191,14 +188,13 @@ static int segment_collect(struct local_reader *reader, struct local_position *a
     bool *ret_more, struct error *error)
 {
 	struct db_cursor *cursor;
-	uint64_t damaged_end = 0;
 	size_t before = sink->count;
 	int code = db_cursor_open(txn, TABLE_PARTITION + at->partition, &cursor, error);
 
 	*ret_more = false;
 	if (code != 0)
 		return code;
-	code = rows_collect(reader, at, cursor, sink, &damaged_end, error);
+	code = rows_collect(reader, at, cursor, sink, error);
 	db_cursor_close(cursor);
 	if (code != DB_NOT_FOUND)
 		return code;
@@ -209,9 +205,7 @@ static int segment_collect(struct local_reader *reader, struct local_position *a
 		*ret_more = at->offset >= end;
 		return 0;
 	}
-	if (damaged_end > at->offset && sink->count < sink->max)
-		sink_gap(sink, reader, at, damaged_end);
-	else if (sink->count == before && sink->count < sink->max)
+	if (sink->count == before && sink->count < sink->max)
 		return partition_beyond(reader, at, segment, txn, sink, error);
 	return 0;
 }
@@ -276,7 +270,7 @@ static int reader_assign(struct local_reader *reader, struct error *error)
 {
 	const struct bus_assignment *assignment = &reader->reader.assignment;
 	struct local_topic *topic = reader->topic;
-	uint64_t next;
+	struct local_segment *oldest = NULL;
 
 	for (size_t i = 0; i < reader->count; i++) {
 		struct local_position *at = &reader->positions[i];
@@ -289,9 +283,11 @@ static int reader_assign(struct local_reader *reader, struct error *error)
 		if (code == 0 && at->offset == UINT64_MAX)
 			code = group_get(topic, reader->group, at->partition, &at->offset, error);
 		if (code == 0 && at->offset == UINT64_MAX)
-			code = topic_range(topic, at->partition, &at->offset, &next, error);
+			code = topic_oldest(topic, &oldest, error);
 		if (code < 0)
 			return code;
+		if (at->offset == UINT64_MAX)
+			at->offset = oldest == NULL ? 0 : oldest->base[at->partition];
 	}
 	reader->assigned = true;
 	return 0;

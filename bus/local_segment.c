@@ -200,11 +200,8 @@ int segment_next(struct local_segment *segment, struct db_txn *txn, uint32_t par
 	error_clear(&why);
 	code = db_cursor_get(cursor, DB_LAST, &key, &value, &why);
 	*ret = segment->base[partition];
-	if (code == DB_FOUND || (code == ERR_CORRUPT && key.len == 8)) {
-		/* a damaged last record still says where it stood */
+	if (code == DB_FOUND && key.len == 8)
 		*ret = db_key_get_u64(key.ptr) + 1;
-		code = DB_FOUND;
-	}
 	db_cursor_close(cursor);
 	if (code < 0 && error != NULL && error->code == 0)
 		*error = why;

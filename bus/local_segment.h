@@ -60,7 +60,10 @@ int segment_make(struct local_topic *topic, struct local_segment *segment, const
 void segment_free(struct local_segment *segment);
 /* A reader has ended its transaction. */
 void segment_leave(struct local_segment *segment);
-/* The offset behind the last record of the partition. */
+/*
+ * The offset behind the last record of the partition. ERR_CORRUPT when that one is damaged: its key
+ * may be as well, and an offset must not be given twice.
+ */
 int segment_next(struct local_segment *segment, struct db_txn *txn, uint32_t partition,
     uint64_t *ret, struct error *error);
 /* Bytes that may still be put into it, as db_put will take them. */
