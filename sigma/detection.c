@@ -53,10 +53,9 @@ static int regex_predicate(struct item *item, const struct value *value,
 	char reason[REASON_MAX] = "";
 
 	predicate->kind = PREDICATE_REGEX;
-	predicate->text = arena_dup(builder->arena, value->scalar);
+	predicate->text = value->scalar;
 	predicate->regex_flags = value->regex_flags;
-	if (predicate->text.ptr == NULL ||
-	    !array_grow(builder->arena, &builder->regexes, builder->regex_count,
+	if (!array_grow(builder->arena, &builder->regexes, builder->regex_count,
 	        &builder->regex_capacity, sizeof(*builder->regexes)))
 		return builder_no_memory(builder);
 	switch (regex_compile(&regex, builder->arena, predicate->text, value->regex_flags, &offset,
@@ -86,9 +85,7 @@ static int text_predicate(struct item *item, const struct value *value, enum pre
     struct predicate *predicate)
 {
 	predicate->kind = kind;
-	predicate->text = arena_dup(item->builder->arena, value->scalar);
-	if (predicate->text.ptr == NULL)
-		return builder_no_memory(item->builder);
+	predicate->text = value->scalar;
 	predicate->folded = fold_text(item->builder->arena, predicate->text);
 	return predicate->folded.ptr == NULL ? builder_no_memory(item->builder) : 0;
 }
@@ -216,7 +213,9 @@ static int value_take(struct item *item, const struct yaml_node *node, bool alon
 		ret->kind = VALUE_NUMBER;
 		ret->number = number;
 	}
-	if (!glob_parse(builder->arena, node->scalar, &ret->glob))
+	/* The node goes with the loading, what is made of its text stays. */
+	ret->scalar = arena_dup(builder->arena, node->scalar);
+	if (ret->scalar.ptr == NULL || !glob_parse(builder->arena, ret->scalar, &ret->glob))
 		return builder_no_memory(builder);
 	return 0;
 }
