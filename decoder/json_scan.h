@@ -8,7 +8,8 @@
  *
  * RFC 8259, with these liberties, since a line that is kept as fields is worth more than one that is
  * refused: bytes that are no UTF-8 and raw control characters may stand in strings (they are kept), a
- * lone surrogate becomes U+FFFD, and numbers may have any size and leading zeros. White space may surround the object.
+ * lone surrogate becomes U+FFFD, and numbers may have any size and leading zeros. White space may
+ * surround the object.
  */
 #ifndef TOCSIN_DECODER_JSON_SCAN_H
 #define TOCSIN_DECODER_JSON_SCAN_H

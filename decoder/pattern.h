@@ -24,16 +24,13 @@ struct pattern {
 	struct str outcome; /* "success", "failure" or empty */
 };
 
-#define PATTERN(text, action, outcome)                                                             \
-	{                                                                                              \
-		{text, sizeof(text) - 1}, {action, sizeof(action) - 1},                                    \
-		{                                                                                          \
-			outcome, sizeof(outcome) - 1                                                           \
-		}                                                                                          \
-	}
+/* clang-format off */
+#define PATTERN(text, action, outcome) {STR_INIT(text), STR_INIT(action), STR_INIT(outcome)}
+/* clang-format on */
 
 /* Puts the fields of the first row that matches; false, and nothing put, when none does. */
-bool pattern_apply(struct record *record, const struct pattern *rows, size_t count, struct str text);
+bool pattern_apply(struct record *record, const struct pattern *rows, size_t count,
+    struct str text);
 /* Puts a field by name, as a number when it is all digits. Empty values are not put. */
 void pattern_put(struct record *record, struct str name, struct str value);
 

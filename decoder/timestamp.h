@@ -25,7 +25,7 @@ struct timestamp {
 	int32_t zone_s;      /* east of UTC, when has_zone */
 	bool has_zone;
 	bool unsynced;       /* Cisco: '*' or '.' before the stamp */
-	bool day_first;      /* 03/04/2026: which is the day was not clear, civil takes the month first */
+	bool day_first;      /* 03/04/2026: which is the day is not clear; civil has the month first */
 };
 
 /* Takes a stamp off the front of *rest. False, and *rest unchanged, when none stands there. */
@@ -40,7 +40,8 @@ bool timestamp_zone(struct str *rest, int32_t *ret_zone_s);
  * nearest to received_ns, but never more than a day after it. False when it says no instant: uptime,
  * 24:00:00, 29 February of a common year, 30 February.
  */
-bool timestamp_ns(const struct timestamp *stamp, int64_t received_ns, int32_t zone_s, int64_t *ret_ns);
+bool timestamp_ns(const struct timestamp *stamp, int64_t received_ns, int32_t zone_s,
+    int64_t *ret_ns);
 
 /* Makes stamp the time of the record, or flags that it has none. False in the second case. */
 bool timestamp_set(struct record *record, const struct timestamp *stamp);
