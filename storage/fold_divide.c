@@ -92,24 +92,29 @@ static int mark_write(struct divide *divide, uint64_t sequence, const struct sha
 	return batch_mark_put(divide->batch, sequence, &mark);
 }
 
-static struct head *head_insert(struct fold *fold, const struct row *row)
+/* The newest heads stay: what is still to come may fold into them. The oldest one has all it gets. */
+static int head_insert(struct divide *divide, const struct row *row)
 {
+	static const struct hash128 none = {0, 0};
+	struct fold *fold = &divide->fold;
 	struct head head = {row->place.time_ns, row->place.at, row->pend.id, row->pend.sequence,
 	    row->pend.share};
-	uint64_t at = fold->count;
+	uint64_t at;
+	int code = 0;
 
 	if (fold->count == FOLD_HEADS) {
-		/* the newest ones are those that what is still to come may fold into */
+		code = mark_write(divide, fold->heads[0].sequence, &fold->heads[0].share, none, true);
 		memmove(fold->heads, fold->heads + 1, (FOLD_HEADS - 1) * sizeof(head));
-		at = --fold->count;
+		fold->count--;
 	}
+	at = fold->count;
 	while (at > 0 && place_compare((struct place){fold->heads[at - 1].time_ns,
 	    fold->heads[at - 1].at}, row->place) > 0)
 		at--;
 	memmove(&fold->heads[at + 1], &fold->heads[at], (fold->count - at) * sizeof(head));
 	fold->heads[at] = head;
 	fold->count++;
-	return &fold->heads[at];
+	return code;
 }
 
 static int settle_row(struct divide *divide, struct row *row)
@@ -125,8 +130,9 @@ static int settle_row(struct divide *divide, struct row *row)
 		return mark_write(divide, row->pend.sequence, &row->pend.share, none, shown);
 	head = fold_cover(&divide->fold, row->place);
 	if (head == NULL) {
-		head_insert(&divide->fold, row);
-		return mark_write(divide, row->pend.sequence, &row->pend.share, none, shown);
+		code = head_insert(divide, row);
+		return code != 0 ? code
+		    : mark_write(divide, row->pend.sequence, &row->pend.share, none, shown);
 	}
 	code = fold_evidence(batch, head, row->pend.id, &row->pend.share);
 	share_add(&head->share, &row->pend.share);
