@@ -4,9 +4,8 @@
 #include "base/clock.h"
 #include "collector/input.h"
 
+#include <poll.h>
 #include <stdlib.h>
-
-#define LISTENERS_MAX 32
 
 struct listener {
 	const struct input_kind *kind;
@@ -16,7 +15,7 @@ struct listener {
 struct collector {
 	struct collector_options options;
 	struct intake intake;
-	struct listener listeners[LISTENERS_MAX];
+	struct listener listeners[COLLECTOR_LISTENERS_MAX];
 	size_t listener_count;
 	bool paused;
 	int64_t tick_ns, second_ns; /* when the last ones were */
@@ -26,7 +25,7 @@ static int listeners_open(struct collector *collector, struct error *error)
 {
 	const struct collector_options *options = &collector->options;
 
-	for (size_t i = 0; i < options->listener_count && i < LISTENERS_MAX; i++) {
+	for (size_t i = 0; i < options->listener_count; i++) {
 		const struct collector_listener *wanted = &options->listeners[i];
 		struct listener *listener = &collector->listeners[i];
 
@@ -48,7 +47,8 @@ static int collector_fill(struct collector *collector, struct error *error)
 	const struct collector_options *o = &collector->options;
 	int64_t now_ns = o->clock();
 	struct packer_options packing = {.bus = o->bus, .frame_bytes = o->frame_bytes,
-	    .frame_delay_ns = o->frame_delay_ns, .one_event_json = o->one_event_json};
+	    .frame_delay_ns = o->frame_delay_ns, .queue_bytes = o->queue_bytes,
+	    .one_event_json = o->one_event_json};
 	int code = identity_start(o->identity_path, now_ns, &packing.identity, error);
 
 	if (code < 0)
@@ -73,6 +73,7 @@ int collector_open(struct collector **ret, const struct collector_options *optio
 	if (collector == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	CHECK(options->frame_limit <= FRAME_MAX / 2);
+	CHECK(options->listener_count <= COLLECTOR_LISTENERS_MAX);
 	collector->options = *options;
 	if (collector->options.clock == NULL)
 		collector->options.clock = clock_wall_ns;
@@ -105,32 +106,42 @@ void collector_close(struct collector *collector)
 }
 
 /* What was refused because nobody could wait is told on the bus, so that silence is not mistaken. */
-static bool tell_refused(void *context, const struct source_row *row)
+static void tell_refused(struct collector *collector)
 {
-	struct collector *collector = context;
-	/* The counts are the first member of a row of the ledger. */
-	struct ledger_row *ledger_row = (struct ledger_row *)(void *)(uintptr_t)row;
+	struct intake *intake = &collector->intake;
 
-	if (ledger_row->gap_refused > 0 && !packer_is_behind(collector->intake.packer)) {
-		struct frame_gap gap = {.reason = GAP_REFUSED, .count = ledger_row->gap_refused,
-		    .from = (uint64_t)row->first_ns, .to = (uint64_t)row->last_ns, .source = row->sender};
+	for (size_t i = 0; i < ledger_count(intake->ledger); i++) {
+		struct ledger_row *row = ledger_at(intake->ledger, i);
+		struct frame_gap gap = {.reason = GAP_REFUSED, .count = row->gap_refused,
+		    .from = (uint64_t)row->gap_from_ns, .to = (uint64_t)intake->now_ns,
+		    .source = row->counts.sender};
 
-		packer_gap(collector->intake.packer, ledger_row->partition, &gap,
-		    collector->intake.now_ns);
-		ledger_row->gap_refused = 0;
+		if (row->gap_refused == 0)
+			continue;
+		if (packer_is_behind(intake->packer) ||
+		    !packer_gap(intake->packer, row->partition, &gap, intake->now_ns))
+			return;
+		row->gap_refused = 0;
 	}
-	return true;
+}
+
+/* A clock that was set back makes what it times due at once, instead of an hour later. */
+static int64_t time_left(int64_t since_ns, int64_t delay_ns, int64_t now_ns)
+{
+	int64_t passed_ns = now_ns - since_ns;
+
+	return passed_ns < 0 || passed_ns >= delay_ns ? 0 : delay_ns - passed_ns;
 }
 
 static void collector_timers(struct collector *collector, int64_t now_ns)
 {
-	if (now_ns - collector->second_ns >= NS_PER_S) {
+	if (time_left(collector->second_ns, NS_PER_S, now_ns) == 0) {
 		collector->second_ns = now_ns;
 		for (size_t i = 0; i < collector->listener_count; i++)
 			collector->listeners[i].kind->tick(collector->listeners[i].input);
-		ledger_each(collector->intake.ledger, tell_refused, collector);
+		tell_refused(collector);
 	}
-	if (now_ns - collector->tick_ns >= collector->options.tick_ns &&
+	if (time_left(collector->tick_ns, collector->options.tick_ns, now_ns) == 0 &&
 	    !packer_is_behind(collector->intake.packer)) {
 		collector->tick_ns = now_ns;
 		packer_tick(collector->intake.packer, now_ns);
@@ -140,20 +151,31 @@ static void collector_timers(struct collector *collector, int64_t now_ns)
 /* Resume only when the queue has drained, or inputs would flap at its edge. */
 static void collector_pressure(struct collector *collector)
 {
-	bool behind = packer_is_behind(collector->intake.packer);
+	const struct packer *packer = collector->intake.packer;
+	bool paused = collector->paused ? !packer_has_drained(packer) : packer_is_behind(packer);
 
-	if (behind == collector->paused)
+	if (paused == collector->paused)
 		return;
-	collector->paused = behind;
+	collector->paused = paused;
 	for (size_t i = 0; i < collector->listener_count; i++)
-		collector->listeners[i].kind->pause(collector->listeners[i].input, behind);
+		collector->listeners[i].kind->pause(collector->listeners[i].input, paused);
+}
+
+static int64_t step_wait(const struct collector *collector, int64_t timeout_ns, int64_t now_ns)
+{
+	int64_t wait_ns = time_left(collector->second_ns, NS_PER_S, now_ns);
+
+	if (timeout_ns >= 0 && timeout_ns < wait_ns)
+		wait_ns = timeout_ns;
+	return packer_due(collector->intake.packer, now_ns, wait_ns);
 }
 
 int collector_step(struct collector *collector, int64_t timeout_ns, struct error *error)
 {
 	struct packer *packer = collector->intake.packer;
 	int64_t now_ns = intake_now(&collector->intake);
-	int code = loop_step(collector->options.loop, packer_due(packer, now_ns, timeout_ns), error);
+	int code =
+	    loop_step(collector->options.loop, step_wait(collector, timeout_ns, now_ns), error);
 
 	if (code < 0)
 		return code;
@@ -164,18 +186,47 @@ int collector_step(struct collector *collector, int64_t timeout_ns, struct error
 	return code;
 }
 
-int collector_stop(struct collector *collector, int64_t timeout_ns, struct error *error)
+/* Everything is tried until the end, since a bus that is full or away may come back. */
+static int drain(struct collector *collector, int64_t end_ns, struct error *error)
 {
 	struct packer *packer = collector->intake.packer;
-	int64_t end_ns = clock_monotonic_ns() + timeout_ns;
 	int code;
 
-	listeners_close(collector);
-	do {
-		code = packer_drive(packer, collector->intake.now_ns, true, error);
+	for (;;) {
+		struct error now = {0};
+
+		code = packer_drive(packer, intake_now(&collector->intake), true, &now);
 		if (code == 0)
-			code = bus_flush(collector->options.bus, 10 * NS_PER_MS, error);
-	} while (code == 0 && packer_in_flight(packer) > 0 && clock_monotonic_ns() < end_ns);
+			code = bus_flush(collector->options.bus, 10 * NS_PER_MS, &now);
+		if (code == 0)
+			code = packer_drive(packer, collector->intake.now_ns, true, &now);
+		if (packer_in_flight(packer) == 0)
+			return 0;
+		if (clock_monotonic_ns() >= end_ns) {
+			if (code < 0 && error != NULL)
+				*error = now;
+			return code;
+		}
+		if (code < 0)
+			poll(NULL, 0, 10);
+	}
+}
+
+int collector_stop(struct collector *collector, int64_t timeout_ns, struct error *error)
+{
+	int64_t end_ns = clock_monotonic_ns() + timeout_ns;
+
+	intake_now(&collector->intake);
+	for (size_t i = 0; i < collector->listener_count; i++)
+		collector->listeners[i].kind->finish(collector->listeners[i].input);
+	listeners_close(collector);
+	tell_refused(collector);
+	int code = drain(collector, end_ns, error);
+	uint64_t left = packer_in_flight(collector->intake.packer);
+
+	if (code == 0 && left > 0)
+		code = error_set(error, ERR_BUS, TEXT_collector_unreceipted,
+		    (unsigned long long)left);
 	return code;
 }
 

@@ -19,6 +19,8 @@ struct collector_listener {
 	const char *address; /* "127.0.0.1:5514", "[::]:514", "*:514" */
 };
 
+#define COLLECTOR_LISTENERS_MAX 32
+
 struct collector_options {
 	struct bus *bus;               /* used by this collector alone; outlives it */
 	struct loop *loop;             /* likewise */
@@ -33,6 +35,7 @@ struct collector_options {
 	size_t frame_bytes;            /* close a frame at this size */
 	int64_t frame_delay_ns;        /* ... or at this age */
 	int64_t tick_ns;
+	size_t queue_bytes;            /* what may wait for the bus; 0: 32 MiB */
 	size_t senders_max;            /* rows of the ledger; further ones share one */
 	int32_t zone_s;                /* in force for senders without their own */
 	struct str agency;             /* of senders without their own */
@@ -42,7 +45,10 @@ struct collector_options {
 
 int collector_open(struct collector **ret, const struct collector_options *options,
     struct error *error);
-/* Closes listeners, publishes what is packed, waits for receipts up to timeout_ns. */
+/*
+ * Takes what the kernel still holds, closes listeners, publishes what is packed, and waits for
+ * receipts up to timeout_ns, a bus that is down included. Negative when events remain without one.
+ */
 int collector_stop(struct collector *collector, int64_t timeout_ns, struct error *error);
 void collector_close(struct collector *collector); /* accepts NULL */
 /* One round of the loop. Returns 0 or a negative code (ERR_FULL, ERR_BUS: go on stepping). */

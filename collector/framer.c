@@ -3,6 +3,9 @@
 #include <string.h>
 
 #define COUNT_DIGITS 10
+/* Line ends that some senders count in, and that are no part of the event. */
+#define COUNTED_END 2
+#define FIRST_LOOK  512
 
 struct framer framer_begin(size_t limit)
 {
@@ -54,7 +57,8 @@ static enum prefix count_prefix(const struct framer *framer, struct str s, bool 
 		return end ? PREFIX_NONE : PREFIX_UNDECIDED;
 	char after = s.ptr[digits + 1];
 
-	if (s.ptr[digits] != ' ' || (after != '<' && after != '\xef' && !framer->counted))
+	if (s.ptr[digits] != ' ' || (after != '<' && after != '\xef' &&
+	    framer->last != FRAMER_COUNT))
 		return PREFIX_NONE;
 	str_to_u64(str_slice(s, 0, digits), count);
 	*head = digits + 1;
@@ -69,66 +73,99 @@ static enum framer_status take_counted(struct framer *framer, struct str *rest, 
 	if (count > FRAMER_COUNT_MAX)
 		return FRAMER_BAD;
 	/* Cut at the limit: no need to wait for what will be dropped. */
-	if (body.len < count && body.len <= framer->limit && !end)
-		return FRAMER_MORE;
-	size_t here = count < body.len ? (size_t)count : body.len;
+	size_t want = count <= framer->limit + COUNTED_END ? (size_t)count : framer->limit;
 
-	framer->counted = true;
-	framer->skip = end ? 0 : (size_t)count - here;
+	if (body.len < want && !end)
+		return FRAMER_MORE;
+	size_t here = want < body.len ? want : body.len;
+
+	framer->last = FRAMER_COUNT;
+	framer->skip = (size_t)count - here;
 	*rest = str_slice(body, here, body.len);
-	give(framer, without_cr(framer_datagram(str_slice(body, 0, here))), frame, cut);
+	give(framer, framer_datagram(str_slice(body, 0, here)), frame, cut);
 	*cut = *cut || here < count;
 	return FRAMER_EVENT;
 }
 
-/* The offset of the LF or NUL that ends the line at the front of s. */
-static size_t line_end(struct str s)
+enum ending { ENDING_NONE, ENDING_HERE, ENDING_UNDECIDED };
+
+/* Does the NUL at s[at] end the line? */
+static enum ending nul_ending(struct str s, size_t at, bool end)
 {
-	size_t lf = str_find_char(s, '\n');
-	struct str line = str_slice(s, 0, lf == STR_NOT_FOUND ? s.len : lf);
+	if (at + 1 == s.len)
+		return end ? ENDING_HERE : ENDING_UNDECIDED;
+	return s.ptr[at + 1] == '<' || s.ptr[at + 1] == '\n' ? ENDING_HERE : ENDING_NONE;
+}
+
+/*
+ * The offset of the LF or NUL that ends the line at the front of s. It is looked for in steps that
+ * grow, so that many NUL-terminated frames in one read do not each cost a search for LF through all.
+ */
+static enum ending line_end(struct str s, bool end, size_t *ret)
+{
 	size_t from = 0;
 
-	for (;;) {
-		size_t nul = str_find_char(str_slice(line, from, line.len), '\0');
+	for (size_t step = FIRST_LOOK; from < s.len; step *= 2) {
+		size_t to = s.len - from < step ? s.len : from + step;
+		size_t lf = str_find_char(str_slice(s, from, to), '\n');
 
-		if (nul == STR_NOT_FOUND)
-			return lf;
-		nul += from;
-		if (nul + 1 == s.len || s.ptr[nul + 1] == '<' || s.ptr[nul + 1] == '\n')
-			return nul;
-		from = nul + 1;
+		to = lf == STR_NOT_FOUND ? to : from + lf;
+		for (size_t nul; from < to; from = nul + 1) {
+			nul = str_find_char(str_slice(s, from, to), '\0');
+			if (nul == STR_NOT_FOUND)
+				break;
+			nul += from;
+			*ret = nul;
+			enum ending ending = nul_ending(s, nul, end);
+
+			if (ending != ENDING_NONE)
+				return ending;
+		}
+		*ret = to;
+		if (lf != STR_NOT_FOUND)
+			return ENDING_HERE;
+		from = to;
 	}
+	return ENDING_NONE;
 }
 
 static enum framer_status take_line(struct framer *framer, struct str *rest, bool end,
     struct str *frame, bool *cut)
 {
-	size_t at = line_end(*rest);
-	bool whole = at != STR_NOT_FOUND;
+	size_t at;
+	enum ending ending = line_end(*rest, end, &at);
+	bool eager = framer->last == FRAMER_NONE || framer->last == FRAMER_NUL;
+	bool whole = ending == ENDING_HERE || (ending == ENDING_UNDECIDED && eager);
 
 	/* One byte more than the limit, for the CR that does not count. */
-	if (!whole && rest->len <= framer->limit + 1 && !end)
+	size_t shortest = ending == ENDING_UNDECIDED ? at : rest->len;
+
+	if (!whole && shortest <= framer->limit + 1 && !end)
 		return FRAMER_MORE;
 	struct str line = str_slice(*rest, 0, whole ? at : rest->len);
 
-	framer->counted = false;
+	framer->last = whole && rest->ptr[at] == '\0' ? FRAMER_NUL : FRAMER_LF;
 	framer->skip_line = !whole && !end;
-	*rest = whole ? str_slice(*rest, at + 1, rest->len) : str_slice(*rest, rest->len, rest->len);
+	*rest = str_slice(*rest, ending == ENDING_UNDECIDED && !whole ? at
+	    : whole ? at + 1 : rest->len, rest->len);
 	return give(framer, without_cr(line), frame, cut);
 }
 
 /* Drops what belongs to a frame that was cut; false when all of *rest belongs to it. */
-static bool drop_tail(struct framer *framer, struct str *rest)
+static bool drop_tail(struct framer *framer, struct str *rest, bool end)
 {
 	size_t n = framer->skip < rest->len ? framer->skip : rest->len;
+	size_t at = 0;
 
 	framer->skip -= n;
 	*rest = str_slice(*rest, n, rest->len);
 	if (framer->skip_line) {
-		size_t lf = str_find_char(*rest, '\n');
+		enum ending ending = line_end(*rest, end, &at);
 
-		framer->skip_line = lf == STR_NOT_FOUND;
-		*rest = str_slice(*rest, framer->skip_line ? rest->len : lf + 1, rest->len);
+		framer->skip_line = ending != ENDING_HERE;
+		if (ending == ENDING_HERE)
+			framer->last = rest->ptr[at] == '\0' ? FRAMER_NUL : FRAMER_LF;
+		*rest = str_slice(*rest, ending == ENDING_NONE ? rest->len : at, rest->len);
 	}
 	return framer->skip == 0 && !framer->skip_line;
 }
@@ -140,7 +177,7 @@ enum framer_status framer_next(struct framer *framer, struct str *rest, bool end
 		uint64_t count = 0;
 		size_t head = 0;
 
-		if (!drop_tail(framer, rest))
+		if (!drop_tail(framer, rest, end))
 			return FRAMER_MORE;
 		while (rest->len > 0 && is_ending(rest->ptr[0]))
 			*rest = str_slice(*rest, 1, rest->len);

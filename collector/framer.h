@@ -4,8 +4,9 @@
  *
  * A frame is octet-counted when it begins with a number without a leading zero, a space and '<' (or a
  * byte order mark), or, behind another counted frame, any byte: a line that merely begins with digits
- * is a line. NUL ends a frame where '<', LF or the end of what has come follows; elsewhere it is a
- * byte of the event. A frame over the limit is cut once and flagged, and the rest of it is dropped. No
+ * is a line. NUL ends a frame where '<' or LF follows; elsewhere it is a byte of the event. At the end
+ * of what has come it ends the frame too, unless the frame before it ended otherwise: a sender that
+ * ends all its frames with NUL must not wait for its next one. A frame over the limit is cut once and flagged, and the rest of it is dropped. No
  * allocation; results point into the input.
  */
 #ifndef TOCSIN_COLLECTOR_FRAMER_H
@@ -16,11 +17,13 @@
 /* Above this a count is no frame but an attack or noise. */
 #define FRAMER_COUNT_MAX (16u << 20)
 
+enum framer_ending { FRAMER_NONE, FRAMER_LF, FRAMER_NUL, FRAMER_COUNT }; /* of the last frame */
+
 struct framer {
 	size_t limit;     /* longest event that is given out */
 	size_t skip;      /* bytes of a counted frame that are still to be dropped */
-	bool skip_line;   /* drop up to the next LF */
-	bool counted;     /* the last frame was octet-counted */
+	bool skip_line;   /* drop up to the end of the line */
+	enum framer_ending last;
 };
 
 enum framer_status {

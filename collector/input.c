@@ -1,6 +1,9 @@
 #include "collector/input.h"
 
 #include "base/utf8.h"
+#include "net/address.h"
+
+#include <string.h>
 
 #define INPUT(symbol, name, summary) extern const struct input_kind input_##symbol;
 #include "collector/inputs.def"
@@ -37,6 +40,32 @@ int64_t intake_now(struct intake *intake)
 	return intake->now_ns;
 }
 
+/* Nearly all text is ASCII without NUL: eight bytes at a time tell that, and where it ends. */
+static size_t plain_prefix(struct str s)
+{
+	const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+	size_t at = 0;
+
+	for (; at + 8 <= s.len; at += 8) {
+		uint64_t word;
+
+		memcpy(&word, s.ptr + at, sizeof(word));
+		/* A byte above 0x7f, or a borrow out of a byte that is 0. */
+		if (((word | (word - ones)) & highs) != 0)
+			break;
+	}
+	return at;
+}
+
+static uint32_t text_flags(struct str raw)
+{
+	size_t plain = plain_prefix(raw);
+	struct str rest = str_slice(raw, plain, raw.len);
+
+	return (str_find_char(rest, '\0') != STR_NOT_FOUND ? EVENT_HAS_NUL : 0u) |
+	    (utf8_is_valid(rest) ? 0u : EVENT_BAD_UTF8);
+}
+
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
     enum transport transport, struct str peer, struct str raw, bool cut)
 {
@@ -45,12 +74,10 @@ void intake_event(struct intake *intake, struct ledger_row *row, const char *inp
 	    .transport = transport,
 	    .zone_s = intake->zone_s,
 	    .peer = peer,
-	    .sender = row->counts.sender,
+	    .sender = row->shared ? address_host(peer) : row->counts.sender,
 	    .agency = row->counts.agency,
 	    .raw = raw,
-	    .flags = (cut ? EVENT_TRUNCATED : 0u) |
-		(str_find_char(raw, '\0') != STR_NOT_FOUND ? EVENT_HAS_NUL : 0u) |
-		(utf8_is_valid(raw) ? 0u : EVENT_BAD_UTF8),
+	    .flags = (cut ? EVENT_TRUNCATED : 0u) | text_flags(raw),
 	};
 
 	row->counts.input = input;

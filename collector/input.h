@@ -34,6 +34,8 @@ struct input_kind {
 	void (*close)(struct input *input); /* accepts NULL */
 	/* The bus is behind, or no longer: stop or resume reading where senders can wait. */
 	void (*pause)(struct input *input, bool paused);
+	/* At the end: takes what the kernel still holds, without waiting, and what came in part. */
+	void (*finish)(struct input *input);
 	/* About once a second: deadlines, counters of the kernel. */
 	void (*tick)(struct input *input);
 	unsigned (*port)(const struct input *input);

@@ -9,11 +9,13 @@
 #include "net/address.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define READ_BYTES  (256u << 10)
+#define READ_BYTES  (64u << 10)
 #define ROUNDS      4
 #define ACCEPTS     64
 
@@ -23,11 +25,13 @@ struct connection {
 	struct watch *watch;
 	struct ledger_row *row;
 	int fd;
-	int64_t active_ns;
+	int64_t active_ns;     /* when something came */
+	int64_t frame_ns;      /* when a frame last ended, or began behind none */
 	struct framer framer;
 	char *partial;         /* the frame that has come in part */
 	size_t partial_len, partial_capacity;
-	char peer[ADDRESS_TEXT];
+	struct str peer;
+	char peer_text[ADDRESS_TEXT];
 };
 
 struct input {
@@ -92,8 +96,8 @@ static bool take_frames(struct connection *c, struct str bytes, bool end)
 	for (;;) {
 		switch (framer_next(&c->framer, &bytes, end, &frame, &cut)) {
 		case FRAMER_EVENT:
-			intake_event(intake, c->row, "syslog-tcp", TRANSPORT_TCP, str_of(c->peer), frame,
-			    cut);
+			intake_event(intake, c->row, "syslog-tcp", TRANSPORT_TCP, c->peer, frame, cut);
+			c->frame_ns = intake->now_ns;
 			break;
 		case FRAMER_MORE:
 			return end || keep_partial(c, bytes);
@@ -118,6 +122,8 @@ static bool connection_read(struct connection *c, bool *more)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	c->active_ns = intake_now(c->input->intake);
+	if (before == 0)
+		c->frame_ns = c->active_ns;
 	struct str bytes = {scratch, before + (size_t)(n > 0 ? n : 0)};
 
 	/* The end, or a reset: what came of the last frame is an event still. */
@@ -148,7 +154,7 @@ static void connection_open(struct input *input, int fd, const struct sockaddr *
 	struct connection *c = NULL;
 
 	if (input->connection_count < options->connections_max &&
-	    row->connections < options->connections_per_peer)
+	    (row->shared || row->connections < options->connections_per_peer))
 		c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		row->counts.refused_connections++;
@@ -156,8 +162,9 @@ static void connection_open(struct input *input, int fd, const struct sockaddr *
 		return;
 	}
 	*c = (struct connection){.input = input, .row = row, .fd = fd,
-	    .active_ns = input->intake->now_ns, .framer = framer_begin(options->frame_limit)};
-	address_format(peer, c->peer);
+	    .active_ns = input->intake->now_ns, .frame_ns = input->intake->now_ns,
+	    .framer = framer_begin(options->frame_limit)};
+	c->peer = address_format(peer, c->peer_text);
 	if (watch_add(&c->watch, input->intake->loop, fd, input->paused ? 0 : WATCH_READ,
 		connection_ready, c, NULL) < 0) {
 		close(fd);
@@ -172,6 +179,17 @@ static void connection_open(struct input *input, int fd, const struct sockaddr *
 	row->connections++;
 }
 
+/* A sender that lost its power is noticed after two minutes, not after the system's two hours. */
+static void keep_alive(int fd)
+{
+	int on = 1, idle_s = 60, interval_s = 10, count = 6;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
 static void listener_ready(void *context, unsigned ready)
 {
 	struct input *input = context;
@@ -180,17 +198,17 @@ static void listener_ready(void *context, unsigned ready)
 	for (int i = 0; i < ACCEPTS; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
-		int one = 1;
 		int fd = accept4(input->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
 			/* Out of descriptors: without a pause this would be called again at once. */
-			input->accept_paused = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+			input->accept_paused = errno == EMFILE || errno == ENFILE ||
+			    errno == ENOMEM || errno == ENOBUFS;
 			if (input->accept_paused)
 				watch_set(input->watch, 0, NULL);
 			return;
 		}
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+		keep_alive(fd);
 		connection_open(input, fd, (struct sockaddr *)&peer);
 	}
 }
@@ -241,6 +259,39 @@ static void tcp_pause(struct input *input, bool paused)
 		watch_set(c->watch, paused ? 0 : WATCH_READ, NULL);
 }
 
+static void connection_end(struct connection *c)
+{
+	take_frames(c, str_from(c->partial, c->partial_len), true);
+	connection_close(c);
+}
+
+static void tcp_finish(struct input *input)
+{
+	struct connection *next;
+
+	for (struct connection *c = input->connections; c != NULL; c = next) {
+		bool more = true, open = true;
+
+		next = c->next;
+		for (int round = 0; round < ROUNDS && more && open; round++)
+			open = !packer_is_behind(input->intake->packer) && connection_read(c, &more);
+	}
+	while (input->connections != NULL)
+		connection_end(input->connections);
+}
+
+/*
+ * Nothing has come for too long, or a frame does not come to its end (one byte now and then). A clock
+ * that was set back begins the wait anew.
+ */
+static bool connection_is_idle(struct connection *c, int64_t now_ns, int64_t idle_ns)
+{
+	if (now_ns < c->active_ns || now_ns < c->frame_ns)
+		c->active_ns = c->frame_ns = now_ns;
+	return idle_ns > 0 && (now_ns - c->active_ns > idle_ns ||
+	    (c->partial_len > 0 && now_ns - c->frame_ns > idle_ns));
+}
+
 static void tcp_tick(struct input *input)
 {
 	int64_t idle_ns = input->intake->options->idle_ns;
@@ -251,10 +302,10 @@ static void tcp_tick(struct input *input)
 		input->accept_paused = false;
 	for (struct connection *c = input->connections; c != NULL && !input->paused; c = next) {
 		next = c->next;
-		if (idle_ns > 0 && now_ns - c->active_ns > idle_ns) {
-			take_frames(c, str_from(c->partial, c->partial_len), true);
-			connection_close(c);
-		}
+		/* Resuming may have failed for want of memory. */
+		watch_set(c->watch, WATCH_READ, NULL);
+		if (connection_is_idle(c, now_ns, idle_ns))
+			connection_end(c);
 	}
 }
 
@@ -269,6 +320,7 @@ const struct input_kind input_syslog_tcp = {
     .open = tcp_open,
     .close = tcp_close,
     .pause = tcp_pause,
+    .finish = tcp_finish,
     .tick = tcp_tick,
     .port = tcp_port,
 };

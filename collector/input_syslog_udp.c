@@ -1,7 +1,8 @@
 /*
  * Syslog over UDP. Several sockets share the port (SO_REUSEPORT), so that the kernel spreads senders
- * over their buffers; recvmmsg empties them; SO_RXQ_OVFL tells what the kernel had to drop, which is
- * counted and told on the bus as a gap.
+ * over their buffers; recvmmsg empties them. What the kernel had to drop is counted and told on the bus
+ * as a gap: SO_RXQ_OVFL tells it at once, but only beside a datagram that was received, so SO_MEMINFO is
+ * asked now and then for drops at the end of a burst.
  */
 #include "collector/input.h"
 
@@ -9,6 +10,7 @@
 #include "net/address.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,21 @@ struct input {
 	int64_t drops_from_ns;
 };
 
+static void count_drops(struct udp_socket *sock, uint32_t drops)
+{
+	struct input *input = sock->input;
+	uint32_t more = drops - sock->drops;
+
+	/* A datagram that waited in the buffer tells an older count than SO_MEMINFO did. */
+	if (more == 0 || more > INT32_MAX)
+		return;
+	if (input->drops_new == 0)
+		input->drops_from_ns = input->intake->now_ns;
+	input->drops_new += more;
+	input->row->counts.kernel_drops += more;
+	sock->drops = drops;
+}
+
 static void read_drops(struct udp_socket *sock, struct msghdr *head)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c != NULL; c = CMSG_NXTHDR(head, c)) {
@@ -44,15 +61,18 @@ static void read_drops(struct udp_socket *sock, struct msghdr *head)
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
 			continue;
 		memcpy(&drops, CMSG_DATA(c), sizeof(drops));
-		struct input *input = sock->input;
-		uint32_t more = drops - sock->drops;
-
-		if (more > 0 && input->drops_new == 0)
-			input->drops_from_ns = input->intake->now_ns;
-		input->drops_new += more;
-		input->row->counts.kernel_drops += more;
-		sock->drops = drops;
+		count_drops(sock, drops);
 	}
+}
+
+static void ask_drops(struct udp_socket *sock)
+{
+	uint32_t memory[SK_MEMINFO_VARS];
+	socklen_t len = sizeof(memory);
+
+	if (getsockopt(sock->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == 0 &&
+	    len > SK_MEMINFO_DROPS * sizeof(*memory))
+		count_drops(sock, memory[SK_MEMINFO_DROPS]);
 }
 
 static void take_datagram(struct input *input, const struct sockaddr *from, struct str bytes,
@@ -114,11 +134,12 @@ static void socket_ready(void *context, unsigned ready)
 	}
 }
 
-static int socket_open(struct input *input, const char *address, struct error *error)
+static int socket_open(struct input *input, const char *address, bool shared,
+    struct error *error)
 {
 	struct udp_socket *sock = &input->sockets[input->socket_count];
 	int one = 1;
-	int fd = address_bind(address, SOCK_DGRAM, true, error);
+	int fd = address_bind(address, SOCK_DGRAM, shared, error);
 
 	if (fd < 0)
 		return fd;
@@ -156,6 +177,20 @@ static unsigned udp_port(const struct input *input)
 	return address_port(input->sockets[0].fd);
 }
 
+/*
+ * A shared port can be shared with another program of ours by mistake, and each would get a part of
+ * the events. A socket that does not share finds out whether it is free.
+ */
+static int try_alone(const char *address, struct error *error)
+{
+	int fd = address_bind(address, SOCK_DGRAM, false, error);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 /* The further sockets stand on the port that the first one got, which matters for port 0. */
 static int udp_open(struct input **ret, struct intake *intake, const char *address,
     struct error *error)
@@ -169,13 +204,16 @@ static int udp_open(struct input **ret, struct intake *intake, const char *addre
 	input->intake = intake;
 	input->row = ledger_listener(intake->ledger, "syslog-udp", address);
 	int code = input->row == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory)
-				      : socket_open(input, address, error);
+				      : try_alone(address, error);
+
+	if (code == 0)
+		code = socket_open(input, address, want > 1, error);
 
 	if (code == 0)
 		snprintf(again, sizeof(again), "%.*s:%u",
 		    (int)str_find_last(str_of(address), ':'), address, udp_port(input));
 	while (code == 0 && input->socket_count < want && input->socket_count < SOCKETS_MAX)
-		code = socket_open(input, again, error);
+		code = socket_open(input, again, true, error);
 	if (code < 0) {
 		udp_close(input);
 		return code;
@@ -195,14 +233,23 @@ static void udp_tick(struct input *input)
 {
 	struct intake *intake = input->intake;
 
-	if (input->drops_new == 0)
+	for (unsigned i = 0; i < input->socket_count; i++)
+		ask_drops(&input->sockets[i]);
+	if (input->drops_new == 0 || packer_is_behind(intake->packer))
 		return;
 	struct frame_gap gap = {.reason = GAP_KERNEL_DROP, .count = input->drops_new,
 	    .from = (uint64_t)input->drops_from_ns, .to = (uint64_t)intake->now_ns,
 	    .source = input->row->counts.sender};
 
-	packer_gap(intake->packer, input->row->partition, &gap, intake->now_ns);
-	input->drops_new = 0;
+	if (packer_gap(intake->packer, input->row->partition, &gap, intake->now_ns))
+		input->drops_new = 0;
+}
+
+static void udp_finish(struct input *input)
+{
+	for (unsigned i = 0; i < input->socket_count; i++)
+		socket_ready(&input->sockets[i], WATCH_READ);
+	udp_tick(input);
 }
 
 const struct input_kind input_syslog_udp = {
@@ -211,6 +258,7 @@ const struct input_kind input_syslog_udp = {
     .open = udp_open,
     .close = udp_close,
     .pause = udp_pause,
+    .finish = udp_finish,
     .tick = udp_tick,
     .port = udp_port,
 };

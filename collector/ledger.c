@@ -45,6 +45,7 @@ struct ledger *ledger_new(size_t rows_max, uint32_t partitions, struct str agenc
 	ledger->agency = agency;
 	ledger->slots = calloc(ledger->slot_count, sizeof(*ledger->slots));
 	row_begin(ledger, &ledger->others, STR("(others)"));
+	ledger->others.shared = true;
 	if (ledger->slots == NULL) {
 		free(ledger);
 		return NULL;
@@ -171,6 +172,16 @@ struct ledger_row *ledger_listener(struct ledger *ledger, const char *input, con
 	return row;
 }
 
+size_t ledger_count(const struct ledger *ledger)
+{
+	return ledger->row_count + 1;
+}
+
+struct ledger_row *ledger_at(struct ledger *ledger, size_t index)
+{
+	return index < ledger->row_count ? ledger->rows[index] : &ledger->others;
+}
+
 void ledger_each(const struct ledger *ledger,
     bool (*visit)(void *context, const struct source_row *row), void *context)
 {
@@ -178,7 +189,7 @@ void ledger_each(const struct ledger *ledger,
 		if (!visit(context, &ledger->rows[i]->counts))
 			return;
 	}
-	if (ledger->others.counts.received > 0)
+	if (ledger->others.counts.received > 0 || ledger->others.counts.refused_connections > 0)
 		visit(context, &ledger->others.counts);
 }
 

@@ -8,6 +8,7 @@
 /* What waits or is under way, in all; an open frame comes on top for each partition. */
 #define QUEUE_BYTES (32u << 20)
 #define RECEIPTS    256
+#define DRIVE_NS    INT64_C(1000000)
 
 /* How many events of a frame are whose. */
 struct share {
@@ -30,20 +31,24 @@ struct list {
 	struct parcel *first, *last;
 };
 
-struct open_frame {
-	struct parcel *parcel;   /* NULL: none is open */
+/* What belongs to one partition. */
+struct lane {
+	struct parcel *parcel;   /* the open frame; NULL: none */
 	int64_t opened_ns;
 	uint64_t previous;       /* counter */
+	struct list sent;        /* receipts of a partition come in this order, nearly always */
 };
 
 struct packer {
 	struct packer_options options;
 	uint32_t partitions;
-	struct open_frame *open;
+	struct lane *lanes;
 	uint64_t counter;        /* of the next event */
-	struct list waiting, sent;
+	struct list waiting;     /* by tag */
+	size_t sent_count;
+	bool recovering;         /* a receipt was unknown: see packer_send */
 	uint64_t next_tag;
-	size_t queued_bytes;
+	size_t queued_bytes;     /* memory of what waits or is under way */
 	uint64_t in_flight;      /* events */
 };
 
@@ -55,13 +60,15 @@ struct packer *packer_new(const struct packer_options *options)
 		return NULL;
 	packer->options = *options;
 	packer->partitions = bus_partitions(options->bus, TOPIC_EVENTS);
-	packer->open = calloc(packer->partitions, sizeof(*packer->open));
-	if (packer->open == NULL) {
+	if (packer->options.queue_bytes == 0)
+		packer->options.queue_bytes = QUEUE_BYTES;
+	packer->lanes = calloc(packer->partitions, sizeof(*packer->lanes));
+	if (packer->lanes == NULL) {
 		free(packer);
 		return NULL;
 	}
 	for (uint32_t p = 0; p < packer->partitions; p++)
-		packer->open[p].previous = FRAME_NO_COUNT;
+		packer->lanes[p].previous = FRAME_NO_COUNT;
 	return packer;
 }
 
@@ -88,11 +95,12 @@ void packer_free(struct packer *packer)
 {
 	if (packer == NULL)
 		return;
-	for (uint32_t p = 0; p < packer->partitions; p++)
-		parcel_free(packer->open[p].parcel);
+	for (uint32_t p = 0; p < packer->partitions; p++) {
+		parcel_free(packer->lanes[p].parcel);
+		list_free(&packer->lanes[p].sent);
+	}
 	list_free(&packer->waiting);
-	list_free(&packer->sent);
-	free(packer->open);
+	free(packer->lanes);
 	free(packer);
 }
 
@@ -123,6 +131,10 @@ static struct parcel *parcel_new(uint32_t partition)
 	parcel->partition = partition;
 	parcel->bytes = BUF(FRAME_MAX);
 	frame_begin(&parcel->bytes);
+	if (parcel->bytes.failed) {
+		parcel_free(parcel);
+		return NULL;
+	}
 	return parcel;
 }
 
@@ -148,10 +160,16 @@ static bool parcel_share(struct parcel *parcel, struct ledger_row *row)
 	return true;
 }
 
+static size_t parcel_memory(const struct parcel *parcel)
+{
+	return sizeof(*parcel) + parcel->bytes.capacity +
+	    parcel->share_capacity * sizeof(*parcel->shares);
+}
+
 static void packer_enqueue(struct packer *packer, struct parcel *parcel)
 {
 	parcel->tag = packer->next_tag++;
-	packer->queued_bytes += parcel->bytes.len;
+	packer->queued_bytes += parcel_memory(parcel);
 	list_append(&packer->waiting, parcel);
 }
 
@@ -160,20 +178,25 @@ static struct frame_head packer_head(const struct packer *packer, uint32_t parti
 {
 	return (struct frame_head){.type = type, .collector = packer->options.identity.collector,
 	    .epoch = packer->options.identity.epoch, .first = packer->counter,
-	    .previous = packer->open[partition].previous, .count = (uint32_t)events, .made_ns = now_ns};
+	    .previous = packer->lanes[partition].previous, .count = (uint32_t)events, .made_ns = now_ns};
 }
 
 static void packer_close(struct packer *packer, uint32_t partition, int64_t now_ns)
 {
-	struct open_frame *open = &packer->open[partition];
-	struct parcel *parcel = open->parcel;
+	struct lane *lane = &packer->lanes[partition];
+	struct parcel *parcel = lane->parcel;
 	struct frame_head head =
 	    packer_head(packer, partition, FRAME_EVENTS, parcel->events, now_ns);
 
-	open->parcel = NULL;
+	lane->parcel = NULL;
+	/* Its only event found no memory. */
+	if (parcel->events == 0) {
+		parcel_free(parcel);
+		return;
+	}
 	CHECK(frame_end(&parcel->bytes, &head));
 	packer->counter += parcel->events;
-	open->previous = packer->counter - 1;
+	lane->previous = packer->counter - 1;
 	packer_enqueue(packer, parcel);
 }
 
@@ -197,29 +220,35 @@ static struct parcel *parcel_of_json(struct packer *packer, uint32_t partition,
 	return parcel;
 }
 
-static bool add_json(struct packer *packer, struct ledger_row *row, const struct event *event)
+static bool add_json(struct packer *packer, struct ledger_row *row, uint32_t partition,
+    const struct event *event)
 {
-	struct parcel *parcel = parcel_of_json(packer, row->partition, event);
+	struct parcel *parcel = parcel_of_json(packer, partition, event);
 
 	if (parcel == NULL || !parcel_share(parcel, row)) {
 		parcel_free(parcel);
 		return false;
 	}
 	parcel->events = 1;
-	packer->open[row->partition].previous = packer->counter++;
+	packer->lanes[partition].previous = packer->counter++;
 	packer_enqueue(packer, parcel);
 	return true;
 }
 
-static bool add_framed(struct packer *packer, struct ledger_row *row, const struct event *event)
+static bool add_framed(struct packer *packer, struct ledger_row *row, uint32_t partition,
+    const struct event *event)
 {
-	struct open_frame *open = &packer->open[row->partition];
+	struct lane *lane = &packer->lanes[partition];
 
-	if (open->parcel == NULL) {
-		open->parcel = parcel_new(row->partition);
-		open->opened_ns = event->received_ns;
+	/* Only an event that is larger alone makes a frame larger than frame_bytes. */
+	if (lane->parcel != NULL && lane->parcel->events > 0 &&
+	    lane->parcel->bytes.len + frame_event_size(event) > packer->options.frame_bytes)
+		packer_close(packer, partition, event->received_ns);
+	if (lane->parcel == NULL) {
+		lane->parcel = parcel_new(partition);
+		lane->opened_ns = event->received_ns;
 	}
-	struct parcel *parcel = open->parcel;
+	struct parcel *parcel = lane->parcel;
 
 	if (parcel == NULL || !parcel_share(parcel, row))
 		return false;
@@ -235,7 +264,7 @@ static bool add_framed(struct packer *packer, struct ledger_row *row, const stru
 	}
 	parcel->events++;
 	if (parcel->bytes.len >= packer->options.frame_bytes)
-		packer_close(packer, row->partition, event->received_ns);
+		packer_close(packer, partition, event->received_ns);
 	return true;
 }
 
@@ -250,30 +279,46 @@ static void count_received(struct source_row *counts, const struct event *event)
 	counts->bad_utf8 += (event->flags & EVENT_BAD_UTF8) != 0;
 }
 
+static void tell_later(struct ledger_row *row, uint64_t count, int64_t since_ns)
+{
+	if (row->gap_refused == 0)
+		row->gap_from_ns = since_ns;
+	row->gap_refused += count;
+}
+
 void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event)
 {
+	uint32_t partition = row->shared ? bus_partition_of(event->sender, packer->partitions)
+					 : row->partition;
+	bool late = event->transport == TRANSPORT_UDP && packer_is_behind(packer);
+
 	count_received(&row->counts, event);
-	bool taken = !packer_is_behind(packer) &&
-	    (packer->options.one_event_json ? add_json(packer, row, event)
-					    : add_framed(packer, row, event));
+	bool taken = !late &&
+	    (packer->options.one_event_json ? add_json(packer, row, partition, event)
+					    : add_framed(packer, row, partition, event));
 
 	if (taken) {
 		packer->in_flight++;
 	} else {
 		row->counts.refused_busy++;
-		row->gap_refused++;
+		tell_later(row, 1, event->received_ns);
 	}
 }
 
 bool packer_is_behind(const struct packer *packer)
 {
-	return packer->queued_bytes >= QUEUE_BYTES;
+	return packer->queued_bytes >= packer->options.queue_bytes;
+}
+
+bool packer_has_drained(const struct packer *packer)
+{
+	return packer->queued_bytes <= packer->options.queue_bytes / 2;
 }
 
 void packer_tick(struct packer *packer, int64_t now_ns)
 {
 	for (uint32_t p = 0; p < packer->partitions; p++) {
-		if (packer->open[p].parcel != NULL)
+		if (packer->lanes[p].parcel != NULL)
 			packer_close(packer, p, now_ns);
 		struct parcel *parcel = parcel_new(p);
 		struct frame_head head = packer_head(packer, p, FRAME_TICK, 0, now_ns);
@@ -287,18 +332,20 @@ void packer_tick(struct packer *packer, int64_t now_ns)
 	}
 }
 
-void packer_gap(struct packer *packer, uint32_t partition, const struct frame_gap *gap,
+bool packer_gap(struct packer *packer, uint32_t partition, const struct frame_gap *gap,
     int64_t now_ns)
 {
 	struct parcel *parcel = parcel_new(partition);
 	struct frame_head head = packer_head(packer, partition, FRAME_GAP, 0, now_ns);
 
 	if (parcel == NULL)
-		return;
-	if (frame_gap(&parcel->bytes, &head, gap))
-		packer_enqueue(packer, parcel);
-	else
+		return false;
+	if (!frame_gap(&parcel->bytes, &head, gap)) {
 		parcel_free(parcel);
+		return false;
+	}
+	packer_enqueue(packer, parcel);
+	return true;
 }
 
 static void parcel_count(const struct parcel *parcel, size_t offset)
@@ -315,12 +362,27 @@ static void parcel_done(struct packer *packer, struct parcel *parcel, size_t off
 {
 	parcel_count(parcel, offset);
 	packer->in_flight -= parcel->events;
-	packer->queued_bytes -= parcel->bytes.len;
+	packer->queued_bytes -= parcel_memory(parcel);
 	parcel_free(parcel);
 }
 
-static int packer_send(struct packer *packer)
+static void parcel_refused(struct packer *packer, struct parcel *parcel, int64_t now_ns)
 {
+	for (size_t i = 0; i < parcel->share_count; i++)
+		tell_later(parcel->shares[i].row, parcel->shares[i].count, now_ns);
+	parcel_done(packer, parcel, offsetof(struct source_row, refused_large));
+}
+
+/*
+ * After an unknown receipt nothing is sent until all that is under way has its receipt: the frames that
+ * must go again are then back in the queue in front of those that were never sent, and the order in a
+ * partition is kept.
+ */
+static int packer_send(struct packer *packer, int64_t now_ns)
+{
+	packer->recovering = packer->recovering && packer->sent_count > 0;
+	if (packer->recovering)
+		return 0;
 	while (packer->waiting.first != NULL) {
 		struct parcel *parcel = packer->waiting.first;
 		int code = bus_publish(packer->options.bus, TOPIC_EVENTS, parcel->partition, STR_NONE,
@@ -332,19 +394,20 @@ static int packer_send(struct packer *packer)
 			return code;
 		list_take_first(&packer->waiting);
 		if (code == BUS_TOO_LARGE) {
-			parcel_done(packer, parcel, offsetof(struct source_row, refused_large));
+			parcel_refused(packer, parcel, now_ns);
 			continue;
 		}
 		parcel_count(parcel, offsetof(struct source_row, published));
-		list_append(&packer->sent, parcel);
+		list_append(&packer->lanes[parcel->partition].sent, parcel);
+		packer->sent_count++;
 	}
 	return 0;
 }
 
-/* Receipts come nearly in order, so the parcel is nearly always the first. */
-static struct parcel *sent_take(struct packer *packer, uint64_t tag)
+static struct parcel *sent_take(struct packer *packer, uint32_t partition, uint64_t tag)
 {
-	struct parcel **at = &packer->sent.first;
+	struct list *sent = &packer->lanes[partition].sent;
+	struct parcel **at = &sent->first;
 	struct parcel *before = NULL;
 
 	while (*at != NULL && (*at)->tag != tag) {
@@ -356,15 +419,13 @@ static struct parcel *sent_take(struct packer *packer, uint64_t tag)
 	if (parcel == NULL)
 		return NULL;
 	*at = parcel->next;
-	if (packer->sent.last == parcel)
-		packer->sent.last = before;
+	if (sent->last == parcel)
+		sent->last = before;
+	packer->sent_count--;
 	return parcel;
 }
 
-/*
- * Unknown frames go back to the head of the queue, in the order of their tags: the frames behind them
- * have not been sent, or are unknown too, and order per partition is kept.
- */
+/* Unknown frames go back to the head of the queue, in the order of their tags. */
 static void send_again(struct packer *packer, struct parcel *parcel)
 {
 	struct parcel **at = &packer->waiting.first;
@@ -373,15 +434,18 @@ static void send_again(struct packer *packer, struct parcel *parcel)
 		parcel->shares[i].row->counts.published -= parcel->shares[i].count;
 	while (*at != NULL && (*at)->tag < parcel->tag)
 		at = &(*at)->next;
+	packer->recovering = true;
 	parcel->next = *at;
 	*at = parcel;
 	if (parcel->next == NULL)
 		packer->waiting.last = parcel;
 }
 
-static void packer_receipt(struct packer *packer, const struct bus_receipt *receipt)
+static void packer_receipt(struct packer *packer, const struct bus_receipt *receipt,
+    int64_t now_ns)
 {
-	struct parcel *parcel = sent_take(packer, receipt->tag);
+	CHECK(receipt->partition < packer->partitions);
+	struct parcel *parcel = sent_take(packer, receipt->partition, receipt->tag);
 
 	if (parcel == NULL)
 		return;
@@ -395,9 +459,19 @@ static void packer_receipt(struct packer *packer, const struct bus_receipt *rece
 	case RECEIPT_REFUSED:
 		for (size_t i = 0; i < parcel->share_count; i++)
 			parcel->shares[i].row->counts.published -= parcel->shares[i].count;
-		parcel_done(packer, parcel, offsetof(struct source_row, refused_large));
+		parcel_refused(packer, parcel, now_ns);
 		return;
 	}
+}
+
+/* How long the open frame may wait. Not at all when the clock was set back. */
+static int64_t frame_left(const struct packer *packer, const struct lane *lane, int64_t now_ns)
+{
+	int64_t age_ns = now_ns - lane->opened_ns;
+
+	return age_ns < 0 || age_ns >= packer->options.frame_delay_ns
+	    ? 0
+	    : packer->options.frame_delay_ns - age_ns;
 }
 
 int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *error)
@@ -406,19 +480,18 @@ int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *
 	int code, count;
 
 	for (uint32_t p = 0; p < packer->partitions; p++) {
-		struct open_frame *open = &packer->open[p];
+		const struct lane *lane = &packer->lanes[p];
 
-		if (open->parcel != NULL &&
-		    (all || now_ns - open->opened_ns >= packer->options.frame_delay_ns))
+		if (lane->parcel != NULL && (all || frame_left(packer, lane, now_ns) == 0))
 			packer_close(packer, p, now_ns);
 	}
-	code = packer_send(packer);
+	code = packer_send(packer, now_ns);
 	if (code < 0)
 		return error_set(error, code, TEXT_collector_publish);
 	do {
 		count = bus_receipts(packer->options.bus, receipts, RECEIPTS, 0, error);
 		for (int i = 0; i < count; i++)
-			packer_receipt(packer, &receipts[i]);
+			packer_receipt(packer, &receipts[i], now_ns);
 	} while (count == RECEIPTS);
 	return count < 0 ? count : 0;
 }
@@ -431,14 +504,13 @@ uint64_t packer_in_flight(const struct packer *packer)
 int64_t packer_due(const struct packer *packer, int64_t now_ns, int64_t limit_ns)
 {
 	/* Something is under way: the bus wants to be driven for its commit and its receipts. */
-	if (packer->waiting.first != NULL || packer->sent.first != NULL)
-		limit_ns = limit_ns < 1000000 ? limit_ns : 1000000;
+	if ((packer->waiting.first != NULL || packer->sent_count > 0) && limit_ns > DRIVE_NS)
+		limit_ns = DRIVE_NS;
 	for (uint32_t p = 0; p < packer->partitions; p++) {
-		const struct open_frame *open = &packer->open[p];
-		int64_t left = open->opened_ns + packer->options.frame_delay_ns - now_ns;
+		const struct lane *lane = &packer->lanes[p];
+		int64_t left_ns = lane->parcel == NULL ? limit_ns : frame_left(packer, lane, now_ns);
 
-		if (open->parcel != NULL && left < limit_ns)
-			limit_ns = left < 0 ? 0 : left;
+		limit_ns = left_ns < limit_ns ? left_ns : limit_ns;
 	}
 	return limit_ns;
 }

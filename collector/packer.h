@@ -3,7 +3,8 @@
  *
  * One open frame a partition. A frame is closed at frame_bytes or frame_delay, gets its counters
  * then, and waits in one queue until the bus takes it; it is kept until its receipt, and sent again
- * when the receipt says unknown. The queue is bounded: packer_is_behind tells inputs to stop reading.
+ * when the receipt says unknown, in the order in which frames were closed. The queue is bounded:
+ * packer_is_behind tells inputs to stop reading, and what nobody can wait for is refused.
  */
 #ifndef TOCSIN_COLLECTOR_PACKER_H
 #define TOCSIN_COLLECTOR_PACKER_H
@@ -19,25 +20,31 @@ struct packer_options {
 	struct identity identity;
 	size_t frame_bytes;
 	int64_t frame_delay_ns;
+	size_t queue_bytes; /* 0: 32 MiB */
 	bool one_event_json;
 };
 
 struct packer *packer_new(const struct packer_options *options); /* NULL: no memory */
 void packer_free(struct packer *packer); /* accepts NULL */
 
-/* Takes a copy of the event and counts it as received in row, and as refused when it must be. */
+/*
+ * Takes a copy of the event and counts it as received in row, and as refused when it must be: behind,
+ * datagrams are; what came by a transport that can wait was read before that was known, and is taken.
+ */
 void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event);
 /* So much waits for the bus that nothing more should be read. */
 bool packer_is_behind(const struct packer *packer);
+/* So little waits that reading should go on. */
+bool packer_has_drained(const struct packer *packer);
 /* Closes the frames that are due (all: every one), sends, collects receipts. 0 or negative. */
 int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *error);
-/* A tick on every partition, or a gap on one. Waits in the queue like a frame. */
+/* A tick on every partition, or a gap on one (false: no memory). Waits in the queue like a frame. */
 void packer_tick(struct packer *packer, int64_t now_ns);
-void packer_gap(struct packer *packer, uint32_t partition, const struct frame_gap *gap,
+bool packer_gap(struct packer *packer, uint32_t partition, const struct frame_gap *gap,
     int64_t now_ns);
 /* Events that are neither durable nor refused. */
 uint64_t packer_in_flight(const struct packer *packer);
-/* Nanoseconds until a frame is due; at most limit_ns. */
+/* Nanoseconds until a frame is due; at most limit_ns, which is not negative. */
 int64_t packer_due(const struct packer *packer, int64_t now_ns, int64_t limit_ns);
 
 #endif
