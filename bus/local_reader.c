@@ -23,6 +23,7 @@ struct local_position {
 struct local_view {
 	struct local_segment *segment;
 	struct db_txn *txn;
+	bool spoiled; /* it met damage: LMDB lets nothing more be read in it */
 };
 
 struct local_reader {
@@ -62,7 +63,7 @@ static int reader_view(struct local_reader *reader, struct local_segment *segmen
 
 	*ret = NULL;
 	for (unsigned i = 0; i < reader->view_count; i++)
-		if (reader->views[i].segment == segment)
+		if (reader->views[i].segment == segment && !reader->views[i].spoiled)
 			*ret = reader->views[i].txn;
 	if (*ret != NULL || reader->view_count == VIEWS_MAX)
 		return 0;
@@ -81,10 +82,19 @@ static int reader_view(struct local_reader *reader, struct local_segment *segmen
 		return code;
 	}
 	view->segment = segment;
+	view->spoiled = false;
 	segment->held++;
 	reader->view_count++;
 	*ret = view->txn;
 	return 0;
+}
+
+/* What was handed out of it stays until the next poll; the next partition gets a new one. */
+static void reader_spoil(struct local_reader *reader, const struct db_txn *txn)
+{
+	for (unsigned i = 0; i < reader->view_count; i++)
+		if (reader->views[i].txn == txn)
+			reader->views[i].spoiled = true;
 }
 
 /* ---- one segment ---- */
@@ -125,7 +135,7 @@ static void sink_record(struct local_sink *sink, const struct local_reader *read
  * reaches to the next good row, or to the next file, which whoever publishes begins behind it.
  */
 static int rows_collect(struct local_reader *reader, struct local_position *at,
-    struct db_cursor *cursor, struct local_sink *sink, struct error *error)
+    struct db_cursor *cursor, struct local_sink *sink, bool *ret_spoiled, struct error *error)
 {
 	char first[8] = {0};
 	struct str key = str_from(first, sizeof(first)), row;
@@ -141,7 +151,8 @@ static int rows_collect(struct local_reader *reader, struct local_position *at,
 		error_clear(&why);
 		code = db_cursor_get(cursor, seek, &key, &row, &why);
 		seek = DB_NEXT;
-		if (code == DB_NOT_FOUND || (code == ERR_CORRUPT && key.len != 8))
+		*ret_spoiled = code == ERR_CORRUPT && key.len == 0;
+		if (code == DB_NOT_FOUND || *ret_spoiled)
 			return DB_NOT_FOUND;
 		if (code < 0 && code != ERR_CORRUPT) {
 			if (error != NULL && error->code == 0)
@@ -169,8 +180,10 @@ static int partition_beyond(struct local_reader *reader, struct local_position *
 	uint64_t next;
 	int code = segment_next(segment, txn, at->partition, &next, NULL);
 
-	if (code == ERR_CORRUPT)
+	if (code == ERR_CORRUPT) {
+		reader_spoil(reader, txn);
 		return 0;
+	}
 	if (code == 0 && at->offset > next) {
 		/* a position of another bus, or of one restored from an older copy */
 		code = topic_oldest(reader->topic, &oldest, error);
@@ -189,14 +202,21 @@ static int segment_collect(struct local_reader *reader, struct local_position *a
 {
 	struct db_cursor *cursor;
 	size_t before = sink->count;
-	int code = db_cursor_open(txn, TABLE_PARTITION + at->partition, &cursor, error);
+	bool spoiled = false;
+	int code = db_cursor_open(txn, TABLE_PARTITION + at->partition, &cursor, NULL);
 
 	*ret_more = false;
-	if (code != 0)
-		return code;
-	code = rows_collect(reader, at, cursor, sink, error);
+	if (code == 0)
+		code = rows_collect(reader, at, cursor, sink, &spoiled, error);
+	else if (code == ERR_CORRUPT)
+		spoiled = true;
+	else
+		return error_set(error, code, TEXT_bus_segment, reader->topic->path,
+		    (unsigned long long)segment->sequence);
 	db_cursor_close(cursor);
-	if (code != DB_NOT_FOUND)
+	if (spoiled)
+		reader_spoil(reader, txn);
+	else if (code != DB_NOT_FOUND)
 		return code;
 	/* nothing more in this file */
 	if (end != UINT64_MAX) {

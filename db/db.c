@@ -54,6 +54,7 @@ int db_failure(struct db_env *env, const char *path, int lmdb, struct error *err
 	case MDB_INCOMPATIBLE:
 	case MDB_INVALID:
 	case MDB_BAD_DBI:
+	case MDB_BAD_TXN: /* what any call says after one that met damage */
 		return error_set(error, ERR_CORRUPT, TEXT_db_damaged, path, mdb_strerror(lmdb));
 	case MDB_VERSION_MISMATCH:
 		return error_set(error, ERR_VERSION, TEXT_db_version, path, 0u, 1u);

@@ -646,6 +646,116 @@ static void test_folder_of_others(void **state)
 	assert_null(bus);
 }
 
+/* ---- flipped bits ---- */
+
+enum { FLIP_RECORDS = 120, FLIP_IMAGES = 150 };
+
+/*
+ * What is handed out is right and in order, and a record published now gets an offset that none had.
+ * Exit code 1: that does not hold; 2: the bus says that it cannot; 0: well, or with gaps.
+ */
+static int read_flipped(const char *path)
+{
+	struct bus_options options = options_new(path);
+	struct bus_reader_options reading = {.topic = TOPIC_EVENTS, .group = "flips"};
+	struct bus_record records[64];
+	struct bus_receipt receipt;
+	struct bus_reader *reader;
+	uint64_t next[2] = {0, 0}, number;
+	struct bus *bus = NULL;
+	int count;
+
+	if (bus_open(&bus, &options, NULL) != 0
+	    || bus_reader_open(&reader, bus, &reading, NULL) != 0)
+		return 2;
+	while ((count = bus_poll(reader, records, 64, 0, NULL)) > 0) {
+		for (int i = 0; i < count; i++) {
+			const struct bus_record *record = &records[i];
+
+			if (record->offset != next[record->partition] || record->next <= record->offset)
+				return 1;
+			next[record->partition] = record->next;
+			if (record->kind == BUS_GAP)
+				continue;
+			memcpy(&number, record->value.ptr, sizeof(number));
+			if (number != 2 * record->offset + record->partition
+			    || record->value.len != 100 + number * 40)
+				return 1;
+			for (size_t at = sizeof(number); at < record->value.len; at++)
+				if (record->value.ptr[at] != (char)('a' + number % 26))
+					return 1;
+		}
+	}
+	if (count < 0 || bus_publish(bus, TOPIC_EVENTS, 0, STR_NONE, STR("new"), 0) != BUS_ACCEPTED
+	    || bus_receipts(bus, &receipt, 1, NS_PER_S, NULL) != 1)
+		return 2;
+	return receipt.offset < FLIP_RECORDS / 2 ? 1 : 0;
+}
+
+static void write_all(const char *path, const char *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	(void)close(fd);
+}
+
+static void test_flipped_bits(void **state)
+{
+	struct bus_options options = options_new(*state);
+	unsigned well = 0, said = 0, died = 0, seed = 17;
+	char path[512], second[512], *bytes, *bad;
+	struct bus *bus = open_bus(&options);
+	size_t used = 0, len;
+	struct stat st;
+	int fd, status;
+
+	for (uint64_t i = 0; i < FLIP_RECORDS; i++)
+		(void)publish(bus, (uint32_t)(i % 2), i, 100 + i * 40);
+	bus_close(bus);
+	(void)snprintf(path, sizeof(path), "%s/events/%020u.mdb", (char *)*state, 1u);
+	(void)snprintf(second, sizeof(second), "%s/events/%020u.mdb", (char *)*state, 2u);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fstat(fd, &st), 0);
+	len = (size_t)st.st_size;
+	bytes = malloc(len);
+	bad = malloc(len);
+	assert_int_equal(read(fd, bytes, len), len);
+	(void)close(fd);
+	for (used = len; used > 0 && bytes[used - 1] == '\0';)
+		used--;
+	for (unsigned i = 0; i < FLIP_IMAGES; i++) {
+		pid_t child;
+
+		memcpy(bad, bytes, len);
+		for (int bits = 1 + rand_r(&seed) % 60; bits > 0; bits--)
+			bad[(size_t)rand_r(&seed) % used] ^= (char)(1 << rand_r(&seed) % 8);
+		write_all(path, bad, len);
+		(void)unlink(second);
+		child = fork();
+		if (child == 0) {
+			static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT};
+			int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+			for (size_t k = 0; k < sizeof(deadly) / sizeof(deadly[0]); k++)
+				(void)signal(deadly[k], SIG_DFL);
+			(void)dup2(null, STDERR_FILENO);
+			(void)alarm(60);
+			_exit(100 + read_flipped(*state));
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 101);
+		well += WIFEXITED(status) && WEXITSTATUS(status) == 100;
+		said += WIFEXITED(status) && WEXITSTATUS(status) == 102;
+		died += !WIFEXITED(status) || WEXITSTATUS(status) < 100;
+	}
+	print_message("# flips: %u read on, %u refused, %u ended the reader\n", well, said, died);
+	assert_true(well > FLIP_IMAGES / 2);
+	free(bytes);
+	free(bad);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -657,7 +767,7 @@ int main(void)
 		TEST(test_position_of_elsewhere), TEST(test_wake_between_processes),
 		    TEST(test_kill),
 		TEST(test_two_publishers), TEST(test_busy), TEST(test_full_disk), TEST(test_fetch),
-		TEST(test_folder_of_others),
+		TEST(test_folder_of_others), TEST(test_flipped_bits),
 	};
 
 	return cmocka_run_group_tests_name("bus_local", tests, NULL, NULL);
