@@ -166,6 +166,14 @@ docs: $(B)/tocsin
 	$(B)/tocsin help --markdown --lang vi > docs/COMMANDS.vi.md
 	$(B)/tocsin decode --markdown --lang en > docs/DECODERS.md
 
+# ---- a real broker (deploy/kafka.sh), for TOCSIN_TEST_KAFKA=127.0.0.1:19092 ----
+
+.PHONY: kafka kafka-stop
+kafka:
+	@sh deploy/kafka.sh start
+kafka-stop:
+	@sh deploy/kafka.sh stop
+
 # ---- figures, fuzzing ----
 
 .PHONY: bench fuzz

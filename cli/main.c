@@ -124,6 +124,33 @@ static int run_command(const struct command *command, int argc, char **argv, boo
 	return code;
 }
 
+/*
+ * "tocsin -c FILE alerts": options that every command takes may come before its name. They are moved
+ * behind it. Returns the index of the name in argv, argc when there is none.
+ */
+static int move_options(int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc && argv[at][0] == '-') {
+		bool takes_value = strcmp(argv[at], "-c") == 0 || strcmp(argv[at], "--config") == 0 ||
+		    strcmp(argv[at], "-o") == 0 || strcmp(argv[at], "--set") == 0 ||
+		    strcmp(argv[at], "--lang") == 0;
+
+		if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0 ||
+		    strcmp(argv[at], "--version") == 0)
+			break;
+		at += takes_value && at + 1 < argc ? 2 : 1;
+	}
+	if (at >= argc)
+		return argc;
+	char *name = argv[at];
+
+	memmove(&argv[2], &argv[1], (size_t)(at - 1) * sizeof(*argv));
+	argv[1] = name;
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct error error = {0};
@@ -131,9 +158,11 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	choose_language(argc, argv, &fixed);
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		help_overview(argc < 2 ? stderr : stdout);
-		return argc < 2 ? EXIT_USAGE : EXIT_OK;
+	bool named = move_options(argc, argv) < argc;
+
+	if (!named || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help_overview(named ? stdout : stderr);
+		return named ? EXIT_OK : EXIT_USAGE;
 	}
 	const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
 	const struct command *command = command_find(str_of(name));
