@@ -295,6 +295,22 @@ static int take_unit(struct page *page, struct unit *unit)
 	return 0;
 }
 
+static bool is_hidden(const struct filter *filter, const struct mark *mark)
+{
+	if (mark->status == ALERT_REPLACED || (mark->flags & MARK_REPLACED) != 0)
+		return !filter->with_replaced;
+	return (mark->flags & MARK_FOLDED) != 0;
+}
+
+/* A candidate was there a moment ago: what cannot be found of it now is damage. */
+static void missed(struct reading *reading, struct reading_file *file)
+{
+	if (file->bad)
+		return;
+	(void)day_damaged(reading->error);
+	reading_damaged(reading, file);
+}
+
 static void tell(struct page *page, const struct candidate *candidate)
 {
 	struct reading *reading = page->reading;
@@ -303,16 +319,19 @@ static void tell(struct page *page, const struct candidate *candidate)
 	struct words words;
 	struct mark mark;
 
-	if (file->bad || reading_mark(reading, candidate->sequence, &mark) != DB_FOUND || file->bad)
+	if (file->bad)
 		return;
-	if (mark.status == ALERT_REPLACED || (mark.flags & MARK_REPLACED) != 0) {
-		if (!page->filter->with_replaced)
-			return;
-	} else if ((mark.flags & MARK_FOLDED) != 0) {
+	if (reading_mark(reading, candidate->sequence, &mark) != DB_FOUND) {
+		missed(reading, file);
 		return;
 	}
-	if (reading_document(reading, file, candidate->sequence, &facets, &json) != DB_FOUND
-	    || !filter_passes(page->filter, facets))
+	if (is_hidden(page->filter, &mark))
+		return;
+	if (reading_document(reading, file, candidate->sequence, &facets, &json) != DB_FOUND) {
+		missed(reading, file);
+		return;
+	}
+	if (!filter_passes(page->filter, facets))
 		return;
 	reading_say(reading, ANSWER_ALERT, words_put(&words, &mark, sizeof(mark)), json);
 	page->told++;
