@@ -1,0 +1,404 @@
+/*
+ * What strangers, clocks and disks do: ceilings, skew, silence, gaps, foreign records, bad snapshots,
+ * other rules.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "correlator/snapshot.h"
+#include "event/frame.h"
+#include "rules.h"
+#include "town.h"
+
+static void try_log_in(struct town *town, unsigned address, int64_t at_ns)
+{
+	char body[128];
+
+	snprintf(body, sizeof(body), FAIL("10.0.%u.%u", "an"), address >> 8, address & 255);
+	town_send(town, "web01", at_ns, body);
+}
+
+static void test_eviction_is_bounded_and_counted(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .groups_max = 100,
+	    .detections = 1, .events = 1});
+	/* Half of a brute force, drowned in other addresses, and one that is not. */
+	for (unsigned i = 0; i < 3; i++)
+		try_log_in(&town, 60000, TOWN_START);
+	for (unsigned i = 0; i < 1000; i++)
+		try_log_in(&town, i, TOWN_START + SECOND);
+	for (unsigned i = 0; i < 5; i++)
+		try_log_in(&town, 60001, TOWN_START + 2 * SECOND);
+	town_run(&town);
+	struct worker_stats stats = town_stats(&town);
+
+	assert_true(stats.groups <= 2 * 101);
+	assert_true(stats.evicted >= 900);
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 1);
+	assert_int_equal(town_count_group(&town, "brute", "10.0.234.97", ALERT_SETTLED), 1);
+	assert_int_equal(town_stats(&town).groups, 0); /* time has passed them all */
+	town_close(&town);
+}
+
+static void test_pending_is_bounded_and_counted(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .pending_max = 10,
+	    .detections = 1, .events = 1});
+	for (unsigned i = 0; i < 100; i++)
+		try_log_in(&town, i, TOWN_START + i);
+	town_run(&town);
+	assert_int_equal(town_stats(&town).pending, 11);
+	assert_int_equal(town_stats(&town).pending_dropped, 89);
+	town_settle(&town);
+	assert_int_equal(town_stats(&town).pending, 0);
+	town_close(&town);
+}
+
+static void test_clocks_that_are_wrong(void **state)
+{
+	const int64_t year = 365 * 86400 * SECOND;
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 1});
+	for (unsigned i = 0; i < 5; i++) {
+		/* A sender that lives ten years ahead, and one that lives ten years ago. */
+		town_send_as(&town, town.counter, 0, "web01", TOWN_START + 10 * year,
+		    TOWN_START + i * SECOND, FAIL("192.0.2.1", "an"));
+		town.previous[0] = town.counter++;
+		town_send_as(&town, town.counter, 0, "web02", TOWN_START - 10 * year,
+		    TOWN_START + i * SECOND, FAIL("192.0.2.2", "an"));
+		town.previous[0] = town.counter++;
+	}
+	town_run(&town);
+	struct worker_stats stats = town_stats(&town);
+
+	assert_int_equal(stats.skewed, 10);
+	assert_int_equal(stats.late, 0);
+	assert_true(stats.watermark_ns < TOWN_START + 60 * SECOND);
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 2);
+	town_close(&town);
+}
+
+/* Eight failures on eight days, replayed at once, are no brute force within a minute. */
+static void test_replay_goes_by_event_time(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .replay = "march"});
+	for (unsigned i = 0; i < 8; i++)
+		town_send_as(&town, i, 0, "web01", TOWN_START - (8 - i) * 86400 * SECOND,
+		    TOWN_START, FAIL("192.0.2.1", "an"));
+	for (unsigned i = 0; i < 5; i++)
+		town_send_as(&town, 8 + i, 0, "web01", TOWN_START + i * SECOND, TOWN_START,
+		    FAIL("192.0.2.2", "an"));
+	town_finish(&town);
+	struct worker_stats stats = town_stats(&town);
+
+	assert_int_equal(stats.skewed, 0);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 1);
+	assert_int_equal(town_count_group(&town, "brute", "192.0.2.2", ALERT_SETTLED), 1);
+	assert_int_equal(town_unsettled(&town), 0);
+	town_close(&town);
+}
+
+/* One partition has a sender, the others have none: they hold nothing back. */
+static void test_partitions_that_nobody_uses(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 8});
+	for (unsigned i = 0; i < 5; i++)
+		try_log_in(&town, 1, TOWN_START + i * SECOND);
+	try_log_in(&town, 2, TOWN_START + 100 * SECOND);
+	town_run(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 1);
+	town_close(&town);
+}
+
+/* A partition whose sender falls silent is waited for, but only for the idle time. */
+static void test_a_silent_partition_is_not_waited_for(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 2});
+	town_send_as(&town, 0, 1, "web09", TOWN_START, TOWN_START, FAIL("192.0.2.9", "an"));
+	for (unsigned i = 0; i < 6; i++)
+		town_send_as(&town, 1 + i, 0, "web01", TOWN_START + i * 40 * SECOND / (1 + (i < 5) * 39),
+		    TOWN_START + i * SECOND, FAIL("192.0.2.1", "an"));
+	town.now_ns = TOWN_START + 10 * SECOND;
+	for (unsigned i = 0; i < 4; i++)
+		town_run(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 0);
+	/* Idle after 60 s without a record; then the other partition's time counts. */
+	town.now_ns = TOWN_START + 62 * SECOND;
+	town_send_as(&town, 7, 0, "web01", TOWN_START + 62 * SECOND, TOWN_START + 62 * SECOND,
+	    OK("192.0.2.1"));
+	town_run(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 1);
+	town_close(&town);
+}
+
+static void test_late_ones_are_counted_and_plain_rules_still_run(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE
+	    "---\n" BASE_RULE("logged", "fail"), .events = 1});
+	for (unsigned i = 0; i < 4; i++)
+		try_log_in(&town, 1, TOWN_START + i * SECOND);
+	try_log_in(&town, 2, TOWN_START + 200 * SECOND);
+	town_run(&town);
+	try_log_in(&town, 1, TOWN_START + 4 * SECOND);
+	town_run(&town);
+	assert_int_equal(town_stats(&town).late, 1);
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 0);
+	assert_int_equal(town_count(&town, "logged", ALERT_SETTLED), 6);
+	town_close(&town);
+}
+
+static void test_repeated_frames(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 1});
+	for (unsigned i = 0; i < 4; i++) {
+		town.previous[0] = i > 0 ? i - 1 : FRAME_NO_COUNT;
+		for (unsigned n = 0; n < 3; n++)
+			town_send_as(&town, i, 0, "web01", TOWN_START, TOWN_START,
+			    FAIL("192.0.2.1", "an"));
+		town_run(&town);
+		town_crash(&town, 0); /* what it has seen survives */
+	}
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 0);
+	assert_int_equal(town_unsettled(&town), 0);
+	town_close(&town);
+}
+
+static void publish(struct town *town, struct str value)
+{
+	assert_int_equal(bus_publish(town->bus, TOPIC_EVENTS, 0, STR_NONE, value, 0), BUS_ACCEPTED);
+}
+
+static void test_records_of_others(void **state)
+{
+	struct town town;
+	char broken[64] = "TCSF nonsense that begins like a frame of ours perhaps";
+	struct buf frame = BUF(FRAME_MAX);
+	struct frame_head head = {.type = FRAME_TICK, .made_ns = TOWN_START,
+	    .previous = FRAME_NO_COUNT};
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES, .events = 1});
+	publish(&town, STR("<38>1 2026-03-02T08:00:00Z db01 town - - - {\"act\":\"fail\"}"));
+	publish(&town, STR(""));
+	publish(&town, STR("\0\xff\xfe"));
+	publish(&town, str_from(broken, sizeof(broken)));
+	assert_true(frame_tick(&frame, &head));
+	frame.ptr[frame.len - 1] ^= 1;
+	publish(&town, buf_str(&frame));
+	buf_free(&frame);
+	town_run(&town);
+	struct worker_stats stats = town_stats(&town);
+
+	assert_int_equal(stats.foreign + stats.damaged + stats.skipped, 5);
+	assert_true(stats.foreign >= 3);
+	assert_true(stats.damaged >= 1);
+	assert_int_equal(town_count(&town, "failed", ALERT_SETTLED), 1);
+	town_close(&town);
+}
+
+static void test_a_gap_is_an_alert(void **state)
+{
+	struct town town;
+	uint64_t gaps;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES TOGETHER, .events = 1,
+	    .retain_bytes = 16384});
+	for (unsigned i = 0; i < 10; i++)
+		try_log_in(&town, 1, TOWN_START + i * SECOND);
+	town_run(&town);
+	uint64_t before = town_stats(&town).events;
+
+	town_crash(&town, 0);
+	for (unsigned i = 0; i < 200; i++)
+		try_log_in(&town, 1, TOWN_START + i * SECOND);
+	town.options.batch = 4;
+	town_run(&town);
+	assert_int_equal(before, 10);
+	assert_true(town_stats(&town).gaps > 0);
+	assert_int_equal(checkpoint_gaps(town.checkpoint, &gaps, NULL), 0);
+	assert_int_equal(gaps, town_stats(&town).gaps);
+	assert_int_equal(town_count(&town, "tocsin-gap", ALERT_SETTLED), gaps);
+	town_close(&town);
+}
+
+static void test_events_without_the_group_field(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE});
+	for (unsigned i = 0; i < 6; i++)
+		town_send(&town, "web01", TOWN_START, "{\"act\":\"fail\",\"User\":\"an\"}");
+	town_settle(&town);
+	assert_int_equal(town_stats(&town).ungrouped, 6);
+	assert_int_equal(town.alert_count, 0);
+	town_close(&town);
+}
+
+/* Values that differ only far behind stay apart, and fit into the table. */
+static void test_group_values_without_end(void **state)
+{
+	static char body[2200];
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES
+	    CORRELATION_RULE("long", "event_count", "[failed]", "[User]", "60s",
+	    "    condition:\n        gte: 2\n")});
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(body, sizeof(body), "{\"act\":\"fail\",\"User\":\"%*d\"}", 2000, (int)i / 3);
+		town_send(&town, "web01", TOWN_START + i, body);
+	}
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "long", ALERT_SETTLED), 1);
+	town_close(&town);
+}
+
+/* ---- other rules ---- */
+
+#define OTHER_SPRAY                                                                                \
+	CORRELATION_RULE("spray", "value_count", "[failed]", "[src_ip]", "61s",                    \
+	    "    condition:\n        field: User\n        gte: 3\n")
+
+static void reload_in_mid_window(bool by_death)
+{
+	struct town town;
+
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE SPRAY});
+	town_send(&town, "web01", TOWN_START, FAIL("192.0.2.1", "a"));
+	town_send(&town, "web01", TOWN_START + SECOND, FAIL("192.0.2.1", "b"));
+	town_run(&town);
+	town.options.rules = BASES OTHER_SPRAY BRUTE TOGETHER;
+	if (by_death)
+		town_crash(&town, 0);
+	else
+		assert_int_equal(worker_reload(town.workers[0],
+		    town_rules(town.options.rules), NULL), 0);
+	for (unsigned i = 2; i < 5; i++)
+		town_send(&town, "web01", TOWN_START + i * SECOND, FAIL("192.0.2.1", "b"));
+	town_run(&town);
+	assert_true(town_stats(&town).state_dropped > 0);
+	town_crash(&town, 0);
+	town_settle(&town);
+	/* Unchanged: five failures across the switch. Changed: only b was tried since. */
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 1);
+	assert_int_equal(town_count(&town, "spray", ALERT_SETTLED), 0);
+	town_close(&town);
+}
+
+static void test_reload_keeps_what_has_not_changed(void **state)
+{
+	(void)state;
+	reload_in_mid_window(false);
+}
+
+/* The snapshot is of the other rules; what comes after it is of these. */
+static void test_start_under_other_rules(void **state)
+{
+	(void)state;
+	reload_in_mid_window(true);
+}
+
+/* ---- snapshots ---- */
+
+static void snapshot_replace(struct town *town, uint32_t partition, size_t cut, int flip)
+{
+	struct buf value = BUF(1 << 24);
+	char name[32];
+
+	snprintf(name, sizeof(name), "snapshot/%u", partition);
+	if (checkpoint_state_get(town->checkpoint, str_of(name), &value, NULL) < 0) {
+		buf_free(&value);
+		return;
+	}
+	if (flip >= 0)
+		value.ptr[(size_t)flip % value.len] ^= 0x15;
+	assert_int_equal(checkpoint_begin(town->checkpoint, NULL), 0);
+	assert_int_equal(checkpoint_state_put(town->checkpoint, str_of(name),
+	    str_slice(buf_str(&value), 0, cut < value.len ? cut : value.len), NULL), 0);
+	assert_int_equal(checkpoint_commit(town->checkpoint, NULL), 0);
+	buf_free(&value);
+}
+
+static void test_bad_snapshots_are_refused_and_made_anew(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		struct town town;
+
+		town_open(&town, &(struct town_options){.rules = BASES BRUTE SPRAY BREAKIN,
+		    .snapshot_ns = 1});
+		for (unsigned n = 0; n < 3; n++)
+			try_log_in(&town, 1, TOWN_START + n * SECOND);
+		town_run(&town);
+		town_crash(&town, 0);
+		for (uint32_t p = 0; p < 2; p++)
+			snapshot_replace(&town, p, i < 30 ? i * i : 1 << 24, i < 30 ? -1 : (int)i % 8);
+		for (unsigned n = 3; n < 5; n++)
+			try_log_in(&town, 1, TOWN_START + n * SECOND);
+		town_send(&town, "web01", TOWN_START + 5 * SECOND, OK("10.0.0.1"));
+		town_run(&town);
+		assert_true(i >= 20 || town_stats(&town).state_refused > 0);
+		town_settle(&town);
+		assert_int_equal(town_count(&town, "breakin", ALERT_SETTLED), 1);
+		town_close(&town);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_eviction_is_bounded_and_counted),
+	    cmocka_unit_test(test_pending_is_bounded_and_counted),
+	    cmocka_unit_test(test_clocks_that_are_wrong),
+	    cmocka_unit_test(test_replay_goes_by_event_time),
+	    cmocka_unit_test(test_partitions_that_nobody_uses),
+	    cmocka_unit_test(test_a_silent_partition_is_not_waited_for),
+	    cmocka_unit_test(test_late_ones_are_counted_and_plain_rules_still_run),
+	    cmocka_unit_test(test_repeated_frames),
+	    cmocka_unit_test(test_records_of_others),
+	    cmocka_unit_test(test_a_gap_is_an_alert),
+	    cmocka_unit_test(test_events_without_the_group_field),
+	    cmocka_unit_test(test_group_values_without_end),
+	    cmocka_unit_test(test_reload_keeps_what_has_not_changed),
+	    cmocka_unit_test(test_start_under_other_rules),
+	    cmocka_unit_test(test_bad_snapshots_are_refused_and_made_anew),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
