@@ -73,8 +73,7 @@ static enum decode_status decode(struct record *record, struct str text)
 			pattern_put(
 			    record, STR("pid"), str_slice(part, 0, str_find_char(part, ':')));
 	}
-	record->product = STR("apache");
-	record->service = STR("error");
+	record->service = STR("apache");
 	record->message = start;
 	return DECODE_YES;
 }

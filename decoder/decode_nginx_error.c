@@ -50,8 +50,7 @@ static enum decode_status decode(struct record *record, struct str text)
 	put_detail(record, rest, STR(", server: "), STR("server"));
 	put_detail(record, rest, STR(", request: "), STR("request"));
 	put_detail(record, rest, STR(", host: "), STR("cs-host"));
-	record->product = STR("nginx");
-	record->service = STR("error");
+	record->service = STR("nginx");
 	record->message = rest;
 	return DECODE_YES;
 }

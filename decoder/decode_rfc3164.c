@@ -158,6 +158,28 @@ static void put_text(struct record *record, enum field_id id, struct str value)
 		record_put(record, id, value);
 }
 
+/* Sigma's services of product cisco, by the facility of the mnemonic. */
+static struct str cisco_service(struct str facility)
+{
+	static const struct {
+		struct str facility, service;
+	} services[] = {
+	    {STR_INIT("AAA"), STR_INIT("aaa")},
+	    {STR_INIT("SEC_LOGIN"), STR_INIT("aaa")},
+	    {STR_INIT("PARSER"), STR_INIT("aaa")},
+	    {STR_INIT("AUTHMGR"), STR_INIT("aaa")},
+	    {STR_INIT("BGP"), STR_INIT("bgp")},
+	    {STR_INIT("BGP_SESSION"), STR_INIT("bgp")},
+	    {STR_INIT("LDP"), STR_INIT("ldp")},
+	};
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+		if (str_eq(services[i].facility, facility))
+			return services[i].service;
+	}
+	return STR("syslog");
+}
+
 static void put_cisco(struct record *record, const struct header *header)
 {
 	struct str mnemonic = header->tag.app;
@@ -168,8 +190,11 @@ static void put_cisco(struct record *record, const struct header *header)
 		return;
 	if (scan_peek(mnemonic, 0) != '%')
 		mnemonic = str_slice(record->message, 0, str_find_char(record->message, ':'));
-	if (tag_put_mnemonic(record, str_trim(str_slice(mnemonic, 1, mnemonic.len))))
+	if (tag_put_mnemonic(record, str_trim(str_slice(mnemonic, 1, mnemonic.len)))) {
 		record->product = STR("cisco");
+		const struct field *facility = record_find(record, STR("cisco.facility"));
+		record->service = cisco_service(facility != NULL ? facility->value : STR_NONE);
+	}
 }
 
 static void put(struct record *record, const struct header *header, struct str message)

@@ -84,6 +84,7 @@ static enum decode_status decode(struct record *record, struct str text)
 	} else if (command) {
 		record_put(record, FIELD_ACTION, STR("command"));
 		record_put(record, FIELD_OUTCOME, STR("success"));
+		record_category(record, STR("process_creation"));
 	}
 	return command || reason.len > 0 ? DECODE_YES : DECODE_NO;
 }

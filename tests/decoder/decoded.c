@@ -181,12 +181,28 @@ static void check_hostile(struct arena *arena, const struct event *event)
 	}
 }
 
+/* At any ceiling of memory the event is kept; it only has fewer fields. */
+static void check_memory(const struct event *event)
+{
+	for (size_t ceiling = 0; ceiling < 12000; ceiling += 487) {
+		struct arena *arena = arena_new(ceiling);
+		struct record record;
+
+		if (arena == NULL)
+			continue;
+		decoder_run(&record, event, arena);
+		assert_true(record.decoders.len > 0);
+		arena_free(arena);
+	}
+}
+
 void decoded_check_event(const struct event *event, const char *expect)
 {
 	struct arena *arena = arena_new(CEILING);
 
 	check(arena, event, expect);
 	check_hostile(arena, event);
+	check_memory(event);
 	arena_free(arena);
 }
 

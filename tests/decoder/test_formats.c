@@ -151,7 +151,7 @@ static const struct decoded_row web[] = {
 	"script not found",
 	".decoders=apache_error\nsrc_ip=192.0.2.5\nsrc_port=5000\nmodule=php7\nlevel=error\npid="
 	"42\n"
-	".message=script not found\n.time=2026-11-22T03:04:05.123Z\n.source=apache//error"),
+	".message=script not found\n.time=2026-11-22T03:04:05.123Z\n.source=//apache"),
     ROW("[Sun Nov 22 03:04:05 2026] [error] [client 192.0.2.5] File does not exist: /x",
 	"c-ip=192.0.2.5\nlevel=error\n-src_port\n.message=File does not exist: /x"),
     ROW("[Sun Nov 22 03:04:05 2026] [notice] workerEnv.init() ok",
@@ -160,7 +160,7 @@ static const struct decoded_row web[] = {
 	"a.example.com, "
 	"request: \"GET /x HTTP/1.1\", host: \"a.example.com\"",
 	"src_ip=192.0.2.5\nserver=a.example.com\nrequest=GET /x HTTP/1.1\ncs-host=a.example.com\n"
-	".time=2026-11-22T03:04:05.000Z\n.source=nginx//error"),
+	".time=2026-11-22T03:04:05.000Z\n.source=//nginx"),
 };
 
 static const struct decoded_row windows[] = {

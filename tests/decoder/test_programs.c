@@ -97,8 +97,8 @@ static const struct decoded_row privileges[] = {
     ROW(HEAD
 	"sudo:     lan : TTY=pts/0 ; PWD=/home/lan ; USER=root ; COMMAND=/usr/bin/cat /etc/shadow",
 	"User=lan\nTargetUserName=root\nCommandLine=/usr/bin/cat /etc/shadow\nImage=/usr/bin/cat\n"
-	"CurrentDirectory=/home/lan\ntty=pts/0\naction=command\noutcome=success\n.source=linux//"
-	"sudo"),
+	"CurrentDirectory=/home/lan\ntty=pts/0\naction=command\noutcome=success\n.source=linux/"
+	"process_creation/sudo"),
     ROW(HEAD "sudo[7]: lan : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh -c 'a ; USER=x'",
 	"CommandLine=/bin/sh -c 'a ; USER=x'\nTargetUserName=root"),
     ROW(HEAD "sudo: lan : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; "

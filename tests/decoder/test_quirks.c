@@ -71,14 +71,14 @@ static const struct decoded_row headers[] = {
 	"host=foo\n.time=2026-04-29T13:58:40.411Z\n.flags=no_year,unsynced\ncisco.sequence=29\n"
 	"cisco.facility=SYS\ncisco.severity=5\ncisco.mnemonic=CONFIG_I\n.message=Configured from "
 	"console\n"
-	".source=cisco//"),
+	".source=cisco//syslog"),
     ROW("<189>29: foo: .Nov 22 03:04:05.411 UTC: %LINK-SP-3-UPDOWN: down",
 	"host=foo\n.flags=no_year,unsynced\ncisco.facility=LINK-SP\ncisco.severity=3\ncisco."
 	"mnemonic=UPDOWN"),
     ROW("<189>643: Nov 22 03:04:05.295: %LINEPROTO-5-UPDOWN: up",
 	"-host\ncisco.sequence=643\napp=%LINEPROTO-5-UPDOWN\n.time=2026-11-22T03:04:05.295Z"),
     ROW("<189>sw-07: 000546: Nov 22 03:04:05 ICT: %PARSER-5-CFGLOG: x",
-	"host=sw-07\n.time=2026-11-21T20:04:05.000Z"),
+	"host=sw-07\n.time=2026-11-21T20:04:05.000Z\n.source=cisco//aaa"),
     ROW("<189>45: sw-07: 00:01:01: %SYS-6-BOOT: x",
 	"host=sw-07\n.flags=no_time\n.time=2026-11-22T06:27:00.000Z\ncisco.sequence=45"),
     ROW("<189>00:01:01: %SYS-6-BOOT: x", "-host\n.flags=no_time\ncisco.mnemonic=BOOT"),
