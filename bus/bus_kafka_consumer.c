@@ -39,6 +39,7 @@ struct kafka_reader {
 	uint32_t *wanted; /* static assignment */
 	size_t wanted_count;
 	int failure;      /* of on_assign, within the rebalance */
+	int refused;      /* what the brokers will not allow */
 	int64_t commit_at;
 	rd_kafka_message_t *batch[BATCH_MAX];
 	size_t batch_count, batch_at; /* [0, batch_at) are with the caller */
@@ -167,7 +168,7 @@ static void group_assign(struct kafka_reader *reader, rd_kafka_topic_partition_l
 	else
 		refused = rd_kafka_incremental_assign(reader->consumer, begin);
 	if (refused != NULL) {
-		reader->failure = ERR_BUS;
+		reader->refused = rd_kafka_error_code(refused);
 		rd_kafka_error_destroy(refused);
 	}
 	rd_kafka_topic_partition_list_destroy(begin);
@@ -240,30 +241,42 @@ static int reader_begin(struct kafka_reader *reader, struct error *error)
 	return code;
 }
 
+/* Takes the partition away from the fetcher and gives it back at the expected offset. */
+static bool partition_again(struct kafka_reader *reader, rd_kafka_topic_partition_list_t *list)
+{
+	if (reader->eager)
+		return false;
+	rd_kafka_error_t *refused = rd_kafka_incremental_unassign(reader->consumer, list);
+
+	if (refused == NULL)
+		refused = rd_kafka_incremental_assign(reader->consumer, list);
+	bool done = refused == NULL;
+
+	if (!done)
+		rd_kafka_error_destroy(refused);
+	return done;
+}
+
 /*
- * Takes the partition away from the fetcher and gives it back at the expected offset: unlike
- * rd_kafka_seek this works in every state of the partition, and drops what was on its way.
+ * Unlike rd_kafka_seek, unassign and assign work in every state of a partition and drop what was on
+ * its way; a seek is for the moments and protocols in which those are not allowed.
  */
 static int position_seek(struct kafka_reader *reader, uint32_t partition, struct error *error)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_error_t *refused;
+	rd_kafka_error_t *refused = NULL;
+	int code = 0;
 
 	batch_discard(reader, partition);
 	list_put(list, reader, partition);
-	if (reader->eager) {
+	if (!partition_again(reader, list))
 		refused = rd_kafka_seek_partitions(reader->consumer, list, KAFKA_ANSWER_MS);
-	} else {
-		refused = rd_kafka_incremental_unassign(reader->consumer, list);
-		if (refused == NULL)
-			refused = rd_kafka_incremental_assign(reader->consumer, list);
+	if (refused != NULL) {
+		reader->refused = rd_kafka_error_code(refused);
+		code = kafka_failed(kafka_of(reader), reader->refused, "seek", error);
+		rd_kafka_error_destroy(refused);
 	}
 	rd_kafka_topic_partition_list_destroy(list);
-	if (refused == NULL)
-		return 0;
-	int code = kafka_failed(kafka_of(reader), rd_kafka_error_code(refused), "seek", error);
-
-	rd_kafka_error_destroy(refused);
 	return code;
 }
 
@@ -358,26 +371,25 @@ static void batch_release(struct kafka_reader *reader)
 	reader->batch_at = 0;
 }
 
-static int batch_fill(struct kafka_reader *reader, size_t max, int64_t timeout_ns)
+static void batch_fill(struct kafka_reader *reader, size_t max, int64_t timeout_ns)
 {
 	size_t room = max < BATCH_MAX ? max : BATCH_MAX;
 	ssize_t got = rd_kafka_consume_batch_queue(reader->queue, 0, reader->batch, room);
 
 	if (got > 0) {
 		reader->batch_count = (size_t)got;
-		return 0;
+		return;
 	}
 	/* A batch would wait for its last message, and the contract is to wait for the first. */
 	rd_kafka_message_t *first = rd_kafka_consumer_poll(reader->consumer, kafka_ms(timeout_ns));
 
 	if (first == NULL)
-		return 0;
+		return;
 	reader->batch[0] = first;
 	reader->batch_count = 1;
 	got = rd_kafka_consume_batch_queue(reader->queue, 0, reader->batch + 1, room - 1);
 	if (got > 0)
 		reader->batch_count += (size_t)got;
-	return 0;
 }
 
 struct gap {
@@ -454,11 +466,19 @@ static void record_of(const struct kafka_reader *reader, const rd_kafka_message_
 	};
 }
 
+static bool is_refusal(int response)
+{
+	return response == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+	    response == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+}
+
 /* The next message becomes a record, a gap (before itself, and stays) or nothing. */
 static bool message_take(struct kafka_reader *reader, struct bus_record *ret)
 {
 	const rd_kafka_message_t *message = reader->batch[reader->batch_at];
 
+	if (message != NULL && is_refusal(message->err))
+		reader->refused = message->err;
 	if (message == NULL || message->partition < 0 || message->partition >= BUS_PARTITIONS_MAX ||
 	    !reader->positions[message->partition].owned) {
 		reader->dropped += message != NULL && message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -497,16 +517,16 @@ static int reader_failed(struct kafka_reader *reader, struct error *error)
 {
 	char reason[128];
 	int code = reader->failure;
+	int response = reader->refused;
 
 	reader->failure = 0;
+	reader->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
 	if (code < 0)
-		return code == ERR_BUS ? kafka_failed(kafka_of(reader), RD_KAFKA_RESP_ERR__STATE,
-		    "assign", error) : code;
-	rd_kafka_resp_err_t response =
-	    rd_kafka_fatal_error(reader->consumer, reason, sizeof(reason));
-
+		return code;
+	if (response == RD_KAFKA_RESP_ERR_NO_ERROR)
+		response = rd_kafka_fatal_error(reader->consumer, reason, sizeof(reason));
 	return response == RD_KAFKA_RESP_ERR_NO_ERROR ? 0
-	    : kafka_failed(kafka_of(reader), response, "consumer", error);
+	    : kafka_failed(kafka_of(reader), response, "read", error);
 }
 
 int kafka_poll(struct bus_reader *base, struct bus_record *ret, size_t max, int64_t timeout_ns,
@@ -526,9 +546,9 @@ int kafka_poll(struct bus_reader *base, struct bus_record *ret, size_t max, int6
 			batch_release(reader);
 			batch_fill(reader, max, left);
 		}
-		code = reader_failed(reader, error);
 		while (count < max && reader->batch_at < reader->batch_count)
 			count += message_take(reader, &ret[count]);
+		code = count > 0 ? 0 : reader_failed(reader, error);
 		left = end - clock_monotonic_ns();
 	} while (code == 0 && count == 0 && left > 0);
 	return code < 0 ? code : (int)count;

@@ -110,7 +110,10 @@ start() {
 	archive=-XX:SharedArchiveFile=$home/kafka.jsa
 	[ -f "$home/kafka.jsa" ] || archive=-XX:ArchiveClassesAtExit=$home/kafka.jsa
 	: > "$home/broker.log"
+	# Quiet but for the line that wait_ready looks for.
+	log=-Dorg.slf4j.simpleLogger
 	nohup java -Xms128m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \
+		"$log.defaultLogLevel=warn" "$log.log.kafka.server.KafkaRaftServer=info" \
 		"$archive" -cp "$home/libs/*" kafka.Kafka "$home/server.properties" \
 		>"$home/broker.log" 2>&1 </dev/null &
 	echo $! > "$home/pid"

@@ -590,6 +590,10 @@ static void test_a_group_gets_every_partition(void **state)
 	assert_int_equal(read_some(reader, 38, expect_in_order, &expectation), 38);
 	assert_int_equal(assignments.assigned, 0xf);
 	assert_nothing_more(reader);
+	assert_int_equal(bus_seek(reader, 3, 4, &error), 0);
+	expectation.offset[3] = expectation.value[3] = 4;
+	assert_int_equal(read_some(reader, 6, expect_in_order, &expectation), 6);
+	assert_nothing_more(reader);
 	bus_reader_close(reader);
 	assert_int_equal(assignments.revoked, 0xf);
 	bus_close(bus);

@@ -401,7 +401,7 @@ static void test_closing_during_an_outage_ends(void **state)
 {
 	struct bus_options options;
 	struct bus *bus = open_fresh(&options);
-	struct bus_reader_options reading = {.topic = TOPIC_EVENTS, .group = "detect"};
+	struct bus_reader_options reading = {.topic = TOPIC_EVENTS, .group = "leaver"};
 	struct bus_reader *fixed = open_reader(bus, "fixed", TOPIC_EVENTS, 2), *member;
 	struct bus_record record;
 	struct error error = {0};
