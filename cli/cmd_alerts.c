@@ -253,8 +253,10 @@ static int alerts_run(struct context *context, const struct arguments *arguments
 	struct error error = {0};
 	struct query *query = NULL;
 	const char *verb = arguments_verb(arguments, "list", &error);
+	const char *replay = arguments_get(arguments, "replay");
 	int code = verb == NULL ? error.code
-				: query_open(&query, context_store_path(context), &error);
+				: query_open(&query, replay == NULL ? context_store_path(context)
+						: context_replay_path(context, replay), &error);
 
 	if (code == 0 && strcmp(verb, "list") == 0)
 		code = alerts_list(context, arguments, query, &error);

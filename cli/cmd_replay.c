@@ -143,11 +143,9 @@ static int choose_store(struct context *context, const struct arguments *argumen
     const char *name, char out[4096], struct error *error)
 {
 	const char *tmp = getenv("TMPDIR");
-	char below[NAME_MAX_LEN + 16];
 
 	if (arguments_has(arguments, "store")) {
-		snprintf(below, sizeof(below), "replays/%s", name);
-		snprintf(out, 4096, "%s", context_data_path(context, below));
+		snprintf(out, 4096, "%s", context_replay_path(context, name));
 		if (access(out, F_OK) == 0)
 			return error_set(error, ERR_USAGE, TEXT_cli_replay_exists, name);
 		return 0;

@@ -39,6 +39,13 @@ const char *context_store_path(struct context *context)
 	return path.len > 0 ? joined(context, path, "") : context_data_path(context, "alerts");
 }
 
+const char *context_replay_path(struct context *context, const char *name)
+{
+	struct str below = arena_printf(context->arena, "replays/%s", name);
+
+	return context_data_path(context, below.ptr == NULL ? "replays" : below.ptr);
+}
+
 static int kafka_settings(struct context *context, struct bus_options *options,
     struct error *error)
 {

@@ -30,6 +30,8 @@ struct context {
 const char *context_data_path(struct context *context, const char *below);
 const char *context_run_path(struct context *context, const char *name);
 const char *context_store_path(struct context *context);
+/* Where the replay of that name keeps its alerts: data.path/replays/NAME. */
+const char *context_replay_path(struct context *context, const char *name);
 
 /* Opens the bus of the configuration; folders are made. */
 int context_bus(struct context *context, struct bus **ret, struct error *error);

@@ -1,0 +1,203 @@
+"""Whole stages under test: starting them, sending to them, asking them. For the scripts of this folder.
+
+Everything is real: the binary of build/release, sockets on the loopback, files in a temporary folder.
+Prints TAP through case().
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.path.join(ROOT, os.environ.get("B", "build/release"))
+TOCSIN = os.path.join(BUILD, "tocsin")
+CORPORA = os.environ.get("TOCSIN_CORPORA", os.path.join(ROOT, "..", "shared", "corpora"))
+LONG = os.environ.get("TOCSIN_LONG") == "1"
+KAFKA = os.environ.get("TOCSIN_TEST_KAFKA", "")
+
+_cases = 0
+
+
+def case(name, good, *notes):
+    """One line of TAP; notes say why when it is not good."""
+    global _cases
+    _cases += 1
+    print(f"{'ok' if good else 'not ok'} {_cases} - {name}", flush=True)
+    if not good:
+        for note in notes:
+            for line in str(note).split("\n"):
+                print(f"# {line}", flush=True)
+    return good
+
+
+def skip(name, why):
+    global _cases
+    _cases += 1
+    print(f"ok {_cases} - {name} # SKIP {why}", flush=True)
+
+
+def note(text):
+    print(f"# {text}", flush=True)
+
+
+def done():
+    print(f"1..{_cases}", flush=True)
+
+
+def free_port():
+    """A port that is free for TCP and UDP now."""
+    for _ in range(100):
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            try:
+                udp.bind(("127.0.0.1", tcp.getsockname()[1]))
+            except OSError:
+                continue
+            return tcp.getsockname()[1]
+    raise RuntimeError("no free port")
+
+
+def wait_for(condition, seconds=20, pause=0.05):
+    """Polls; gives the last value of the condition."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(pause)
+
+
+class House:
+    """A folder, a configuration, and the stages that run over it."""
+
+    def __init__(self, rules=None, settings=(), kafka=False, folder=None):
+        self.own = folder is None
+        self.path = folder or tempfile.mkdtemp(prefix="tocsin-flow-")
+        self.port = free_port()
+        self.processes = {}
+        self.settings = [
+            f"data.path={self.path}", f"rules.paths={rules or os.path.join(ROOT, 'rules')}",
+            f"syslog.udp.listen=127.0.0.1:{self.port}", f"syslog.tcp.listen=127.0.0.1:{self.port}",
+            "bus.local.segment=16M", "site.zone=+00:00", "language=en"]
+        if kafka:
+            prefix = f"flow-{os.getpid()}-{self.port}."
+            self.settings += ["bus.backend=kafka", f"bus.kafka.prefix={prefix}",
+                              f"bus.kafka.properties.bootstrap.servers={KAFKA}"]
+        self.settings += list(settings)
+
+    def arguments(self, *words):
+        line = [TOCSIN, *words]
+        for setting in self.settings:
+            line += ["-o", setting]
+        return line
+
+    def start(self, *words, name=None):
+        """Starts a command in the background; waits until its control socket answers."""
+        name = name or words[0]
+        log = open(os.path.join(self.path, f"{name}.log"), "ab")
+        process = subprocess.Popen(self.arguments(*words), stdout=log, stderr=log,
+                                   stdin=subprocess.DEVNULL)
+        log.close()
+        self.processes[name] = process
+        return process
+
+    def run(self, seconds=20):
+        """tocsin run, and waits until every stage answers."""
+        self.start("run")
+        return wait_for(lambda: self.tool("status").returncode in (0, 1), seconds, 0.1)
+
+    def tool(self, *words, seconds=120, **more):
+        return subprocess.run(self.arguments(*words), capture_output=True, text=True,
+                              timeout=seconds, stdin=subprocess.DEVNULL, errors="replace", **more)
+
+    def alerts(self, *words):
+        out = self.tool("alerts", "list", "--limit", "0", "--json", *words).stdout
+        return [json.loads(line) for line in out.splitlines()]
+
+    def sources(self):
+        out = self.tool("sources", "--json").stdout
+        return {row["sender"]: row for row in map(json.loads, out.splitlines())}
+
+    def total(self):
+        return self.sources().get("(total)", {})
+
+    def status(self):
+        """Stage name to its status object."""
+        try:
+            stages = json.loads(self.tool("status", "--json").stdout)["stages"]
+        except (ValueError, KeyError):
+            return {}
+        return {stage["stage"]: stage for stage in stages}
+
+    def drained(self, seconds=60, events=None):
+        """Waits until nothing is under way: all events read, all detections, all alerts stored."""
+        def quiet():
+            stages = self.status()
+            lag = 0
+            for line in self.tool("bus", "topics").stdout.splitlines()[1:]:
+                pass
+            workers = [s for n, s in stages.items() if n.startswith("correlate")]
+            seen = sum(w["details"]["events"] for w in workers)
+            outbox = sum(w["details"]["outbox"] for w in workers)
+            store = stages.get("store", {}).get("details", {})
+            return (events is None or seen >= events) and outbox == 0 and lag == 0 and \
+                store.get("evidence_waiting") == 0
+        return wait_for(quiet, seconds, 0.2)
+
+    def stop(self, name=None, how=signal.SIGTERM):
+        for key in [name] if name else list(self.processes):
+            process = self.processes.pop(key, None)
+            if process is None:
+                continue
+            try:
+                process.send_signal(how)
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def log(self):
+        text = ""
+        for name in sorted(os.listdir(self.path)):
+            if name.endswith(".log"):
+                with open(os.path.join(self.path, name), errors="replace") as file:
+                    text += f"--- {name}\n" + file.read()[-4000:]
+        return text
+
+    def close(self):
+        self.stop()
+        if self.own and not os.environ.get("TOCSIN_KEEP"):
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def send_tcp(port, lines, host="127.0.0.1"):
+    """All lines over one connection, LF framed."""
+    with socket.create_connection((host, port)) as link:
+        for at in range(0, len(lines), 1000):
+            link.sendall(b"".join(line.encode() if isinstance(line, str) else line
+                                  for line in (l + ("\n" if isinstance(l, str) else b"\n")
+                                               for l in lines[at:at + 1000])))
+
+
+def stamp(seconds):
+    """RFC 5424 time in UTC."""
+    whole = int(seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1e6):06d}Z"
+
+
+def need_binary():
+    if not os.path.exists(TOCSIN):
+        case("the binary is built", False, TOCSIN)
+        done()
+        sys.exit(1)
