@@ -180,6 +180,26 @@ static struct str cisco_service(struct str facility)
 	return STR("syslog");
 }
 
+/*
+ * Where the header names no host, two Cisco products name it in the message: the call manager as
+ * "Node ID:name" or "[Node ID=name]", Viptela in "%Viptela-name-process-6-INFO-1400002".
+ */
+static struct str cisco_host(const struct record *record)
+{
+	const struct field *facility = record_find(record, STR("cisco.facility"));
+	struct str rest = record->message, skipped, name;
+
+	if (facility != NULL && str_starts(facility->value, STR("Viptela-"))) {
+		size_t process = str_find_last(facility->value, '-');
+		return str_slice(facility->value, 8, process);
+	}
+	if (!scan_until(&rest, STR("Node ID"), &skipped) ||
+	    (!scan_char(&rest, ':') && !scan_char(&rest, '=')))
+		return STR_NONE;
+	name = scan_word(&rest);
+	return str_slice(name, 0, str_find_char(name, ']'));
+}
+
 static void put_cisco(struct record *record, const struct header *header)
 {
 	struct str mnemonic = header->tag.app;
@@ -194,6 +214,8 @@ static void put_cisco(struct record *record, const struct header *header)
 		record->product = STR("cisco");
 		const struct field *facility = record_find(record, STR("cisco.facility"));
 		record->service = cisco_service(facility != NULL ? facility->value : STR_NONE);
+		if (header->host.len == 0)
+			put_text(record, FIELD_HOST, cisco_host(record));
 	}
 }
 

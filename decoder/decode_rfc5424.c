@@ -222,9 +222,33 @@ static void take_names(struct record *record, struct str *rest)
 		take_sd(record, rest);
 }
 
+/*
+ * Where the header has the nil value, the structured data may know: origin's ip (7.2.2), and what
+ * forwarders that keep the first host and time for themselves write.
+ */
+static void put_from_sd(struct record *record, size_t first)
+{
+	bool host = record_get(record, FIELD_HOST) != NULL;
+	size_t end = record->field_count;
+
+	for (size_t i = first; i < end; i++) {
+		struct str name = record->fields[i].name, value = record->fields[i].value;
+
+		if (!host && (str_eq(name, STR("origin.ip")) || str_ends(name, STR(".host")) ||
+				 str_ends(name, STR(".h")))) {
+			record_put(record, FIELD_HOST, value);
+			host = true;
+		}
+		if ((record->flags & RECORD_NO_TIME) &&
+		    (str_ends(name, STR(".time")) || str_ends(name, STR(".t"))))
+			timestamp_set_text(record, value);
+	}
+}
+
 static enum decode_status decode(struct record *record, struct str text)
 {
 	struct str rest = pri_skip_junk(text), version;
+	size_t first = record->field_count;
 	unsigned pri;
 	bool bad;
 
@@ -237,6 +261,7 @@ static enum decode_status decode(struct record *record, struct str text)
 	put_word(record, FIELD_HOST, take_word(&rest));
 	if (!is_payload(rest))
 		take_names(record, &rest);
+	put_from_sd(record, first);
 	scan_char(&rest, ' ');
 	scan_literal(&rest, STR("\xEF\xBB\xBF"));
 	record->message = rest;

@@ -113,7 +113,22 @@ static bool is_host_before_colon(struct str name, struct str after)
 	       (scan_peek(after, 0) == '%' && scan_peek(name, 0) != '%');
 }
 
-/* "[name:event.id:level]:" (NetApp) and "[192.0.2.1]"; else a bracket is no host. */
+/* ("name,mac,version") of older UniFi access points. */
+static struct str quoted_triple(struct str *rest)
+{
+	struct str at = *rest, inside;
+
+	if (!scan_literal(&at, STR("(\"")) || !scan_until(&at, STR("\")"), &inside) ||
+	    str_find_char(inside, ',') == STR_NOT_FOUND)
+		return STR_NONE;
+	*rest = at;
+	return str_slice(inside, 0, str_find_char(inside, ','));
+}
+
+/*
+ * "[name:event.id:level]:" (NetApp), "[192.0.2.1]" and "[Device: name 192.0.2.1]" (Radware); any
+ * other bracket is no host.
+ */
 static struct str bracketed(struct str *rest)
 {
 	size_t close = str_find_char(*rest, ']');
@@ -123,6 +138,10 @@ static struct str bracketed(struct str *rest)
 	if (host_is_address(inside)) {
 		scan_skip(rest, close + 1);
 		return inside;
+	}
+	if (scan_literal(&inside, STR("Device: "))) {
+		scan_skip(rest, close + 1);
+		return scan_word(&inside);
 	}
 	if (colon == STR_NOT_FOUND || str_find_char(inside, ' ') != STR_NOT_FOUND ||
 	    scan_peek(*rest, close + 1) != ':')
@@ -211,7 +230,7 @@ void host_take(struct str *rest, struct str *ret)
 		word = scan_word(rest);
 		*ret = str_slice(word, 0, word.len - str_ends(word, STR(":")));
 	} else if (is_payload(*rest)) {
-		*ret = STR_NONE;
+		*ret = quoted_triple(rest);
 	} else if (scan_peek(*rest, 0) == '[') {
 		*ret = bracketed(rest);
 	} else {
