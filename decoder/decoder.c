@@ -128,8 +128,11 @@ static void run_program(struct chain *chain)
 	struct record *record = chain->record;
 	const struct program *program = find_program(record_value(record, FIELD_APP));
 
-	if (program == NULL)
+	if (program == NULL) {
+		if (chain->count > 0)
+			try_one(chain, &decode_pairs, record->message);
 		return;
+	}
 	record->product = STR("linux");
 	record->service = program->service;
 	if (program->decoder == &decode_plain)

@@ -94,6 +94,14 @@ static const struct decoded_row kv[] = {
     ROW("a=1;b=2;c=3", "a=1\nb=2\nc=3"),
     ROW("2026-11-22 03:04:05\tuser=lan\ttype=tunnel up\thost=fw04",
 	"User=lan\ntype=tunnel up\nhost=fw04\n.time=2026-11-22T03:04:05.000Z"),
+    ROW("<134>1 1795316645.5 ap-07 flows src=192.0.2.5 dst=192.0.2.9 protocol=udp sport=1 allow "
+	"all",
+	"host=ap-07\nsrc_ip=192.0.2.5\ndst_ip=192.0.2.9\nprotocol=udp\n.decoders=rfc3164/pairs\n"
+	".message=flows src=192.0.2.5 dst=192.0.2.9 protocol=udp sport=1 allow all"),
+    ROW("<29> printer: Password modified; time=\"2026-Nov-22 03:04 AM (UTC-00:00)\" user=\"lan\" "
+	"outcome=ok",
+	"app=printer\nUser=lan\noutcome=ok\n.time=2026-11-22T03:04:00.000Z\n.flags="),
+    ROW("<29>Nov 22 03:04:05 h app: a sentence with x=1 and y=2 only", "-x\n.decoders=rfc3164"),
     ROW("x = y is no pair", ".decoders=plain"),
     ROW("only=one", ".decoders=plain"),
 };
