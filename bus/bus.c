@@ -128,8 +128,8 @@ int bus_flush(struct bus *bus, int64_t timeout_ns, struct error *error)
 	return bus->backend->flush(bus, timeout_ns, error);
 }
 
-int bus_reader_open(struct bus_reader **ret, struct bus *bus, const struct bus_reader_options *options,
-    struct error *error)
+int bus_reader_open(struct bus_reader **ret, struct bus *bus,
+    const struct bus_reader_options *options, struct error *error)
 {
 	CHECK(options->topic < TOPIC_COUNT);
 	CHECK(options->group != NULL);
@@ -191,7 +191,7 @@ int bus_fetch(struct bus *bus, enum bus_topic topic, uint32_t partition, uint64_
 {
 	CHECK(topic < TOPIC_COUNT);
 	buf_clear(out);
-	/* The place may come from stored evidence: a partition that is gone is missing, not a bug. */
+	/* The place may come from stored evidence: a partition that is gone is only missing. */
 	if (partition >= bus->partitions[topic])
 		return error_set(error, ERR_MISSING, TEXT_bus_record_missing,
 		    topic_names[topic].ptr, partition, offset);

@@ -1,12 +1,12 @@
 /*
  * bus_fault.c - a bus that fails as its plan says, in front of another that does not.
  *
- * The plan is asked once before each call with the name of the call ("publish", "receipts", "flush",
- * "poll", "seek", "commit", "range", "fetch", "committed", "reader_open") and how many of that name
- * came before. FAULT_ERROR makes any call fail with ERR_BUS. FAULT_BUSY answers BUS_BUSY, or nothing
- * from poll and receipts. The others are for publish: FAULT_LOSE_RECEIPT lets the record go and says
- * RECEIPT_UNKNOWN, FAULT_LOSE_RECORD says so and lets nothing go, FAULT_REPEAT sends it twice. On any
- * other call they mean nothing. The wrapper owns the inner bus and closes it.
+ * The plan is asked once before each call with the name of the call ("publish", "receipts",
+ * "flush", "poll", "seek", "commit", "range", "fetch", "committed", "reader_open") and how many of
+ * that name came before. FAULT_ERROR makes any call fail with ERR_BUS. FAULT_BUSY answers BUS_BUSY,
+ * or nothing from poll and receipts. The others are for publish: FAULT_LOSE_RECEIPT lets the record
+ * go and says RECEIPT_UNKNOWN, FAULT_LOSE_RECORD says so and lets nothing go, FAULT_REPEAT sends it
+ * twice. On any other call they mean nothing. The wrapper owns the inner bus and closes it.
  */
 #include <stdlib.h>
 #include <string.h>

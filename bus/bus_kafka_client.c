@@ -338,7 +338,8 @@ static rd_kafka_resp_err_t create_result(rd_kafka_event_t *event)
 	if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return rd_kafka_event_error(event);
 	const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
-	const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &count);
+	const rd_kafka_topic_result_t **topics =
+	    rd_kafka_CreateTopics_result_topics(result, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		rd_kafka_resp_err_t response = rd_kafka_topic_result_error(topics[i]);
@@ -404,7 +405,8 @@ static int topics_await(struct bus_in_kafka *kafka, struct error *error)
 
 	while ((code = topics_look(kafka, &missing, KAFKA_ANSWER_MS, error)) == 0 && missing > 0) {
 		if (clock_monotonic_ns() > end)
-			return kafka_failed(kafka, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "topics", error);
+			return kafka_failed(kafka, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "topics",
+			    error);
 		rd_kafka_poll(kafka->producer, 50);
 	}
 	return code;

@@ -3,8 +3,8 @@
  *
  * Kafka's own idea of a position is never trusted: each reader keeps the offset that it expects of
  * every partition, and each message is held against it. A smaller one is dropped. A larger one is a
- * gap where the broker says that its log begins later, else the reader goes back for what is missing
- * once, and only believes a second such jump (transactions of foreign producers leave holes).
+ * gap where the broker says that its log begins later, else the reader goes back once for what is
+ * missing, and only believes a second such jump (transactions of foreign producers leave holes).
  *
  * Messages point into librdkafka's fetch buffers and are kept until the next bus_poll. One thread
  * polls, rebalances and seeks: librdkafka 2.0 may mix up a batch that is read beside those.

@@ -1,8 +1,8 @@
 /*
  * bus_memory.c - a bus within one process, for tests and replay.
  *
- * A log is shared by the handles that name it (memory_durable and path), else private to its handle.
- * What is published waits in its handle until bus_receipts or bus_flush, as a group commit would;
+ * A log is shared by the handles that name it (memory_durable and path), else private to its
+ * handle. What is published waits in its handle until bus_receipts or bus_flush, as a group commit would;
  * bus_close drops it. Nothing depends on time or chance. Records are counted references: a reader
  * keeps what it handed out until its next poll, whatever retention does meanwhile.
  */
@@ -128,7 +128,8 @@ static struct memory_log *log_new(const struct bus_options *options, const char 
 	pthread_condattr_setclock(&attribute, CLOCK_MONOTONIC);
 	pthread_cond_init(&log->grown, &attribute);
 	pthread_condattr_destroy(&attribute);
-	log->retain_bytes = options->retain_bytes != 0 ? options->retain_bytes : RETAIN_BYTES_DEFAULT;
+	log->retain_bytes =
+	    options->retain_bytes != 0 ? options->retain_bytes : RETAIN_BYTES_DEFAULT;
 	bool ok = name == NULL || (log->name = strdup(name)) != NULL;
 
 	for (unsigned t = 0; t < TOPIC_COUNT; t++) {
@@ -221,7 +222,8 @@ static int memory_open(struct bus **ret, const struct bus_options *options, stru
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	}
 	memory->queue_end = &memory->queue;
-	memory->queue_bytes = options->queue_bytes != 0 ? options->queue_bytes : QUEUE_BYTES_DEFAULT;
+	memory->queue_bytes =
+	    options->queue_bytes != 0 ? options->queue_bytes : QUEUE_BYTES_DEFAULT;
 	memcpy(memory->bus.partitions, memory->log->partitions, sizeof(memory->bus.partitions));
 	snprintf(memory->bus.identity, sizeof(memory->bus.identity), "memory-%016lx",
 	    hash_sip64((struct hash_key){0, 0}, named ? str_of(options->path) : STR("")));
@@ -391,9 +393,10 @@ static void memory_reader_close(struct bus_reader *base)
 	const struct bus_assignment *assignment = &base->assignment;
 
 	reader_let_go(reader);
-	for (size_t i = 0; reader->assigned && assignment->on_revoke != NULL && i < reader->count; i++)
-		assignment->on_revoke(assignment->context, base->topic,
-		    reader->positions[i].partition, false);
+	if (reader->assigned && assignment->on_revoke != NULL)
+		for (size_t i = 0; i < reader->count; i++)
+			assignment->on_revoke(assignment->context, base->topic,
+			    reader->positions[i].partition, false);
 	reader_free(reader);
 }
 
