@@ -17,15 +17,33 @@ static const char ordinary[] =
     "microsoft windows operating system microsoft corporation true false 0x0 0x1 127.0.0.1 "
     "get-item -object -name -path param function return $true $null write-host set-content invoke";
 
-unsigned clause_commonness(const char four[4])
+static size_t four_place(const char four[4])
 {
-	unsigned found = 0;
+	uint32_t word;
 
-	for (size_t i = 0; i + 4 < sizeof(ordinary); i++)
-		found += memcmp(ordinary + i, four, 4) == 0;
+	memcpy(&word, four, sizeof(word));
+	return word * 2654435761u >> 20;
+}
+
+void commonness_learn(struct commonness *commonness)
+{
+	memset(commonness, 0, sizeof(*commonness));
+	for (size_t i = 0; i + 4 < sizeof(ordinary); i++) {
+		uint8_t *count = &commonness->counts[four_place(ordinary + i)];
+
+		if (*count < UINT8_MAX)
+			++*count;
+	}
+}
+
+/* Windows that the sample does not have differ by how many letters they have: those are common. */
+unsigned commonness_of(const struct commonness *commonness, const char four[4])
+{
+	unsigned letters = 0;
+
 	for (size_t i = 0; i < 4; i++)
-		found = found * 2 + (char_is_alpha(four[i]) || four[i] == ' ' ? 1 : 0);
-	return found;
+		letters += (four[i] >= 'a' && four[i] <= 'z') || four[i] == ' ';
+	return commonness->counts[four_place(four)] * 8u + letters;
 }
 
 static bool is_ordinary(struct str text)

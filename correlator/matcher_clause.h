@@ -16,7 +16,12 @@ double clause_cost(const struct program *program, const struct expression *expre
 /* Calls take for each predicate of the clause. The cost is not CLAUSE_NONE. */
 bool clause_each(const struct program *program, const struct expression *expression,
     bool (*take)(void *context, uint32_t predicate), void *context);
-/* How common the four bytes are; for the choice of a window. */
-unsigned clause_commonness(const char four[4]);
+
+/* How common four bytes are in ordinary events, by a hash of them; for the choice of a window. */
+struct commonness {
+	uint8_t counts[4096];
+};
+void commonness_learn(struct commonness *commonness);
+unsigned commonness_of(const struct commonness *commonness, const char four[4]);
 
 #endif

@@ -169,7 +169,8 @@ static bool anchor_add(struct table *table, struct str text, bool prefix, uint32
 }
 
 /* The rarest window; of a long literal the rarest four in a row, one of which a stride of 4 meets. */
-static bool literal_add(struct table *table, struct str text, uint32_t entry)
+static bool literal_add(struct table *table, const struct commonness *commonness, struct str text,
+    uint32_t entry)
 {
 	bool is_long = text.len >= LONG;
 	size_t windows = is_long ? 4 : 1, best = 0;
@@ -179,7 +180,7 @@ static bool literal_add(struct table *table, struct str text, uint32_t entry)
 		unsigned common = 0;
 
 		for (size_t i = 0; i < windows; i++)
-			common += clause_commonness(text.ptr + at + i);
+			common += commonness_of(commonness, text.ptr + at + i);
 		if (common < best_common) {
 			best_common = common;
 			best = at;
@@ -206,7 +207,8 @@ static bool is_findable(const struct predicate *predicate)
 	    predicate->kind == PREDICATE_NUMBER;
 }
 
-static bool entry_place(struct table *table, const struct predicate *predicate, uint32_t entry)
+static bool entry_place(struct table *table, const struct commonness *commonness,
+    const struct predicate *predicate, uint32_t entry)
 {
 	if (is_findable(predicate)) {
 		switch (predicate->kind) {
@@ -221,7 +223,7 @@ static bool entry_place(struct table *table, const struct predicate *predicate, 
 			    predicate->kind == PREDICATE_PREFIX, entry);
 		case PREDICATE_CONTAINS:
 		case PREDICATE_GLOB:
-			return literal_add(table, predicate->folded, entry);
+			return literal_add(table, commonness, predicate->folded, entry);
 		case PREDICATE_COMPARE:
 		case PREDICATE_CIDR:
 		case PREDICATE_REGEX:
@@ -250,7 +252,9 @@ static size_t table_place(const struct index *index, uint32_t slot)
 static bool tables_make(struct index *index)
 {
 	size_t slots = index->program->slot_count + 1;
+	struct commonness commonness;
 
+	commonness_learn(&commonness);
 	index->table_of = malloc(slots * sizeof(*index->table_of));
 	index->tables = calloc(slots, sizeof(*index->tables));
 	if (index->table_of == NULL || index->tables == NULL)
@@ -263,7 +267,7 @@ static bool tables_make(struct index *index)
 
 		if (*table == NO_TABLE)
 			*table = (uint32_t)index->table_count++;
-		if (!entry_place(&index->tables[*table], predicate, i))
+		if (!entry_place(&index->tables[*table], &commonness, predicate, i))
 			return false;
 	}
 	for (size_t i = 0; i < index->table_count; i++) {

@@ -119,8 +119,7 @@ static int field_value_predicate(struct item *item, const struct value *value,
 	case VALUE_ANY_OF:
 		break;
 	}
-	CHECK(!"a value of a field");
-	return 0;
+	check_failed("a value of a field", __FILE__, __LINE__, __func__);
 }
 
 static int value_predicate(struct item *item, const struct value *value, struct predicate *ret)

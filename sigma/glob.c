@@ -248,25 +248,90 @@ bool glob_match(struct glob glob, struct str subject)
 	}
 }
 
-struct str fold_text(struct arena *arena, struct str text)
+/*
+ * Eight bytes at a time: a byte in 'A'..'Z' gets its high bit in the mask, and a quarter of that bit
+ * is the difference of the cases. Only for words without a byte beyond ASCII.
+ */
+static uint64_t upper_mask(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+
+	return ((word + ones * (0x80 - 'A')) ^ (word + ones * (0x80 - 'Z' - 1))) & ones * 0x80;
+}
+
+static uint64_t word_at(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* How many bytes at the front are ASCII; *upper is set when one of these is upper case. */
+static size_t ascii_span(struct str text, bool *upper)
+{
+	uint64_t mask = 0;
+	size_t i = 0;
+
+	for (; i + 8 <= text.len; i += 8) {
+		uint64_t word = word_at(text.ptr + i);
+
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+		mask |= upper_mask(word);
+	}
+	*upper |= mask != 0;
+	for (; i < text.len && (uint8_t)text.ptr[i] < 0x80; i++)
+		*upper |= text.ptr[i] >= 'A' && text.ptr[i] <= 'Z';
+	return i;
+}
+
+static void ascii_fold(char *to, const char *from, size_t len)
 {
 	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8) {
+		uint64_t word = word_at(from + i);
+
+		word |= upper_mask(word) >> 2;
+		memcpy(to + i, &word, sizeof(word));
+	}
+	for (; i < len; i++)
+		to[i] = (char)(from[i] | (from[i] >= 'A' && from[i] <= 'Z' ? 0x20 : 0));
+}
+
+/* Runs of ASCII and runs of other bytes in turn: no sequence goes from one into the other. */
+static void runs_fold(struct buf *out, struct str text)
+{
 	bool upper = false;
 
-	for (; i < text.len && (uint8_t)text.ptr[i] < 0x80; i++)
-		upper |= text.ptr[i] >= 'A' && text.ptr[i] <= 'Z';
-	if (i == text.len && !upper)
+	while (text.len > 0) {
+		size_t run = ascii_span(text, &upper);
+		char *to = buf_extend(out, run);
+
+		if (to != NULL)
+			ascii_fold(to, text.ptr, run);
+		text = str_slice(text, run, text.len);
+		for (run = 0; run < text.len && (uint8_t)text.ptr[run] >= 0x80; run++)
+			continue;
+		utf8_fold_put(out, str_slice(text, 0, run));
+		text = str_slice(text, run, text.len);
+	}
+}
+
+struct str fold_text(struct arena *arena, struct str text)
+{
+	bool upper = false;
+	size_t ascii = ascii_span(text, &upper);
+
+	if (ascii == text.len && !upper)
 		return text;
 	/* No code point folds to more than one and a half times its bytes; see the test. */
-	struct buf out = BUF(text.len + text.len / 2 + 4);
+	size_t room = ascii == text.len ? text.len : text.len + text.len / 2 + 4;
+	struct buf out = {.ptr = arena_alloc(arena, room), .capacity = room, .ceiling = room};
 
-	out.ptr = arena_alloc(arena, out.ceiling);
-	out.capacity = out.ceiling;
 	if (out.ptr == NULL)
 		return STR_NONE;
-	for (size_t at = 0; at < i; at++)
-		out.ptr[at] = char_lower(text.ptr[at]);
-	out.len = i;
-	utf8_fold_put(&out, str_slice(text, i, text.len));
+	runs_fold(&out, text);
 	return out.failed ? STR_NONE : buf_str(&out);
 }
