@@ -297,6 +297,7 @@ static int detect_event(struct detect *detect, const struct event *event, struct
 	arena_reset(detect->arena);
 	decoder_run(&record, event, detect->arena);
 	detect->options.stats->events++;
+	detect->options.stats->undecoded += str_ends(record.decoders, STR("plain"));
 	pass.time_ns = watermark_clamp(record.time_ns, event->received_ns, detect->options.skew_ns,
 	    &skewed);
 	if (skewed) {

@@ -5,7 +5,6 @@
 #include "correlator/correlate_state.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static struct window *ledger_get(struct run *run, const struct rule *rule, struct str key)
 {
@@ -26,13 +25,6 @@ static int run_post(struct run *run, struct alert *alert)
 	    letter_owner(TOPIC_DETECTIONS, options->partition)) ? 0 : ERR_MEMORY;
 }
 
-static void ledger_take(struct ledger *ledger, uint32_t index)
-{
-	ledger->early_count--;
-	memmove(&ledger->earlies[index], &ledger->earlies[index + 1],
-	    (ledger->early_count - index) * sizeof(*ledger->earlies));
-}
-
 int ledger_early(struct run *run, const struct rule *rule, struct str key, struct alert *alert)
 {
 	struct window *window = ledger_get(run, rule, key);
@@ -43,8 +35,8 @@ int ledger_early(struct run *run, const struct rule *rule, struct str key, struc
 
 	alert->status = ALERT_EARLY;
 	alert->id = alert_make_id(run->correlate->options.site->key, alert);
-	if (ledger->early_count < EARLIES_MAX)
-		ledger->earlies[ledger->early_count++] = (struct early){alert->id, alert->time_ns};
+	if (!ledger_push(ledger, (struct early){alert->id, alert->time_ns}))
+		return ERR_MEMORY;
 	if (!run->silent)
 		run->correlate->options.stats->alerts_early++;
 	return run_post(run, alert);
@@ -54,13 +46,14 @@ int ledger_early(struct run *run, const struct rule *rule, struct str key, struc
 static void ledger_match(struct ledger *ledger, struct alert *alert)
 {
 	for (uint32_t i = 0; i < ledger->early_count; i++) {
-		if (hash128_eq(ledger->earlies[i].id, alert->id)) {
+		if (hash128_eq(ledger_at(ledger, i)->id, alert->id)) {
 			ledger_take(ledger, i);
 			return;
 		}
 	}
-	if (ledger->early_count > 0) {
-		alert->replaces = ledger->earlies[0].id;
+	/* With some that are not listed, one of those may be its own. */
+	if (ledger->early_count > 0 && !ledger->untracked) {
+		alert->replaces = ledger_at(ledger, 0)->id;
 		ledger_take(ledger, 0);
 	}
 }
@@ -121,7 +114,7 @@ static int ledger_replace(struct run *run, const struct ledger *ledger, struct h
 static bool ledger_overdue(const struct ledger *ledger, int64_t timespan_ns, int64_t watermark_ns)
 {
 	return ledger->early_count > 0 &&
-	    watermark_plus(ledger->earlies[0].time_ns, timespan_ns) < watermark_ns;
+	    watermark_plus(ledger_at(ledger, 0)->time_ns, timespan_ns) < watermark_ns;
 }
 
 static int ledger_settle_rest(struct run *run, struct ledger *ledger, int64_t timespan_ns)
@@ -129,7 +122,7 @@ static int ledger_settle_rest(struct run *run, struct ledger *ledger, int64_t ti
 	int code = 0;
 
 	while (code == 0 && ledger_overdue(ledger, timespan_ns, run->correlate->watermark.now_ns)) {
-		struct hash128 early = ledger->earlies[0].id;
+		struct hash128 early = ledger_at(ledger, 0)->id;
 
 		ledger_take(ledger, 0);
 		if (ledger->last != NULL)

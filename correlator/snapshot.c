@@ -95,10 +95,13 @@ static void ledger_write(struct buf *out, const struct ledger *ledger)
 {
 	buf_u32(out, ledger->early_count);
 	for (uint32_t i = 0; i < ledger->early_count; i++) {
-		buf_u64(out, ledger->earlies[i].id.high);
-		buf_u64(out, ledger->earlies[i].id.low);
-		buf_u64(out, (uint64_t)ledger->earlies[i].time_ns);
+		const struct early *early = ledger_at(ledger, i);
+
+		buf_u64(out, early->id.high);
+		buf_u64(out, early->id.low);
+		buf_u64(out, (uint64_t)early->time_ns);
 	}
+	buf_u8(out, ledger->untracked);
 	buf_u64(out, (uint64_t)ledger->last_ns);
 	text_write(out, ledger->last != NULL ? str_from(ledger->last, ledger->last_len) : STR_NONE);
 }
@@ -333,16 +336,20 @@ static struct ledger *ledger_read(struct reader *reader, bool *ok)
 		*ok = false;
 		return NULL;
 	}
-	ledger->early_count = read_u32(reader, ok);
-	if (ledger->early_count > EARLIES_MAX) {
-		*ok = false;
-		ledger->early_count = 0;
+	uint32_t count = read_u32(reader, ok);
+
+	*ok = *ok && count <= EARLIES_MAX;
+	for (uint32_t i = 0; *ok && i < count; i++) {
+		struct early early = {.id.high = read_u64(reader, ok)};
+
+		early.id.low = read_u64(reader, ok);
+		early.time_ns = (int64_t)read_u64(reader, ok);
+		if (*ok && !ledger_push(ledger, early)) {
+			reader->short_of_memory = true;
+			*ok = false;
+		}
 	}
-	for (uint32_t i = 0; *ok && i < ledger->early_count; i++) {
-		ledger->earlies[i].id.high = read_u64(reader, ok);
-		ledger->earlies[i].id.low = read_u64(reader, ok);
-		ledger->earlies[i].time_ns = (int64_t)read_u64(reader, ok);
-	}
+	ledger->untracked = read_u8(reader, ok) != 0;
 	ledger->last_ns = (int64_t)read_u64(reader, ok);
 	struct str last = read_text(reader, ok);
 
@@ -410,9 +417,8 @@ static bool ledgers_read(struct reader *reader, struct window *window)
 
 	if (ledger != NULL && window != NULL && ok && window->ledger == NULL) {
 		window->ledger = ledger;
-	} else if (ledger != NULL) {
-		free(ledger->last);
-		free(ledger);
+	} else {
+		ledger_free(ledger);
 	}
 	return ok;
 }

@@ -92,6 +92,66 @@ void window_drop_before(struct window *window, int64_t time_ns)
 		window_drop_first(window);
 }
 
+/* ---- the ledger ---- */
+
+static bool ledger_reserve(struct ledger *ledger)
+{
+	if (ledger->early_first + ledger->early_count < ledger->early_capacity)
+		return true;
+	if (ledger->early_first > ledger->early_capacity / 2) {
+		memmove(ledger->earlies, ledger->earlies + ledger->early_first,
+		    ledger->early_count * sizeof(*ledger->earlies));
+		ledger->early_first = 0;
+		return true;
+	}
+	uint32_t capacity = ledger->early_capacity * 2 + 4;
+	struct early *earlies = realloc(ledger->earlies, capacity * sizeof(*earlies));
+
+	if (earlies == NULL)
+		return false;
+	ledger->earlies = earlies;
+	ledger->early_capacity = capacity;
+	return true;
+}
+
+bool ledger_push(struct ledger *ledger, struct early early)
+{
+	if (ledger->early_count == EARLIES_MAX) {
+		ledger->untracked = true;
+		return true;
+	}
+	if (!ledger_reserve(ledger))
+		return false;
+	ledger->earlies[ledger->early_first + ledger->early_count++] = early;
+	return true;
+}
+
+const struct early *ledger_at(const struct ledger *ledger, uint32_t index)
+{
+	return &ledger->earlies[ledger->early_first + index];
+}
+
+/* In order, as nearly always, it is the first. */
+void ledger_take(struct ledger *ledger, uint32_t index)
+{
+	struct early *at = ledger->earlies + ledger->early_first + index;
+
+	ledger->early_count--;
+	if (index == 0)
+		ledger->early_first++;
+	else
+		memmove(at, at + 1, (ledger->early_count - index) * sizeof(*at));
+}
+
+void ledger_free(struct ledger *ledger)
+{
+	if (ledger == NULL)
+		return;
+	free(ledger->earlies);
+	free(ledger->last);
+	free(ledger);
+}
+
 /* ---- the table ---- */
 
 bool window_table_begin(struct window_table *table, uint32_t rules, size_t ceiling)
@@ -110,9 +170,7 @@ static void window_free(struct window *window)
 {
 	for (uint32_t i = 0; i < window->count; i++)
 		parts_release(window_mark(window, i)->parts);
-	if (window->ledger != NULL)
-		free(window->ledger->last);
-	free(window->ledger);
+	ledger_free(window->ledger);
 	free(window->marks);
 	free(window);
 }

@@ -41,12 +41,13 @@ struct early {
 	int64_t time_ns;
 };
 
-#define EARLIES_MAX 64 /* unsettled early alerts of one group; more are not waited for */
+#define EARLIES_MAX 65536 /* unsettled early alerts of one group; more are not waited for */
 
 /* Alerts of one group that are on their way to be settled. */
 struct ledger {
-	struct early earlies[EARLIES_MAX]; /* oldest first */
-	uint32_t early_count;
+	struct early *earlies; /* oldest first, from early_first on */
+	uint32_t early_first, early_count, early_capacity;
+	bool untracked;   /* there were more than could be listed */
 	int64_t last_ns;  /* time of the last settled alert; meaningless without one */
 	char *last;       /* its JSON, or NULL */
 	uint32_t last_len;
@@ -96,6 +97,12 @@ void window_drop_first(struct window *window);
 void window_drop(struct window *window, uint32_t index);
 /* Drops the marks before time_ns; they are in order. */
 void window_drop_before(struct window *window, int64_t time_ns);
+
+/* Lists an early alert; false without memory. */
+bool ledger_push(struct ledger *ledger, struct early early);
+const struct early *ledger_at(const struct ledger *ledger, uint32_t index);
+void ledger_take(struct ledger *ledger, uint32_t index);
+void ledger_free(struct ledger *ledger); /* accepts NULL */
 
 struct parts *parts_share(struct parts *parts); /* accepts NULL */
 void parts_release(struct parts *parts);        /* accepts NULL */

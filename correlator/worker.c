@@ -276,7 +276,11 @@ static int step_work(struct worker *worker, int64_t timeout_ns, struct error *er
 
 	if (count < 0)
 		return count;
-	code = send_on(worker, count > 0 ? 0 : timeout_ns < SLICE_NS ? timeout_ns : SLICE_NS, error);
+	/* With nothing under way, waiting for events (above) is all the waiting there is. */
+	bool waits = count == 0 && (sender_waiting(worker->sender) > 0 ||
+	    bus_pending(worker->options.bus) > 0);
+
+	code = send_on(worker, !waits ? 0 : timeout_ns < SLICE_NS ? timeout_ns : SLICE_NS, error);
 	if (code == 0)
 		code = worker_announce(worker, false, error);
 	if (code == 0 && worker->busy)

@@ -83,6 +83,28 @@ static void test_sources_taking_turns(void **state)
 	}
 }
 
+/* A flood from one address: each fifth is an alert, and each settles itself. */
+static void test_many_alerts_of_one_group(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .batch = 512});
+	for (unsigned i = 0; i < 2000; i++) {
+		town_send(&town, "web01", TOWN_START + i * (SECOND / 50), FAIL("192.0.2.1", "an"));
+		if (i == 1700)
+			town_run(&town);
+	}
+	town_settle(&town);
+	struct worker_stats stats = town_stats(&town);
+
+	assert_int_equal(stats.alerts_early, 400);
+	assert_int_equal(stats.alerts_settled, 400);
+	assert_int_equal(stats.alerts_replaced, 0);
+	assert_int_equal(town_unsettled(&town), 0);
+	town_close(&town);
+}
+
 /* ---- the same set whatever the way ---- */
 
 struct sent {
@@ -196,6 +218,7 @@ int main(void)
 	    cmocka_unit_test(test_plain_rule),
 	    cmocka_unit_test(test_early_then_settled),
 	    cmocka_unit_test(test_sources_taking_turns),
+	    cmocka_unit_test(test_many_alerts_of_one_group),
 	    cmocka_unit_test(test_equal_sets),
 	};
 
