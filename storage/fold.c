@@ -33,7 +33,7 @@ struct hash128 fold_entity(const struct batch *batch, const struct alert *alert)
 
 int64_t fold_window(const struct batch *batch, const struct alert *alert)
 {
-	return alert->fold_ns != 0 ? alert->fold_ns : batch->options->fold_default_ns;
+	return alert->fold_ns >= 0 ? alert->fold_ns : batch->options->fold_default_ns;
 }
 
 static struct place place_of(const struct alert *alert)

@@ -39,6 +39,12 @@ void share_add(struct share *share, const struct share *other)
 	share->last_ns = other->last_ns > share->last_ns ? other->last_ns : share->last_ns;
 }
 
+/* Only the heads that there are: nearly always one, and the row an eighth. */
+static size_t fold_size(uint64_t heads)
+{
+	return offsetof(struct fold, heads) + (size_t)heads * sizeof(struct head);
+}
+
 int fold_get(struct batch *batch, struct hash128 entity, struct fold *ret)
 {
 	char key[16];
@@ -46,10 +52,13 @@ int fold_get(struct batch *batch, struct hash128 entity, struct fold *ret)
 	int code = db_get(batch->txn, TABLE_FOLD, day_key(key, entity), &row, batch->error);
 
 	memset(ret, 0, sizeof(*ret));
-	if (code == DB_FOUND && (!words_get(row, ret, sizeof(*ret)) || ret->count > FOLD_HEADS
-	    || ret->kind > FOLD_CORRELATION))
+	if (code != DB_FOUND)
+		return code;
+	if (row.len < fold_size(0) || row.len > sizeof(*ret) || !words_get(row, ret, row.len)
+	    || ret->count > FOLD_HEADS || row.len != fold_size(ret->count)
+	    || ret->kind > FOLD_CORRELATION)
 		return day_damaged(batch->error);
-	return code;
+	return DB_FOUND;
 }
 
 int fold_put(struct batch *batch, struct hash128 entity, const struct fold *fold)
@@ -59,7 +68,7 @@ int fold_put(struct batch *batch, struct hash128 entity, const struct fold *fold
 
 	_Static_assert(sizeof(*fold) <= sizeof(words), "a fold must fit");
 	return db_put(batch->txn, TABLE_FOLD, day_key(key, entity),
-	    words_put(&words, fold, sizeof(*fold)), 0, batch->error);
+	    words_put(&words, fold, fold_size(fold->count)), 0, batch->error);
 }
 
 int pend_get(struct batch *batch, struct hash128 entity, struct place place,

@@ -18,14 +18,24 @@
 #define EVIDENCE_QUIET 512
 #define LOOK_AGAIN_NS  (60 * NS_PER_S)
 
+/* Read anew: while the partition was away another store may have gone on. */
 static int on_assign(void *context, enum bus_topic topic, uint32_t partition, uint64_t *offset)
 {
 	struct store *store = context;
+	struct db_txn *txn;
+	int code = 0;
 
 	CHECK(topic == TOPIC_ALERTS && partition < store->partitions);
-	store->assigned[partition] = true;
+	if (store->db != NULL) {
+		code = db_begin(store->db, false, &txn, NULL);
+		if (code == 0) {
+			code = store_offset_get(txn, partition, &store->next[partition], NULL);
+			db_abort(txn);
+		}
+	}
+	store->assigned[partition] = code == 0;
 	*offset = store->next[partition];
-	return 0;
+	return code;
 }
 
 static void on_revoke(void *context, enum bus_topic topic, uint32_t partition, bool lost)

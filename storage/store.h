@@ -22,7 +22,7 @@ struct store_options {
 	size_t batch;                /* most alerts a transaction */
 	uint64_t day_bytes;          /* roll earlier than midnight UTC at this size */
 	int64_t retain_ns;           /* day files whose newest alert is older are dropped whole */
-	int64_t fold_default_ns;     /* for rules that name no window */
+	int64_t fold_default_ns;     /* where an alert leaves it open (fold_ns < 0); 0 never folds */
 	size_t evidence_events;      /* most events kept an alert */
 	bool quick;                  /* replays, tests: no sync */
 	/* raw event to JSON of its decoded fields; given by the program, which knows the decoder. */

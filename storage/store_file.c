@@ -105,7 +105,11 @@ static int open_or_make(struct store *store, struct arena *arena, int64_t now_ns
 		return code;
 	if (count == 0)
 		return roll(store, NULL, now_ns, error);
-	code = open_newest(store, arena, &names[count - 1], error);
+	/* a stale store whose file is still the newest need not read all of it again */
+	if (store->db == NULL || strcmp(store->name.text, names[count - 1].text) != 0) {
+		store_file_close(store);
+		code = open_newest(store, arena, &names[count - 1], error);
+	}
 	if (code == 0)
 		code = load(store, &sealed, error);
 	return code == 0 && sealed ? roll(store, &names[count - 1], now_ns, error) : code;
@@ -119,7 +123,6 @@ int store_file_open(struct store *store, int64_t now_ns, struct error *error)
 	for (int attempt = 0; attempt < 8 && code == ERR_STALE; attempt++) {
 		struct arena *arena = arena_new(LIST_BYTES);
 
-		store_file_close(store);
 		code = arena == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory)
 		    : open_or_make(store, arena, now_ns, error);
 		arena_free(arena);

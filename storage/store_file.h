@@ -27,7 +27,10 @@ struct store {
 	bool more, idle, fetching;
 };
 
-/* The newest file, made when there is none, rolled when it is sealed; positions as stored there. */
+/*
+ * The newest file, made when there is none, rolled when it is sealed; positions as stored there. One
+ * that is open and still the newest stays open.
+ */
 int store_file_open(struct store *store, int64_t now_ns, struct error *error);
 void store_file_close(struct store *store);
 /* The next file, when the day is over or this one is large enough. ERR_STALE: see store_file_open. */

@@ -102,6 +102,7 @@ struct alert rig_alert(struct rig *rig, const char *rule, const char *host, int6
 	    .first_ns = time_ns,
 	    .last_ns = time_ns,
 	    .count = 1,
+	    .fold_ns = counter % 2 == 0 ? rig->options.fold_default_ns : -1,
 	    .host = str_of(host),
 	    .group_count = 1,
 	};

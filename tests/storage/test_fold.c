@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "rig.h"
+#include "storage/fold.h"
 
 #define MATCHES  240
 #define ENTITIES 4
@@ -312,6 +313,40 @@ static void test_zero_window_never_folds(void **state)
 	rig_close(&rig);
 }
 
+/* A stranger who makes one entity match without end: counted, and no more rows than the ceiling. */
+static void test_flood_of_one_entity_is_bounded(void **state)
+{
+	const uint64_t flood = FOLD_PENDING_MAX + 500;
+	struct query_filter filter = rig_filter();
+	struct query_alert found[4];
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, 1, 1, 1);
+	rig.options.fold_default_ns = 3600 * RIG_S;
+	rig.options.batch = 40000;
+	rig.options.evidence_events = 0;
+	rig_store_open(&rig);
+	for (uint64_t i = 0; i < flood; i++) {
+		struct alert alert = rig_alert(&rig, "r", "h", RIG_NOW + (int64_t)i, i);
+
+		rig_publish(&rig, &alert);
+		if (i % 1000 == 0)
+			arena_reset(rig.arena);
+	}
+	rig_settle(&rig);
+	assert_int_equal(rig_stats(&rig).alerts, FOLD_PENDING_MAX);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(rig_list(&rig, &filter, found, 4), 1);
+		assert_int_equal(found[0].folded, flood);
+		assert_int_equal(found[0].alert.count, flood);
+		assert_int_equal(found[0].alert.last_ns, RIG_NOW + (int64_t)flood - 1);
+		rig_progress(&rig, TOPIC_EVENTS, INT64_MAX);
+		rig_settle(&rig);
+	}
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +354,7 @@ int main(void)
 	    cmocka_unit_test(test_unheard_partition_holds_back),
 	    cmocka_unit_test(test_entities_do_not_mix),
 	    cmocka_unit_test(test_zero_window_never_folds),
+	    cmocka_unit_test(test_flood_of_one_entity_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,6 +295,76 @@ static void test_evidence_of_folded_is_shown_with_the_head(void **state)
 	rig_close(&rig);
 }
 
+/* More is wanted than one step fetches, and the day ends in between: all of it is kept. */
+static void test_evidence_goes_on_in_the_next_file(void **state)
+{
+	struct query_filter filter = rig_filter();
+	struct query_evidence *evidence;
+	struct query_alert found[40];
+	struct alert_event events[16];
+	struct rig rig;
+	size_t count;
+
+	(void)state;
+	rig_open(&rig, 1, 1, 1);
+	rig_store_open(&rig);
+	publish_frame(&rig, 0, 16);
+	for (uint32_t i = 0; i < 16; i++)
+		events[i] = (struct alert_event){{0xc0ffee, 1, i}, {0, 0, i}, RIG_NOW + i, STR("b")};
+	for (uint64_t i = 0; i < 40; i++) {
+		struct alert alert = rig_alert(&rig, "r", "h", RIG_NOW, i);
+
+		alert.events = events;
+		alert.event_count = 16;
+		rig_publish(&rig, &alert);
+	}
+	assert_int_equal(store_step(rig.store, rig.now_ns, 0, NULL), 40);
+	assert_in_range(rig_stats(&rig).evidence_kept, 1, 100);
+	rig_store_close(&rig);
+	rig.now_ns += 86400 * RIG_S;
+	rig_store_open(&rig);
+	rig_settle(&rig);
+	assert_int_equal(rig_stats(&rig).files, 2);
+	assert_int_equal(rig_list(&rig, &filter, found, 40), 40);
+	for (size_t i = 0; i < 40; i++) {
+		assert_int_equal(found[i].evidence_kept, 16);
+		assert_int_equal(query_evidence(rig.query, found[i].alert.id, rig.arena, &evidence,
+		    &count, NULL), 0);
+		assert_int_equal(count, 16);
+	}
+	rig_close(&rig);
+}
+
+/* What the bus had dropped before it was read is told. */
+static void test_gap_is_recorded(void **state)
+{
+	struct bus_options small = {.backend = "memory", .partitions = {1, 1, 1},
+	    .retain_bytes = 4096};
+	struct query_filter filter = rig_filter();
+	static struct query_alert found[100];
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, 1, 1, 1);
+	bus_close(rig.bus);
+	assert_int_equal(bus_open(&rig.bus, &small, NULL), 0);
+	rig.options.bus = rig.bus;
+	rig_store_open(&rig);
+	struct alert first = rig_alert(&rig, "r", "h", RIG_NOW, 1000);
+
+	rig_publish(&rig, &first);
+	rig_settle(&rig);
+	for (uint64_t i = 0; i < 60; i++) {
+		struct alert alert = rig_alert(&rig, "r", "h", RIG_NOW + (int64_t)i, i);
+
+		rig_publish(&rig, &alert);
+	}
+	rig_settle(&rig);
+	assert_int_equal(rig_stats(&rig).gaps, 1);
+	assert_in_range(rig_list(&rig, &filter, found, 100), 2, 59);
+	rig_close(&rig);
+}
+
 static void test_damaged_and_unknown_records_are_counted(void **state)
 {
 	struct rig rig;
@@ -397,6 +467,8 @@ int main(void)
 	    cmocka_unit_test(test_older_match_takes_over),
 	    cmocka_unit_test(test_evidence_is_kept),
 	    cmocka_unit_test(test_evidence_of_folded_is_shown_with_the_head),
+	    cmocka_unit_test(test_evidence_goes_on_in_the_next_file),
+	    cmocka_unit_test(test_gap_is_recorded),
 	    cmocka_unit_test(test_damaged_and_unknown_records_are_counted),
 	    cmocka_unit_test(test_other_site_key_is_refused),
 	    cmocka_unit_test(test_many_facets),
