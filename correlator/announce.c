@@ -1,8 +1,8 @@
 /*
  * How far time has come, told to those who wait for it: the watermarks of the owned partitions of
- * events to every partition of detections and alerts, those of detections to alerts. Told only when
- * all that was sent before is on the bus, for progress promises that nothing older comes. Not kept in
- * the outbox: a lost one is made good by the next.
+ * events to every partition of detections and alerts, those of detections to alerts. Told only
+ * when all that was sent before is on the bus, for progress promises that nothing older comes.
+ * Not kept in the outbox: a lost one is made good by the next.
  */
 #include "correlator/worker_state.h"
 

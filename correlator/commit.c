@@ -1,6 +1,6 @@
 /*
- * The one transaction of a batch: fence and offsets, the outbox, what is remembered, snapshots. What
- * is in it has happened; nothing else has.
+ * The one transaction of a batch: fence and offsets, the outbox, what is remembered, snapshots.
+ * What is in it has happened; nothing else has.
  */
 #include "correlator/worker_state.h"
 

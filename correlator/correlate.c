@@ -383,8 +383,8 @@ static int correlate_progress(struct run *run, struct str value)
 	return risen ? run_settle(run) : 0;
 }
 
-int correlate_record(struct correlate *correlate, struct str value, struct batch *batch, bool silent,
-    struct error *error)
+int correlate_record(struct correlate *correlate, struct str value, struct batch *batch,
+    bool silent, struct error *error)
 {
 	struct run run = {.correlate = correlate, .batch = batch, .silent = silent};
 	struct detection detection;

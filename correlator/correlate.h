@@ -2,11 +2,11 @@
  * correlate.h - one partition of "detections": from detections to the alerts of correlations.
  *
  * Each correlation is one state machine that is fed twice. The early one gets detections as they
- * arrive and shows at once what later events cannot undo; the settled one gets them from an ordered
- * buffer, by (time, coordinate), when the watermark passes. In order both fire on the same event, so
- * the two alerts have one id and only the mark changes; otherwise the settled alert names the early
- * one that it replaces (docs/wire.md, section 4). The settled alerts are a pure function of the
- * partition's records: nothing here looks at a clock.
+ * arrive and shows at once what later events cannot undo; the settled one gets them from an
+ * ordered buffer, by (time, coordinate), when the watermark passes. In order both fire on the
+ * same event, so the two alerts have one id and only the mark changes; otherwise the settled
+ * alert names the early one that it replaces (docs/wire.md, section 4). The settled alerts are a
+ * pure function of the partition's records: nothing here looks at a clock.
  *
  * Bounded: windows (groups_max), waiting detections (pending_max), unsettled alerts a group.
  */
@@ -32,11 +32,11 @@ struct correlate *correlate_new(const struct correlate_options *options);
 void correlate_free(struct correlate *correlate); /* accepts NULL */
 
 /*
- * One record of the partition. Alerts go to batch; silent: nothing does (the state is being rebuilt).
- * 0 or ERR_MEMORY; then the state is no longer to be trusted.
+ * One record of the partition. Alerts go to batch; silent: nothing does (the state is being
+ * rebuilt). 0 or ERR_MEMORY; then the state is no longer to be trusted.
  */
-int correlate_record(struct correlate *correlate, struct str value, struct batch *batch, bool silent,
-    struct error *error);
+int correlate_record(struct correlate *correlate, struct str value, struct batch *batch,
+    bool silent, struct error *error);
 /* WATERMARK_NONE before all sources were heard. */
 int64_t correlate_watermark(const struct correlate *correlate);
 /* Fills groups, evicted and pending of *ret by adding. */

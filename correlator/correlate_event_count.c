@@ -3,9 +3,9 @@
 #include "correlator/watermark.h"
 
 /*
- * The last N events are enough to know whether N lie within the timespan: a ring of N. In order, each
- * costs one slot; the ring holds them by (time, coordinate), so that early evaluation, which sees them
- * as they arrive, never claims what is not so.
+ * The last N events are enough to know whether N lie within the timespan: a ring of N. In order,
+ * each costs one slot; the ring holds them by (time, coordinate), so that early evaluation, which
+ * sees them as they arrive, never claims what is not so.
  */
 static enum feed_result feed(struct window *window, const struct correlation *correlation,
     const struct mark *mark, uint32_t step)

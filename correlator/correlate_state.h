@@ -1,5 +1,6 @@
 /*
- * correlate_state.h - what a struct correlate holds; for correlate.c, settle.c and snapshot.c alone.
+ * correlate_state.h - what a struct correlate holds; for correlate.c, settle.c and snapshot.c
+ * alone.
  */
 #ifndef TOCSIN_CORRELATOR_CORRELATE_STATE_H
 #define TOCSIN_CORRELATOR_CORRELATE_STATE_H
@@ -39,8 +40,10 @@ struct run {
 	bool settled;
 };
 
-/* Order of settling: (time, coordinate), then what makes it total; later steps before earlier ones, so
- * that an event that is two steps of a sequence does not cover the chain that it completes. */
+/*
+ * Order of settling: (time, coordinate), then what makes it total; later steps before earlier ones,
+ * so that an event that is two steps of a sequence does not cover the chain that it completes.
+ */
 int item_compare(const struct item *a, const struct item *b);
 struct item *item_new(const struct completion *event, struct str key);
 bool pending_put(struct correlate *correlate, struct item *item); /* takes it over when true */

@@ -1,6 +1,9 @@
 #include "correlator/correlate_type.h"
 
-/* Distinct referenced rules: all of them, or as many as the condition says (Sigma 2.1, temporal). */
+/*
+ * Distinct referenced rules: all of them, or as many as the condition says (Sigma 2.1,
+ * temporal).
+ */
 static enum feed_result feed(struct window *window, const struct correlation *correlation,
     const struct mark *mark, uint32_t step)
 {

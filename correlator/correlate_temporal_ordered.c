@@ -3,10 +3,10 @@
 #include "correlator/watermark.h"
 
 /*
- * For each step k the chain of k + 1 events, in order, that ends with that step and begins latest:
- * what begins latest can be completed for longest, so no other chain need be remembered. Chain k lies
- * in the slots from k * (k + 1) / 2 on. Order is strict, by (time, coordinate): one event is never
- * two steps of a chain.
+ * For each step k the chain of k + 1 events, in order, that ends with that step and begins
+ * latest: what begins latest can be completed for longest, so no other chain need be remembered.
+ * Chain k lies in the slots from k * (k + 1) / 2 on. Order is strict, by (time, coordinate): one
+ * event is never two steps of a chain.
  */
 static uint32_t chain_at(uint32_t step)
 {

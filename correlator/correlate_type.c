@@ -3,7 +3,8 @@
 #include "base/check.h"
 #include "correlator/watermark.h"
 
-#define CORRELATION(symbol, name, meaning) extern const struct correlate_type correlate_type_##symbol;
+#define CORRELATION(symbol, name, meaning)                                                         \
+	extern const struct correlate_type correlate_type_##symbol;
 #include "sigma/correlations.def"
 #undef CORRELATION
 

@@ -1,9 +1,9 @@
 /*
  * detect.h - from records of "events" to alerts of plain rules and to detections.
  *
- * Stateless but for what it remembers of a partition: which frames it has seen, and how far time has
- * come. Every match of a rule that alerts is an alert; every match that some correlation refers to is
- * a detection, sent to the partition of its correlation and group values.
+ * Stateless but for what it remembers of a partition: which frames it has seen, and how far time
+ * has come. Every match of a rule that alerts is an alert; every match that some correlation
+ * refers to is a detection, sent to the partition of its correlation and group values.
  */
 #ifndef TOCSIN_CORRELATOR_DETECT_H
 #define TOCSIN_CORRELATOR_DETECT_H

@@ -2,9 +2,9 @@
  * repeat.h - detections that were sent twice.
  *
  * Detections of one partition of events come in the order (offset, index) of what they come from,
- * except those that a producer had to send again after a fatal error. Kept are the highest place seen
- * and the last REPEAT_WINDOW keys: what is not above the mark and is known, or is older than all that
- * are known, is a repeat.
+ * except those that a producer had to send again after a fatal error. Kept are the highest place
+ * seen and the last REPEAT_WINDOW keys: what is not above the mark and is known, or is older than
+ * all that are known, is a repeat.
  */
 #ifndef TOCSIN_CORRELATOR_REPEAT_H
 #define TOCSIN_CORRELATOR_REPEAT_H

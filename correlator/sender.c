@@ -170,7 +170,10 @@ static void receipt_apply(struct sender *sender, const struct bus_receipt *recei
 	}
 }
 
-/* The bus waits for nothing and has told everything: what has no receipt by now will not get one. */
+/*
+ * The bus waits for nothing and has told everything: what has no receipt by now will not get
+ * one.
+ */
 static void sender_requeue_lost(struct sender *sender)
 {
 	if (sender->counts[ROW_SENT] == 0 || bus_pending(sender->bus) > 0)

@@ -20,7 +20,10 @@ struct sender;
 struct sender *sender_new(struct bus *bus, struct worker_stats *stats);
 void sender_free(struct sender *sender); /* accepts NULL */
 
-/* Takes a copy; sequences ascend but for rows that were there before (then it finds their place). */
+/*
+ * Takes a copy; sequences ascend but for rows that were there before (then it finds their
+ * place).
+ */
 bool sender_add(struct sender *sender, const struct outbox_row *row);
 /* Publishes what is not published; BUS_BUSY leaves the rest for later. 0 or negative. */
 int sender_publish(struct sender *sender, struct error *error);

@@ -1,6 +1,6 @@
 /*
- * What becomes of early alerts. A ledger (window.h) lists, for a group, those that the watermark has
- * not passed, and keeps the last settled alert, for that one may have to stand for several.
+ * What becomes of early alerts. A ledger (window.h) lists, for a group, those that the watermark
+ * has not passed, and keeps the last settled alert, for that one may have to stand for several.
  */
 #include "correlator/correlate_state.h"
 

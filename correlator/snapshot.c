@@ -361,8 +361,8 @@ static struct ledger *ledger_read(struct reader *reader, bool *ok)
 }
 
 /*
- * Slots that a type makes use of: as it wrote them, or the types' own arithmetic would not hold. The
- * window fits when no type can be given more marks, or other ones, than it keeps itself.
+ * Slots that a type makes use of: as it wrote them, or the types' own arithmetic would not hold.
+ * The window fits when no type can be given more marks, or other ones, than it keeps itself.
  */
 static bool marks_fit(const struct correlation *correlation, uint32_t count)
 {

@@ -1,9 +1,9 @@
 /*
  * snapshot.h - the state of one partition of "detections" as bytes, for the checkpoint.
  *
- * Rules are named by id and hash, so that a snapshot may be read under other rules: what belongs to a
- * rule that is gone or has changed is dropped, the rest is kept. The checkpoint guards the bytes by
- * checksum; reading still believes nothing.
+ * Rules are named by id and hash, so that a snapshot may be read under other rules: what belongs
+ * to a rule that is gone or has changed is dropped, the rest is kept. The checkpoint guards the
+ * bytes by checksum; reading still believes nothing.
  */
 #ifndef TOCSIN_CORRELATOR_SNAPSHOT_H
 #define TOCSIN_CORRELATOR_SNAPSHOT_H

@@ -49,7 +49,10 @@ void watermark_begin(struct watermark *watermark, uint32_t count)
 		watermark->parts[i].time_ns = WATERMARK_NONE;
 }
 
-/* WATERMARK_NONE while one is unheard, and when all are idle: then nothing says that time went on. */
+/*
+ * WATERMARK_NONE while one is unheard, and when all are idle: then nothing says that time went
+ * on.
+ */
 static int64_t watermark_slowest(const struct watermark *watermark)
 {
 	int64_t slowest = INT64_MAX;

@@ -1,10 +1,10 @@
 /*
  * watermark.h - which time counts, and how far event time has come.
  *
- * The time that counts is the sender's while it lies within the skew limit of the receive time, else
- * the receive time: an attacker, or a clock that is years wrong, moves no watermark. The watermark of
- * a source partition is the largest time that counts, less the lateness bound; what reads several
- * sources goes by the slowest that is not idle, and never back.
+ * The time that counts is the sender's while it lies within the skew limit of the receive time,
+ * else the receive time: an attacker, or a clock that is years wrong, moves no watermark. The
+ * watermark of a source partition is the largest time that counts, less the lateness bound; what
+ * reads several sources goes by the slowest that is not idle, and never back.
  */
 #ifndef TOCSIN_CORRELATOR_WATERMARK_H
 #define TOCSIN_CORRELATOR_WATERMARK_H

@@ -1,11 +1,11 @@
 /*
  * window.h - what a correlation remembers of one group, and the table of all groups.
  *
- * A window holds marks: one an event that may still take part in an alert, in a ring that never holds
- * more than the threshold. The table is keyed (SipHash, key of the process): a stranger chooses the
- * group values. It holds at most ceiling windows; then the one that was touched longest ago goes, and
- * is counted. Windows of a correlation are listed in the order of their last touch, so that eviction
- * and expiry look at the end of each list only.
+ * A window holds marks: one an event that may still take part in an alert, in a ring that never
+ * holds more than the threshold. The table is keyed (SipHash, key of the process): a stranger
+ * chooses the group values. It holds at most ceiling windows; then the one that was touched
+ * longest ago goes, and is counted. Windows of a correlation are listed in the order of their
+ * last touch, so that eviction and expiry look at the end of each list only.
  */
 #ifndef TOCSIN_CORRELATOR_WINDOW_H
 #define TOCSIN_CORRELATOR_WINDOW_H
@@ -91,7 +91,10 @@ void window_expire(struct window_table *table, uint32_t correlation, int64_t bef
 struct mark *window_mark(const struct window *window, uint32_t index);
 /* Room for that many marks; false without memory. */
 bool window_reserve(struct window *window, uint32_t count);
-/* Copies mark (and shares its parts) into its place by (time, coordinate): at the end, when in order. */
+/*
+ * Copies mark (and shares its parts) into its place by (time, coordinate): at the end, when in
+ * order.
+ */
 bool window_insert(struct window *window, const struct mark *mark);
 void window_drop_first(struct window *window);
 void window_drop(struct window *window, uint32_t index);

@@ -1,11 +1,11 @@
 /*
  * worker.h - the stage "correlate": detect and correlate, driven one batch at a time.
  *
- * A step polls events and detections, decodes and matches (detect), feeds the windows (correlate),
- * and ends in one transaction of the checkpoint: offsets compared and advanced, outbox, snapshot.
- * Only then are the outbox rows published, and deleted in a later transaction once the bus has given
- * the receipt. Several workers share the partitions of both topics, on one host through one
- * checkpoint file (docs/ARCHITECTURE.md, "Exactly once").
+ * A step polls events and detections, decodes and matches (detect), feeds the windows
+ * (correlate), and ends in one transaction of the checkpoint: offsets compared and advanced,
+ * outbox, snapshot. Only then are the outbox rows published, and deleted in a later transaction
+ * once the bus has given the receipt. Several workers share the partitions of both topics, on one
+ * host through one checkpoint file (docs/ARCHITECTURE.md, "Exactly once").
  */
 #ifndef TOCSIN_CORRELATOR_WORKER_H
 #define TOCSIN_CORRELATOR_WORKER_H
@@ -35,14 +35,17 @@ struct worker_options {
 int worker_open(struct worker **ret, const struct worker_options *options, struct error *error);
 void worker_close(struct worker *worker); /* accepts NULL; commits nothing */
 /*
- * One batch. now_ns: wall clock; waits up to timeout_ns for something to do. Returns how many records
- * were read (0: idle), or a negative code: ERR_STALE has been dealt with and is not returned;
- * ERR_FULL and ERR_BUS are worth another step later.
+ * One batch. now_ns: wall clock; waits up to timeout_ns for something to do. Returns how many
+ * records were read (0: idle), or a negative code: ERR_STALE has been dealt with and is not
+ * returned; ERR_FULL and ERR_BUS are worth another step later.
  */
 int worker_step(struct worker *worker, int64_t now_ns, int64_t timeout_ns, struct error *error);
 /* Publishes what is in the outbox and waits for the receipts. For an orderly end, and replays. */
 int worker_flush(struct worker *worker, int64_t timeout_ns, struct error *error);
-/* At the end of a replay: lets every watermark pass, so that all is settled. Then step until idle. */
+/*
+ * At the end of a replay: lets every watermark pass, so that all is settled. Then step until
+ * idle.
+ */
 int worker_finish(struct worker *worker, struct error *error);
 /* Swaps rules between batches; the switch is recorded. The ruleset is taken over. */
 int worker_reload(struct worker *worker, struct ruleset *ruleset, struct error *error);

@@ -1,6 +1,6 @@
 /*
- * Workers that die, hang or are told nothing: what is settled stays the same, and nothing is lost or
- * told under a second id.
+ * Workers that die, hang or are told nothing: what is settled stays the same, and nothing is lost
+ * or told under a second id.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * What strangers, clocks and disks do: ceilings, skew, silence, gaps, foreign records, bad snapshots,
- * other rules.
+ * What strangers, clocks and disks do: ceilings, skew, silence, gaps, foreign records, bad
+ * snapshots, other rules.
  */
 #include <setjmp.h>
 #include <stdarg.h>

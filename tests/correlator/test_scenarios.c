@@ -1,6 +1,6 @@
 /*
- * Scenario files on a virtual clock: tests/scenario/NAME.scn, whose names are sentences. One command a
- * line, '#' begins a comment; times are seconds since 2026-03-02T08:00:00Z.
+ * Scenario files on a virtual clock: tests/scenario/NAME.scn, whose names are sentences. One
+ * command a line, '#' begins a comment; times are seconds since 2026-03-02T08:00:00Z.
  *
  *   RULES ... END               Sigma documents between the two lines
  *   LATENESS seconds            before the first event; PARTITIONS events detections likewise

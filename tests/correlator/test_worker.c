@@ -138,7 +138,10 @@ static int place_compare(const void *left, const void *right)
 	return a->place < b->place ? -1 : a->place > b->place;
 }
 
-/* Nothing comes more than 10 s after what it should have come before; the lateness bound is 30 s. */
+/*
+ * Nothing comes more than 10 s after what it should have come before; the lateness bound is 30
+ * s.
+ */
 static void shuffle(struct sent *list)
 {
 	for (unsigned i = 0; i < SENT; i++)

@@ -1,6 +1,6 @@
 /*
- * town.h - a small town for the tests: a bus in memory, a checkpoint, some workers, and a clock that
- * the test turns. What becomes of the alerts is read back from the bus as a store would.
+ * town.h - a small town for the tests: a bus in memory, a checkpoint, some workers, and a clock
+ * that the test turns. What becomes of the alerts is read back from the bus as a store would.
  */
 #ifndef TOCSIN_TESTS_CORRELATOR_TOWN_H
 #define TOCSIN_TESTS_CORRELATOR_TOWN_H
