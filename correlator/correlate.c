@@ -39,7 +39,7 @@ struct correlate *correlate_new(const struct correlate_options *options)
 	if (correlate->repeats != NULL && correlations_list(correlate) &&
 	    window_table_begin(&correlate->early, rules, options->groups_max) &&
 	    window_table_begin(&correlate->settled, rules, options->groups_max) &&
-	    window_table_begin(&correlate->ledgers, rules, options->groups_max))
+	    window_table_begin(&correlate->dockets, rules, options->groups_max))
 		return correlate;
 	correlate_free(correlate);
 	return NULL;
@@ -51,7 +51,7 @@ void correlate_free(struct correlate *correlate)
 		return;
 	window_table_end(&correlate->early);
 	window_table_end(&correlate->settled);
-	window_table_end(&correlate->ledgers);
+	window_table_end(&correlate->dockets);
 	for (uint32_t i = 0; correlate->repeats != NULL && i < correlate->options.sources; i++)
 		repeat_end(&correlate->repeats[i]);
 	for (size_t i = 0; i < correlate->pending_count; i++)
@@ -71,7 +71,7 @@ void correlate_count(const struct correlate *correlate, struct worker_stats *ret
 {
 	ret->groups += correlate->early.count + correlate->settled.count;
 	ret->evicted += correlate->early.evicted + correlate->settled.evicted +
-	    correlate->ledgers.evicted;
+	    correlate->dockets.evicted;
 	ret->pending += correlate->pending_count;
 }
 
@@ -96,8 +96,8 @@ static int run_alert(struct run *run, const struct rule *rule, const struct item
 	    parts, &item->event, rule_id_at, run->correlate);
 	if (arena_failed(run->batch->arena))
 		return ERR_MEMORY;
-	return run->settled ? ledger_settled(run, rule, item->key, &alert)
-	    : ledger_early(run, rule, item->key, &alert);
+	return run->settled ? docket_settled(run, rule, item->key, &alert)
+	    : docket_early(run, rule, item->key, &alert);
 }
 
 /* The value of an inner correlation's group of that name. */
@@ -245,7 +245,7 @@ int run_settle(struct run *run)
 		    correlate->correlations[i]);
 		int64_t before_ns = watermark_minus(watermark_ns, rule->correlation->timespan_ns);
 
-		code = ledger_sweep(run, rule);
+		code = docket_sweep(run, rule);
 		window_expire(&correlate->early, rule->index, before_ns);
 		window_expire(&correlate->settled, rule->index, before_ns);
 	}

@@ -23,7 +23,7 @@ struct item {
 struct correlate {
 	struct correlate_options options;
 	struct window_table early, settled;
-	struct window_table ledgers; /* groups with alerts that are not settled */
+	struct window_table dockets; /* groups with alerts that are not settled */
 	struct watermark watermark;
 	struct repeat *repeats;      /* by source partition */
 	struct item **pending;       /* heap by item_compare */
@@ -55,9 +55,9 @@ int run_item(struct run *run, const struct item *item);
 int run_settle(struct run *run);
 
 /* settle.c: what became of an alert. alert has its rule, groups and completing event. */
-int ledger_early(struct run *run, const struct rule *rule, struct str key, struct alert *alert);
-int ledger_settled(struct run *run, const struct rule *rule, struct str key, struct alert *alert);
+int docket_early(struct run *run, const struct rule *rule, struct str key, struct alert *alert);
+int docket_settled(struct run *run, const struct rule *rule, struct str key, struct alert *alert);
 /* Early alerts that can no longer be settled by one of their own are replaced by the last one. */
-int ledger_sweep(struct run *run, const struct rule *rule);
+int docket_sweep(struct run *run, const struct rule *rule);
 
 #endif

@@ -88,7 +88,7 @@ static double predicate_cost(const struct predicate *predicate)
 	case PREDICATE_EXISTS:
 		return 1200;
 	case PREDICATE_REGEX:
-		return 3000;
+		return text.len < 4 ? 3000 : literal_cost(text) * 2 + 20;
 	case PREDICATE_NULL:
 		break;
 	}

@@ -203,6 +203,7 @@ static bool is_findable(const struct predicate *predicate)
 	if (predicate->cased && !utf8_is_valid(predicate->kind == PREDICATE_GLOB
 	            ? predicate->folded : predicate->text))
 		return false;
+	/* Of numbers to compare the folded text is not looked for. */
 	return predicate->folded.len >= GRAM || predicate->kind == PREDICATE_EXACT ||
 	    predicate->kind == PREDICATE_NUMBER;
 }
@@ -223,10 +224,10 @@ static bool entry_place(struct table *table, const struct commonness *commonness
 			    predicate->kind == PREDICATE_PREFIX, entry);
 		case PREDICATE_CONTAINS:
 		case PREDICATE_GLOB:
+		case PREDICATE_REGEX:
 			return literal_add(table, commonness, predicate->folded, entry);
 		case PREDICATE_COMPARE:
 		case PREDICATE_CIDR:
-		case PREDICATE_REGEX:
 		case PREDICATE_TIME:
 		case PREDICATE_FIELD:
 		case PREDICATE_NULL:

@@ -1,18 +1,18 @@
 /*
- * What becomes of early alerts. A ledger (window.h) lists, for a group, those that the watermark
+ * What becomes of early alerts. A docket (window.h) lists, for a group, those that the watermark
  * has not passed, and keeps the last settled alert, for that one may have to stand for several.
  */
 #include "correlator/correlate_state.h"
 
 #include <stdlib.h>
 
-static struct window *ledger_get(struct run *run, const struct rule *rule, struct str key)
+static struct window *docket_get(struct run *run, const struct rule *rule, struct str key)
 {
-	struct window *window = window_get(&run->correlate->ledgers, rule->index, key);
+	struct window *window = window_get(&run->correlate->dockets, rule->index, key);
 
-	if (window != NULL && window->ledger == NULL)
-		window->ledger = calloc(1, sizeof(*window->ledger));
-	return window != NULL && window->ledger != NULL ? window : NULL;
+	if (window != NULL && window->docket == NULL)
+		window->docket = calloc(1, sizeof(*window->docket));
+	return window != NULL && window->docket != NULL ? window : NULL;
 }
 
 static int run_post(struct run *run, struct alert *alert)
@@ -25,17 +25,17 @@ static int run_post(struct run *run, struct alert *alert)
 	    letter_owner(TOPIC_DETECTIONS, options->partition)) ? 0 : ERR_MEMORY;
 }
 
-int ledger_early(struct run *run, const struct rule *rule, struct str key, struct alert *alert)
+int docket_early(struct run *run, const struct rule *rule, struct str key, struct alert *alert)
 {
-	struct window *window = ledger_get(run, rule, key);
+	struct window *window = docket_get(run, rule, key);
 
 	if (window == NULL)
 		return ERR_MEMORY;
-	struct ledger *ledger = window->ledger;
+	struct docket *docket = window->docket;
 
 	alert->status = ALERT_EARLY;
 	alert->id = alert_make_id(run->correlate->options.site->key, alert);
-	if (!ledger_push(ledger, (struct early){alert->id, alert->time_ns}))
+	if (!docket_push(docket, (struct early){alert->id, alert->time_ns}))
 		return ERR_MEMORY;
 	if (!run->silent)
 		run->correlate->options.stats->alerts_early++;
@@ -43,23 +43,23 @@ int ledger_early(struct run *run, const struct rule *rule, struct str key, struc
 }
 
 /* The early alert that this one settles: itself, else the oldest of the group. */
-static void ledger_match(struct ledger *ledger, struct alert *alert)
+static void docket_match(struct docket *docket, struct alert *alert)
 {
-	for (uint32_t i = 0; i < ledger->early_count; i++) {
-		if (hash128_eq(ledger_at(ledger, i)->id, alert->id)) {
-			ledger_take(ledger, i);
+	for (uint32_t i = 0; i < docket->early_count; i++) {
+		if (hash128_eq(docket_at(docket, i)->id, alert->id)) {
+			docket_take(docket, i);
 			return;
 		}
 	}
 	/* With some that are not listed, one of those may be its own. */
-	if (ledger->early_count > 0 && !ledger->untracked) {
-		alert->replaces = ledger_at(ledger, 0)->id;
-		ledger_take(ledger, 0);
+	if (docket->early_count > 0 && !docket->untracked) {
+		alert->replaces = docket_at(docket, 0)->id;
+		docket_take(docket, 0);
 	}
 }
 
 /* The text of the last settled alert, without what it replaces. */
-static bool ledger_keep(struct ledger *ledger, const struct alert *alert)
+static bool docket_keep(struct docket *docket, const struct alert *alert)
 {
 	struct alert plain = *alert;
 	struct buf json = BUF(BUS_RECORD_MAX);
@@ -70,24 +70,24 @@ static bool ledger_keep(struct ledger *ledger, const struct alert *alert)
 		buf_free(&json);
 		return false;
 	}
-	free(ledger->last);
-	ledger->last = json.ptr; /* the buffer's memory changes hands */
-	ledger->last_len = (uint32_t)json.len;
-	ledger->last_ns = alert->time_ns;
+	free(docket->last);
+	docket->last = json.ptr; /* the buffer's memory changes hands */
+	docket->last_len = (uint32_t)json.len;
+	docket->last_ns = alert->time_ns;
 	return true;
 }
 
-int ledger_settled(struct run *run, const struct rule *rule, struct str key, struct alert *alert)
+int docket_settled(struct run *run, const struct rule *rule, struct str key, struct alert *alert)
 {
 	struct worker_stats *stats = run->correlate->options.stats;
-	struct window *window = ledger_get(run, rule, key);
+	struct window *window = docket_get(run, rule, key);
 
 	if (window == NULL)
 		return ERR_MEMORY;
 	alert->status = ALERT_SETTLED;
 	alert->id = alert_make_id(run->correlate->options.site->key, alert);
-	ledger_match(window->ledger, alert);
-	if (!ledger_keep(window->ledger, alert))
+	docket_match(window->docket, alert);
+	if (!docket_keep(window->docket, alert))
 		return ERR_MEMORY;
 	if (!run->silent) {
 		stats->alerts_settled++;
@@ -96,10 +96,10 @@ int ledger_settled(struct run *run, const struct rule *rule, struct str key, str
 	return run_post(run, alert);
 }
 
-static int ledger_replace(struct run *run, const struct ledger *ledger, struct hash128 early)
+static int docket_replace(struct run *run, const struct docket *docket, struct hash128 early)
 {
 	struct alert alert;
-	int code = alert_read(run->batch->arena, str_from(ledger->last, ledger->last_len), &alert,
+	int code = alert_read(run->batch->arena, str_from(docket->last, docket->last_len), &alert,
 	    NULL);
 
 	if (code < 0 || hash128_eq(alert.id, early))
@@ -111,41 +111,41 @@ static int ledger_replace(struct run *run, const struct ledger *ledger, struct h
 }
 
 /* Nothing that is still to come can settle the oldest early alert. */
-static bool ledger_overdue(const struct ledger *ledger, int64_t timespan_ns, int64_t watermark_ns)
+static bool docket_overdue(const struct docket *docket, int64_t timespan_ns, int64_t watermark_ns)
 {
-	return ledger->early_count > 0 &&
-	    watermark_plus(ledger_at(ledger, 0)->time_ns, timespan_ns) < watermark_ns;
+	return docket->early_count > 0 &&
+	    watermark_plus(docket_at(docket, 0)->time_ns, timespan_ns) < watermark_ns;
 }
 
-static int ledger_settle_rest(struct run *run, struct ledger *ledger, int64_t timespan_ns)
+static int docket_settle_rest(struct run *run, struct docket *docket, int64_t timespan_ns)
 {
 	int code = 0;
 
-	while (code == 0 && ledger_overdue(ledger, timespan_ns, run->correlate->watermark.now_ns)) {
-		struct hash128 early = ledger_at(ledger, 0)->id;
+	while (code == 0 && docket_overdue(docket, timespan_ns, run->correlate->watermark.now_ns)) {
+		struct hash128 early = docket_at(docket, 0)->id;
 
-		ledger_take(ledger, 0);
-		if (ledger->last != NULL)
-			code = ledger_replace(run, ledger, early);
+		docket_take(docket, 0);
+		if (docket->last != NULL)
+			code = docket_replace(run, docket, early);
 	}
 	return code;
 }
 
-int ledger_sweep(struct run *run, const struct rule *rule)
+int docket_sweep(struct run *run, const struct rule *rule)
 {
-	struct window_table *table = &run->correlate->ledgers;
+	struct window_table *table = &run->correlate->dockets;
 	int64_t timespan_ns = rule->correlation->timespan_ns;
 	struct window *newer;
 	int code = 0;
 
 	for (struct window *window = table->lists[rule->index].oldest; code == 0 && window != NULL;
 	    window = newer) {
-		struct ledger *ledger = window->ledger;
+		struct docket *docket = window->docket;
 
 		newer = window->newer;
-		code = ledger != NULL ? ledger_settle_rest(run, ledger, timespan_ns) : 0;
-		if (ledger == NULL || (ledger->early_count == 0 && (ledger->last == NULL ||
-		    watermark_plus(watermark_plus(ledger->last_ns, timespan_ns), timespan_ns) <
+		code = docket != NULL ? docket_settle_rest(run, docket, timespan_ns) : 0;
+		if (docket == NULL || (docket->early_count == 0 && (docket->last == NULL ||
+		    watermark_plus(watermark_plus(docket->last_ns, timespan_ns), timespan_ns) <
 		    run->correlate->watermark.now_ns)))
 			window_remove(table, window);
 	}

@@ -1,6 +1,6 @@
 /*
  * Layout, little-endian: magic, version, partition, sources, offset; watermark; repeats of each
- * source; rules (id, hash); early, settled and ledger tables; pending detections. Rules are told by
+ * source; rules (id, hash); early, settled and docket tables; pending detections. Rules are told by
  * their place in that list. Windows are written oldest touch first, so that reading them in turn
  * gives the same order of eviction.
  */
@@ -91,19 +91,19 @@ static void mark_write(struct writer *writer, const struct mark *mark)
 		parts_write(writer, mark->parts);
 }
 
-static void ledger_write(struct buf *out, const struct ledger *ledger)
+static void docket_write(struct buf *out, const struct docket *docket)
 {
-	buf_u32(out, ledger->early_count);
-	for (uint32_t i = 0; i < ledger->early_count; i++) {
-		const struct early *early = ledger_at(ledger, i);
+	buf_u32(out, docket->early_count);
+	for (uint32_t i = 0; i < docket->early_count; i++) {
+		const struct early *early = docket_at(docket, i);
 
 		buf_u64(out, early->id.high);
 		buf_u64(out, early->id.low);
 		buf_u64(out, (uint64_t)early->time_ns);
 	}
-	buf_u8(out, ledger->untracked);
-	buf_u64(out, (uint64_t)ledger->last_ns);
-	text_write(out, ledger->last != NULL ? str_from(ledger->last, ledger->last_len) : STR_NONE);
+	buf_u8(out, docket->untracked);
+	buf_u64(out, (uint64_t)docket->last_ns);
+	text_write(out, docket->last != NULL ? str_from(docket->last, docket->last_len) : STR_NONE);
 }
 
 static void window_write(struct writer *writer, const struct window *window)
@@ -114,9 +114,9 @@ static void window_write(struct writer *writer, const struct window *window)
 	buf_u32(writer->out, window->count);
 	for (uint32_t i = 0; i < window->count; i++)
 		mark_write(writer, window_mark(window, i));
-	buf_u8(writer->out, window->ledger != NULL);
-	if (window->ledger != NULL)
-		ledger_write(writer->out, window->ledger);
+	buf_u8(writer->out, window->docket != NULL);
+	if (window->docket != NULL)
+		docket_write(writer->out, window->docket);
 }
 
 static int touch_compare(const void *left, const void *right)
@@ -182,7 +182,7 @@ void snapshot_write(struct buf *out, const struct correlate *correlate, uint64_t
 	rules_write(&writer);
 	table_write(&writer, &correlate->early);
 	table_write(&writer, &correlate->settled);
-	table_write(&writer, &correlate->ledgers);
+	table_write(&writer, &correlate->dockets);
 	buf_u32(out, (uint32_t)correlate->pending_count);
 	for (size_t i = 0; i < correlate->pending_count; i++)
 		item_write(&writer, correlate->pending[i]);
@@ -327,11 +327,11 @@ static void mark_read(struct reader *reader, bool *ok, struct mark *mark)
 		mark->parts = parts_read(reader, ok);
 }
 
-static struct ledger *ledger_read(struct reader *reader, bool *ok)
+static struct docket *docket_read(struct reader *reader, bool *ok)
 {
-	struct ledger *ledger = calloc(1, sizeof(*ledger));
+	struct docket *docket = calloc(1, sizeof(*docket));
 
-	if (ledger == NULL) {
+	if (docket == NULL) {
 		reader->short_of_memory = true;
 		*ok = false;
 		return NULL;
@@ -344,20 +344,20 @@ static struct ledger *ledger_read(struct reader *reader, bool *ok)
 
 		early.id.low = read_u64(reader, ok);
 		early.time_ns = (int64_t)read_u64(reader, ok);
-		if (*ok && !ledger_push(ledger, early)) {
+		if (*ok && !docket_push(docket, early)) {
 			reader->short_of_memory = true;
 			*ok = false;
 		}
 	}
-	ledger->untracked = read_u8(reader, ok) != 0;
-	ledger->last_ns = (int64_t)read_u64(reader, ok);
+	docket->untracked = read_u8(reader, ok) != 0;
+	docket->last_ns = (int64_t)read_u64(reader, ok);
 	struct str last = read_text(reader, ok);
 
-	if (*ok && last.len > 0 && (ledger->last = malloc(last.len)) != NULL) {
-		memcpy(ledger->last, last.ptr, last.len);
-		ledger->last_len = (uint32_t)last.len;
+	if (*ok && last.len > 0 && (docket->last = malloc(last.len)) != NULL) {
+		memcpy(docket->last, last.ptr, last.len);
+		docket->last_len = (uint32_t)last.len;
 	}
-	return ledger;
+	return docket;
 }
 
 /*
@@ -413,12 +413,12 @@ static bool ledgers_read(struct reader *reader, struct window *window)
 
 	if (!ok || has == 0)
 		return ok;
-	struct ledger *ledger = ledger_read(reader, &ok);
+	struct docket *docket = docket_read(reader, &ok);
 
-	if (ledger != NULL && window != NULL && ok && window->ledger == NULL) {
-		window->ledger = ledger;
+	if (docket != NULL && window != NULL && ok && window->docket == NULL) {
+		window->docket = docket;
 	} else {
-		ledger_free(ledger);
+		docket_free(docket);
 	}
 	return ok;
 }
@@ -435,7 +435,7 @@ static struct window *window_place(struct reader *reader, struct window_table *t
 	return window_get(table, correlation, key);
 }
 
-static bool window_read(struct reader *reader, struct window_table *table, bool ledgers)
+static bool window_read(struct reader *reader, struct window_table *table, bool dockets)
 {
 	bool ok = true;
 	uint32_t correlation = read_rule(reader, &ok);
@@ -444,7 +444,7 @@ static bool window_read(struct reader *reader, struct window_table *table, bool 
 	uint32_t count = read_u32(reader, &ok);
 	uint64_t dropped = reader->dropped;
 
-	if (!ok || (ledgers && count > 0))
+	if (!ok || (dockets && count > 0))
 		return false;
 	struct window *window = window_place(reader, table, correlation, key);
 
@@ -456,23 +456,23 @@ static bool window_read(struct reader *reader, struct window_table *table, bool 
 		const struct correlation *shape =
 		    ruleset_rule(reader->correlate->options.ruleset, correlation)->correlation;
 
-		if (window->count > 0 || window->ledger != NULL)
+		if (window->count > 0 || window->docket != NULL)
 			return false; /* twice */
-		if (!ledgers && !marks_fit(shape, count))
+		if (!dockets && !marks_fit(shape, count))
 			return false;
 		window->latest_ns = latest_ns;
 	}
 	return marks_read(reader, window, count) && ledgers_read(reader, window);
 }
 
-static bool table_read(struct reader *reader, struct window_table *table, bool ledgers)
+static bool table_read(struct reader *reader, struct window_table *table, bool dockets)
 {
 	bool ok = true;
 	uint64_t evicted = read_u64(reader, &ok);
 	uint32_t count = read_u32(reader, &ok);
 
 	for (uint32_t i = 0; ok && i < count; i++)
-		ok = window_read(reader, table, ledgers);
+		ok = window_read(reader, table, dockets);
 	table->evicted += evicted;
 	return ok;
 }
@@ -529,7 +529,7 @@ static bool body_read(struct reader *reader)
 		ok = repeat_read(&reader->rest, &correlate->repeats[i]);
 	ok = ok && rules_read(reader) && table_read(reader, &correlate->early, false) &&
 	    table_read(reader, &correlate->settled, false) &&
-	    table_read(reader, &correlate->ledgers, true);
+	    table_read(reader, &correlate->dockets, true);
 	uint32_t count = read_u32(reader, &ok);
 
 	for (uint32_t i = 0; ok && i < count; i++)

@@ -92,64 +92,64 @@ void window_drop_before(struct window *window, int64_t time_ns)
 		window_drop_first(window);
 }
 
-/* ---- the ledger ---- */
+/* ---- the docket ---- */
 
-static bool ledger_reserve(struct ledger *ledger)
+static bool docket_reserve(struct docket *docket)
 {
-	if (ledger->early_first + ledger->early_count < ledger->early_capacity)
+	if (docket->early_first + docket->early_count < docket->early_capacity)
 		return true;
-	if (ledger->early_first > ledger->early_capacity / 2) {
-		memmove(ledger->earlies, ledger->earlies + ledger->early_first,
-		    ledger->early_count * sizeof(*ledger->earlies));
-		ledger->early_first = 0;
+	if (docket->early_first > docket->early_capacity / 2) {
+		memmove(docket->earlies, docket->earlies + docket->early_first,
+		    docket->early_count * sizeof(*docket->earlies));
+		docket->early_first = 0;
 		return true;
 	}
-	uint32_t capacity = ledger->early_capacity * 2 + 4;
-	struct early *earlies = realloc(ledger->earlies, capacity * sizeof(*earlies));
+	uint32_t capacity = docket->early_capacity * 2 + 4;
+	struct early *earlies = realloc(docket->earlies, capacity * sizeof(*earlies));
 
 	if (earlies == NULL)
 		return false;
-	ledger->earlies = earlies;
-	ledger->early_capacity = capacity;
+	docket->earlies = earlies;
+	docket->early_capacity = capacity;
 	return true;
 }
 
-bool ledger_push(struct ledger *ledger, struct early early)
+bool docket_push(struct docket *docket, struct early early)
 {
-	if (ledger->early_count == EARLIES_MAX) {
-		ledger->untracked = true;
+	if (docket->early_count == EARLIES_MAX) {
+		docket->untracked = true;
 		return true;
 	}
-	if (!ledger_reserve(ledger))
+	if (!docket_reserve(docket))
 		return false;
-	ledger->earlies[ledger->early_first + ledger->early_count++] = early;
+	docket->earlies[docket->early_first + docket->early_count++] = early;
 	return true;
 }
 
-const struct early *ledger_at(const struct ledger *ledger, uint32_t index)
+const struct early *docket_at(const struct docket *docket, uint32_t index)
 {
-	return &ledger->earlies[ledger->early_first + index];
+	return &docket->earlies[docket->early_first + index];
 }
 
 /* In order, as nearly always, it is the first. */
-void ledger_take(struct ledger *ledger, uint32_t index)
+void docket_take(struct docket *docket, uint32_t index)
 {
-	struct early *at = ledger->earlies + ledger->early_first + index;
+	struct early *at = docket->earlies + docket->early_first + index;
 
-	ledger->early_count--;
+	docket->early_count--;
 	if (index == 0)
-		ledger->early_first++;
+		docket->early_first++;
 	else
-		memmove(at, at + 1, (ledger->early_count - index) * sizeof(*at));
+		memmove(at, at + 1, (docket->early_count - index) * sizeof(*at));
 }
 
-void ledger_free(struct ledger *ledger)
+void docket_free(struct docket *docket)
 {
-	if (ledger == NULL)
+	if (docket == NULL)
 		return;
-	free(ledger->earlies);
-	free(ledger->last);
-	free(ledger);
+	free(docket->earlies);
+	free(docket->last);
+	free(docket);
 }
 
 /* ---- the table ---- */
@@ -170,7 +170,7 @@ static void window_free(struct window *window)
 {
 	for (uint32_t i = 0; i < window->count; i++)
 		parts_release(window_mark(window, i)->parts);
-	ledger_free(window->ledger);
+	docket_free(window->docket);
 	free(window->marks);
 	free(window);
 }

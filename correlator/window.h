@@ -44,7 +44,7 @@ struct early {
 #define EARLIES_MAX 65536 /* unsettled early alerts of one group; more are not waited for */
 
 /* Alerts of one group that are on their way to be settled. */
-struct ledger {
+struct docket {
 	struct early *earlies; /* oldest first, from early_first on */
 	uint32_t early_first, early_count, early_capacity;
 	bool untracked;   /* there were more than could be listed */
@@ -57,7 +57,7 @@ struct window {
 	struct window *chain;           /* same bucket */
 	struct window *newer, *older;   /* same correlation, by touch */
 	struct mark *marks;             /* ring */
-	struct ledger *ledger;
+	struct docket *docket;
 	uint64_t hash, touched;
 	int64_t latest_ns;              /* largest time of a mark */
 	uint32_t correlation;           /* rule index */
@@ -102,10 +102,10 @@ void window_drop(struct window *window, uint32_t index);
 void window_drop_before(struct window *window, int64_t time_ns);
 
 /* Lists an early alert; false without memory. */
-bool ledger_push(struct ledger *ledger, struct early early);
-const struct early *ledger_at(const struct ledger *ledger, uint32_t index);
-void ledger_take(struct ledger *ledger, uint32_t index);
-void ledger_free(struct ledger *ledger); /* accepts NULL */
+bool docket_push(struct docket *docket, struct early early);
+const struct early *docket_at(const struct docket *docket, uint32_t index);
+void docket_take(struct docket *docket, uint32_t index);
+void docket_free(struct docket *docket); /* accepts NULL */
 
 struct parts *parts_share(struct parts *parts); /* accepts NULL */
 void parts_release(struct parts *parts);        /* accepts NULL */

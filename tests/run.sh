@@ -27,6 +27,8 @@ one() { # name limit command...
 	shift 2
 	timeout -k 10 "$limit" "$@" >"$log" 2>"$log.err" </dev/null
 	code=$?
+	# cmocka writes a skipped test as "not ok N # SKIP".
+	sed -i 's/^not ok \(.*# SKIP\)/ok \1/' "$log"
 	if [ $code -ne 0 ] && ! grep -q '^not ok' "$log"; then
 		[ $code -eq 124 ] && echo "not ok - $name: over its limit of $limit s" >>"$log"
 		[ $code -eq 124 ] || echo "not ok - $name: ended with code $code" >>"$log"

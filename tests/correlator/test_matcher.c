@@ -16,7 +16,8 @@ static uint32_t draw(uint32_t *state, uint32_t below)
 	return (uint32_t)((uint64_t)(*state >> 8) * below >> 24);
 }
 
-static const char *const pieces[] = {"a", "ab", "abc", "powershell", "-enc", "C:\\", "\\cmd.exe",
+static const char *const pieces[] = {"a", "ab", "abc", "powershell", "-enc", "C:\\",
+    "(abcd)?x", "[ab]abc", "aaab+", "\\cmd.exe",
     "Lai Châu", "LAI CHÂU", "x", "", "4625", "192.0.2.7", "aaaa", "aaab", "mimikatz", "Z", "\\temp\\"};
 static const char *const modifiers[] = {"", "|contains", "|startswith", "|endswith", "|cased",
     "|contains|cased", "|re", "|contains|windash", "|endswith|cased", "|neq", "|contains|all",
