@@ -7,8 +7,8 @@ static int newest_mark(struct batch *batch, uint64_t sequence, struct mark *ret)
 {
 	char key[8];
 	struct str row;
-	int code = db_get(batch->txn, TABLE_MARK, day_key_sequence(key, sequence), &row,
-	    batch->error);
+	int code =
+	    db_get(batch->txn, TABLE_MARK, day_key_sequence(key, sequence), &row, batch->error);
 
 	if (code == DB_FOUND && !words_get(row, ret, sizeof(*ret)))
 		return day_damaged(batch->error);
@@ -40,11 +40,11 @@ int batch_document(struct batch *batch, uint64_t sequence, struct str *ret)
 	int code;
 
 	if (sequence < batch->state.first)
-		code = history_row(batch->history, sequence, TABLE_DOC, batch->arena, &row,
-		    batch->error);
+		code = history_row(
+		    batch->history, sequence, TABLE_DOC, batch->arena, &row, batch->error);
 	else
-		code = db_get(batch->txn, TABLE_DOC, day_key_sequence(key, sequence), &row,
-		    batch->error);
+		code = db_get(
+		    batch->txn, TABLE_DOC, day_key_sequence(key, sequence), &row, batch->error);
 	if (code != DB_FOUND)
 		return code;
 	if (!index_split(row, &facets, ret))
@@ -68,8 +68,8 @@ int batch_known(struct batch *batch, struct hash128 id, int64_t time_ns, uint64_
 
 int batch_touch(struct batch *batch, struct hash128 entity)
 {
-	if (batch->touched_count > 0
-	    && hash128_eq(batch->touched[batch->touched_count - 1], entity))
+	if (batch->touched_count > 0 &&
+	    hash128_eq(batch->touched[batch->touched_count - 1], entity))
 		return 0;
 	if (batch->touched_count == batch->touched_capacity) {
 		size_t capacity = batch->touched_capacity == 0 ? 1024 : batch->touched_capacity * 2;

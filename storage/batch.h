@@ -11,17 +11,17 @@
 
 struct batch {
 	struct db_txn *txn;
-	struct day_state state;       /* read at the start, written at the end */
+	struct day_state state; /* read at the start, written at the end */
 	const struct store_options *options;
 	struct history *history;
-	struct arena *arena;          /* life of the transaction */
+	struct arena *arena; /* life of the transaction */
 	struct error *error;
 	int64_t now_ns;
-	struct store_stats stats;     /* what this transaction adds */
-	struct hash128 *touched;      /* entities to fold anew at the end */
+	struct store_stats stats; /* what this transaction adds */
+	struct hash128 *touched;  /* entities to fold anew at the end */
 	size_t touched_count, touched_capacity;
-	bool progress;                /* a watermark may have moved */
-	bool more;                    /* more is due than one transaction takes */
+	bool progress; /* a watermark may have moved */
+	bool more;     /* more is due than one transaction takes */
 };
 
 /* The newest row of any file. DB_FOUND, DB_NOT_FOUND, negative. */

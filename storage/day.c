@@ -16,21 +16,21 @@
 #define SUFFIX ".mdb"
 
 static const struct db_table_options tables[DAY_TABLES] = {
-	[TABLE_DOC] = {"doc", 0},
-	[TABLE_UID] = {"uid", 0},
-	[TABLE_MARK] = {"mark", 0},
-	[TABLE_IX] = {"ix", DB_DUPLICATES},
-	[TABLE_BUCKET] = {"bucket", 0},
-	[TABLE_EVIDENCE] = {"evidence", 0},
-	[TABLE_WANT] = {"want", 0},
-	[TABLE_LINK] = {"link", 0},
-	[TABLE_GONE] = {"gone", 0},
-	[TABLE_PEND] = {"pend", 0},
-	[TABLE_FOLD] = {"fold", 0},
-	[TABLE_DUE] = {"due", 0},
-	[TABLE_META] = {"meta", 0},
-	[TABLE_FILE] = {"file", 0},
-	[TABLE_GAP] = {"gap", 0},
+    [TABLE_DOC] = {"doc", 0},
+    [TABLE_UID] = {"uid", 0},
+    [TABLE_MARK] = {"mark", 0},
+    [TABLE_IX] = {"ix", DB_DUPLICATES},
+    [TABLE_BUCKET] = {"bucket", 0},
+    [TABLE_EVIDENCE] = {"evidence", 0},
+    [TABLE_WANT] = {"want", 0},
+    [TABLE_LINK] = {"link", 0},
+    [TABLE_GONE] = {"gone", 0},
+    [TABLE_PEND] = {"pend", 0},
+    [TABLE_FOLD] = {"fold", 0},
+    [TABLE_DUE] = {"due", 0},
+    [TABLE_META] = {"meta", 0},
+    [TABLE_FILE] = {"file", 0},
+    [TABLE_GAP] = {"gap", 0},
 };
 
 struct day_name day_name_make(int64_t day, uint64_t number)
@@ -42,7 +42,8 @@ struct day_name day_name_make(int64_t day, uint64_t number)
 	if (number == 0)
 		snprintf(name.text, sizeof(name.text), "%.10s" SUFFIX, date);
 	else
-		snprintf(name.text, sizeof(name.text), "%.10s.%lu" SUFFIX, date, number % 1000000000);
+		snprintf(
+		    name.text, sizeof(name.text), "%.10s.%lu" SUFFIX, date, number % 1000000000);
 	return name;
 }
 
@@ -55,8 +56,8 @@ bool day_name_parse(struct str text, struct day_name *ret)
 {
 	uint64_t year, month, day, number = 0;
 
-	if (text.len < 14 || text.len >= DAY_NAME || !str_ends(text, STR(SUFFIX))
-	    || !digits(text, 0, 4, &year) || !digits(text, 5, 7, &month) || !digits(text, 8, 10, &day))
+	if (text.len < 14 || text.len >= DAY_NAME || !str_ends(text, STR(SUFFIX)) ||
+	    !digits(text, 0, 4, &year) || !digits(text, 5, 7, &month) || !digits(text, 8, 10, &day))
 		return false;
 	struct civil civil = {.year = (int)year, .month = (int)month, .day = (int)day};
 
@@ -99,8 +100,8 @@ int day_list(struct arena *arena, const char *folder, struct day_name **ret, siz
 	for (size_t i = 0; i < count; i++) {
 		size_t slash = str_find_last(paths[i], '/');
 		struct str head = str_slice(paths[i], 0, slash == STR_NOT_FOUND ? 0 : slash);
-		struct str name = str_slice(paths[i], slash == STR_NOT_FOUND ? 0 : slash + 1,
-		    paths[i].len);
+		struct str name =
+		    str_slice(paths[i], slash == STR_NOT_FOUND ? 0 : slash + 1, paths[i].len);
 
 		/* folders below are not ours */
 		while (str_ends(head, STR("/")))
@@ -171,8 +172,8 @@ int day_state_put(struct db_txn *txn, const struct day_state *state, struct erro
 {
 	struct words words;
 
-	return db_put(txn, TABLE_META, STR("state"), words_put(&words, state, sizeof(*state)), 0,
-	    error);
+	return db_put(
+	    txn, TABLE_META, STR("state"), words_put(&words, state, sizeof(*state)), 0, error);
 }
 
 struct str day_key(char out[16], struct hash128 id)

@@ -1,13 +1,14 @@
 /*
  * day.h - day files: <path>/YYYY-MM-DD[.n].mdb, one db file each.
  *
- * The newest file is written, the older ones never. Sequence numbers go on through all files: a file
- * holds the documents from first up to next. What changes about a document of an older file is a row
- * of the table "mark" in the newest one: of several rows the one in the newest file counts.
+ * The newest file is written, the older ones never. Sequence numbers go on through all files: a
+ * file holds the documents from first up to next. What changes about a document of an older file
+ * is a row of the table "mark" in the newest one: of several rows the one in the newest file
+ * counts.
  *
  * A file appears whole, by rename, with what it carries on from the one before: offsets, progress,
- * open folds, pending evidence and a catalogue of the older files. The one before was sealed first,
- * so that nobody can go on writing into it; both happen under a lock on the folder.
+ * open folds, pending evidence and a catalogue of the older files. The one before was sealed
+ * first, so that nobody can go on writing into it; both happen under a lock on the folder.
  */
 #ifndef TOCSIN_STORAGE_DAY_H
 #define TOCSIN_STORAGE_DAY_H
@@ -18,40 +19,40 @@
 #include "event/event.h"
 
 enum {
-	TABLE_DOC,      /* u64 sequence: version, facets, JSON as it arrived */
-	TABLE_UID,      /* 16 bytes id: u64 sequence of its document, or of the one it folded into */
-	TABLE_MARK,     /* u64 sequence: struct mark */
-	TABLE_IX,       /* u32 bucket, u16 field, u64 hash of the folded value: u32 ordinal, u32 CRC */
-	TABLE_BUCKET,   /* u32 bucket: struct bucket */
+	TABLE_DOC,  /* u64 sequence: version, facets, JSON as it arrived */
+	TABLE_UID,  /* 16 bytes id: u64 sequence of its document, or of the one it folded into */
+	TABLE_MARK, /* u64 sequence: struct mark */
+	TABLE_IX,   /* u32 bucket, u16 field, u64 hash of the folded value: u32 ordinal, u32 CRC */
+	TABLE_BUCKET,	/* u32 bucket: struct bucket */
 	TABLE_EVIDENCE, /* 16 bytes id, u32 index: one event */
-	TABLE_WANT,     /* u64 number: struct want */
-	TABLE_LINK,     /* 16 bytes head, 16 bytes id: evidence of the second is shown with the first */
-	TABLE_GONE,     /* 16 bytes id: id that replaced it before it came */
-	TABLE_PEND,     /* entity, time, coordinate: struct pend */
-	TABLE_FOLD,     /* entity: struct fold */
-	TABLE_DUE,      /* kind, time, entity: when it must be looked at */
-	TABLE_META,     /* "state", offsets, progress */
-	TABLE_FILE,     /* name of an older file: struct day_state when it was sealed */
-	TABLE_GAP,      /* u64 number: what the bus had lost */
+	TABLE_WANT,	/* u64 number: struct want */
+	TABLE_LINK, /* 16 bytes head, 16 bytes id: evidence of the second is shown with the first */
+	TABLE_GONE, /* 16 bytes id: id that replaced it before it came */
+	TABLE_PEND, /* entity, time, coordinate: struct pend */
+	TABLE_FOLD, /* entity: struct fold */
+	TABLE_DUE,  /* kind, time, entity: when it must be looked at */
+	TABLE_META, /* "state", offsets, progress */
+	TABLE_FILE, /* name of an older file: struct day_state when it was sealed */
+	TABLE_GAP,  /* u64 number: what the bus had lost */
 	DAY_TABLES
 };
 
-#define DAY_VERSION     1
-#define DAY_BUCKET      8192 /* documents a bucket of the index (measured: reliability of LMDB) */
-#define DAY_NAME        32
-#define DAY_FILES_MAX   4096
+#define DAY_VERSION   1
+#define DAY_BUCKET    8192 /* documents a bucket of the index (measured: reliability of LMDB) */
+#define DAY_NAME      32
+#define DAY_FILES_MAX 4096
 
 /* One row a file, written by every transaction. Times of what is there: empty when min > max. */
 struct day_state {
-	uint64_t first, next;            /* sequence numbers of documents; from 1 */
+	uint64_t first, next; /* sequence numbers of documents; from 1 */
 	uint64_t next_want, next_gap;
-	uint64_t generation;             /* grows with each transaction that stored something */
-	uint64_t sealed;                 /* nothing may be written any more */
-	int64_t min_ns, max_ns;          /* of documents */
-	int64_t known_min, known_max;    /* of all ids, those without a document too */
-	int64_t newest_ns;               /* newest alert, not after its storing: for retention */
+	uint64_t generation;	      /* grows with each transaction that stored something */
+	uint64_t sealed;	      /* nothing may be written any more */
+	int64_t min_ns, max_ns;	      /* of documents */
+	int64_t known_min, known_max; /* of all ids, those without a document too */
+	int64_t newest_ns;	      /* newest alert, not after its storing: for retention */
 	uint64_t alerts, birth_bytes;
-	int64_t watermark[2];            /* enum fold_kind */
+	int64_t watermark[2]; /* enum fold_kind */
 };
 
 struct bucket {
@@ -61,7 +62,7 @@ struct bucket {
 
 struct day_name {
 	char text[DAY_NAME]; /* without the folder */
-	int64_t day;         /* since 1970-01-01 */
+	int64_t day;	     /* since 1970-01-01 */
 	uint64_t number;     /* 0: no ".n" */
 };
 
@@ -74,8 +75,8 @@ int day_list(struct arena *arena, const char *folder, struct day_name **ret, siz
 struct str day_path(struct arena *arena, const char *folder, const char *name); /* NUL-ended */
 
 struct day_open {
-	uint64_t site;       /* fingerprint; 0: any */
-	struct hash128 key;  /* of the index, for the first file of all */
+	uint64_t site;	    /* fingerprint; 0: any */
+	struct hash128 key; /* of the index, for the first file of all */
 	uint64_t max_bytes;
 	bool write, make, quick;
 };
@@ -89,8 +90,9 @@ int day_state_put(struct db_txn *txn, const struct day_state *state, struct erro
 int day_damaged(struct error *error);
 
 /*
- * Seals *db (NULL: there is none) when it is not sealed yet, and makes the next file with what goes
- * on from it. *db is closed; on success it is the new file. ERR_STALE: somebody else was faster.
+ * Seals *db (NULL: there is none) when it is not sealed yet, and makes the next file with what
+ * goes on from it. *db is closed; on success it is the new file. ERR_STALE: somebody else was
+ * faster.
  */
 int day_roll(struct db **db, const char *folder, const struct day_name *last, int64_t now_ns,
     const struct day_open *how, struct day_name *ret_name, struct error *error);

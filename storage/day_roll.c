@@ -2,8 +2,8 @@
  * day_roll.c - the next day file.
  *
  * Seal first, then make: a writer that waits for the old file finds the seal and knows that it is
- * stale, wherever the roll was interrupted; whoever comes next finishes it from what the sealed file
- * holds, which no longer changes.
+ * stale, wherever the roll was interrupted; whoever comes next finishes it from what the sealed
+ * file holds, which no longer changes.
  */
 #include "storage/day.h"
 
@@ -50,8 +50,7 @@ static int seal(struct db *db, struct day_state *ret, struct error *error)
 	return code;
 }
 
-static int copy_table(struct db_txn *from, struct db_txn *to, db_table table,
-    struct error *error)
+static int copy_table(struct db_txn *from, struct db_txn *to, db_table table, struct error *error)
 {
 	struct db_cursor *cursor;
 	struct str key, value;
@@ -67,11 +66,11 @@ static int copy_table(struct db_txn *from, struct db_txn *to, db_table table,
 }
 
 /* What goes on: see day.h. An alert that replaced one that has not come yet is remembered too. */
-static int carry(const struct roll *roll, struct db_txn *from, struct db_txn *to,
-    const struct day_state *old)
+static int carry(
+    const struct roll *roll, struct db_txn *from, struct db_txn *to, const struct day_state *old)
 {
-	static const db_table carried[] = {TABLE_META, TABLE_FILE, TABLE_PEND, TABLE_FOLD, TABLE_DUE,
-	    TABLE_WANT, TABLE_GAP};
+	static const db_table carried[] = {
+	    TABLE_META, TABLE_FILE, TABLE_PEND, TABLE_FOLD, TABLE_DUE, TABLE_WANT, TABLE_GAP};
 	struct words words;
 	int code = 0;
 
@@ -85,9 +84,12 @@ static int carry(const struct roll *roll, struct db_txn *from, struct db_txn *to
 
 static struct day_state state_after(const struct day_state *old)
 {
-	struct day_state state = old != NULL ? *old : (struct day_state){
-	    .next = 1, .next_want = 1, .next_gap = 1, .generation = 1,
-	    .watermark = {INT64_MIN, INT64_MIN}};
+	struct day_state state = old != NULL ? *old
+					     : (struct day_state){.next = 1,
+						   .next_want = 1,
+						   .next_gap = 1,
+						   .generation = 1,
+						   .watermark = {INT64_MIN, INT64_MIN}};
 
 	state.first = state.next;
 	state.sealed = 0;
@@ -97,8 +99,8 @@ static struct day_state state_after(const struct day_state *old)
 	return state;
 }
 
-static int fill(const struct roll *roll, struct db *old_db, const struct day_state *old,
-    struct db *db)
+static int fill(
+    const struct roll *roll, struct db *old_db, const struct day_state *old, struct db *db)
 {
 	struct db_txn *from = NULL, *to = NULL;
 	struct day_state state = state_after(old);
@@ -191,7 +193,8 @@ static struct day_name name_after(const struct day_name *last, int64_t now_ns)
 int day_roll(struct db **db, const char *folder, const struct day_name *last, int64_t now_ns,
     const struct day_open *how, struct day_name *ret_name, struct error *error)
 {
-	struct roll roll = {folder, last, name_after(last, now_ns), arena_new(8u << 20), *how, error};
+	struct roll roll = {
+	    folder, last, name_after(last, now_ns), arena_new(8u << 20), *how, error};
 	struct day_state old;
 	int lock = -1, code;
 

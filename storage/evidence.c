@@ -25,7 +25,7 @@ struct fetched {
 
 struct evidence {
 	const struct store_options *options;
-	struct arena *arena;        /* life of one fetch */
+	struct arena *arena; /* life of one fetch */
 	struct buf record, frame, json, row;
 	uint64_t partition, offset; /* of record */
 	bool loaded;
@@ -72,12 +72,13 @@ uint64_t evidence_waiting(const struct evidence *evidence)
 
 uint64_t evidence_count(const struct batch *batch, const struct alert *alert)
 {
-	return alert->event_count < batch->options->evidence_events ? alert->event_count
-	                                                            : batch->options->evidence_events;
+	return alert->event_count < batch->options->evidence_events
+		   ? alert->event_count
+		   : batch->options->evidence_events;
 }
 
-int evidence_want(struct batch *batch, const struct alert *alert, uint64_t sequence,
-    struct share *share)
+int evidence_want(
+    struct batch *batch, const struct alert *alert, uint64_t sequence, struct share *share)
 {
 	uint64_t count = evidence_count(batch, alert);
 	struct words words;
@@ -89,17 +90,16 @@ int evidence_want(struct batch *batch, const struct alert *alert, uint64_t seque
 		struct want want = {alert->id, sequence, i, event->time_ns, event->at,
 		    event->position.partition, event->position.offset, event->position.index};
 
-		code = db_put(batch->txn, TABLE_WANT,
-		    day_key_sequence(key, batch->state.next_want++),
-		    words_put(&words, &want, sizeof(want)), 0, batch->error);
+		code =
+		    db_put(batch->txn, TABLE_WANT, day_key_sequence(key, batch->state.next_want++),
+			words_put(&words, &want, sizeof(want)), 0, batch->error);
 	}
 	share->events += count;
 	share->cut += alert->event_count - count;
 	return code;
 }
 
-static int wants_read(struct evidence *evidence, struct db *db, size_t max,
-    struct error *error)
+static int wants_read(struct evidence *evidence, struct db *db, size_t max, struct error *error)
 {
 	struct db_txn *txn;
 	struct db_cursor *cursor = NULL;
@@ -142,8 +142,8 @@ static bool event_find(struct evidence *evidence, const struct want *want, struc
 				return coordinate_compare(ret->at, want->at) == 0;
 		return false;
 	case FRAME_NOT_OURS:
-		if (frame_read_json(evidence->arena, value, ret)
-		    && coordinate_compare(ret->at, want->at) == 0)
+		if (frame_read_json(evidence->arena, value, ret) &&
+		    coordinate_compare(ret->at, want->at) == 0)
 			return true;
 		frame_foreign(bus_identity(evidence->options->bus), bus_topic_name(TOPIC_EVENTS),
 		    position, want->time_ns, value, ret);
@@ -155,13 +155,17 @@ static bool event_find(struct evidence *evidence, const struct want *want, struc
 	return false;
 }
 
-static bool row_make(struct evidence *evidence, const struct want *want,
-    const struct event *event, struct str *ret)
+static bool row_make(
+    struct evidence *evidence, const struct want *want, const struct event *event, struct str *ret)
 {
 	const struct store_options *options = evidence->options;
-	struct frame_head head = {.type = FRAME_EVENTS, .collector = event->at.collector,
-	    .epoch = event->at.epoch, .first = event->at.counter, .previous = FRAME_NO_COUNT,
-	    .count = 1, .made_ns = event->received_ns};
+	struct frame_head head = {.type = FRAME_EVENTS,
+	    .collector = event->at.collector,
+	    .epoch = event->at.epoch,
+	    .first = event->at.counter,
+	    .previous = FRAME_NO_COUNT,
+	    .count = 1,
+	    .made_ns = event->received_ns};
 	struct words words;
 
 	frame_begin(&evidence->frame);
@@ -169,11 +173,11 @@ static bool row_make(struct evidence *evidence, const struct want *want,
 	if (!frame_end(&evidence->frame, &head))
 		return false;
 	buf_clear(&evidence->json);
-	if (options->decode == NULL || !options->decode(options->context, event, &evidence->json)
-	    || evidence->json.failed)
+	if (options->decode == NULL || !options->decode(options->context, event, &evidence->json) ||
+	    evidence->json.failed)
 		buf_clear(&evidence->json);
-	struct kept kept = {want->time_ns, want->partition, want->offset, want->index,
-	    evidence->frame.len};
+	struct kept kept = {
+	    want->time_ns, want->partition, want->offset, want->index, evidence->frame.len};
 
 	buf_clear(&evidence->row);
 	buf_str_put(&evidence->row, words_put(&words, &kept, sizeof(kept)));
@@ -188,14 +192,14 @@ static int record_load(struct evidence *evidence, const struct want *want)
 {
 	struct bus *bus = evidence->options->bus;
 
-	if (evidence->loaded && evidence->partition == want->partition
-	    && evidence->offset == want->offset)
+	if (evidence->loaded && evidence->partition == want->partition &&
+	    evidence->offset == want->offset)
 		return 0;
 	evidence->loaded = false;
 	if (want->partition >= bus_partitions(bus, TOPIC_EVENTS))
 		return ERR_MISSING;
-	int code = bus_fetch(bus, TOPIC_EVENTS, (uint32_t)want->partition, want->offset,
-	    &evidence->record, NULL);
+	int code = bus_fetch(
+	    bus, TOPIC_EVENTS, (uint32_t)want->partition, want->offset, &evidence->record, NULL);
 
 	evidence->loaded = code == 0;
 	evidence->partition = want->partition;
@@ -220,9 +224,9 @@ int evidence_fetch(struct evidence *evidence, struct db *db, size_t max, struct 
 		code = record_load(evidence, &next->want);
 		if (code != 0 && code != ERR_MISSING && code != ERR_CORRUPT)
 			break;
-		if (code == 0 && event_find(evidence, &next->want, &event)
-		    && !row_make(evidence, &next->want, &event, &next->row)
-		    && arena_failed(evidence->arena))
+		if (code == 0 && event_find(evidence, &next->want, &event) &&
+		    !row_make(evidence, &next->want, &event, &next->row) &&
+		    arena_failed(evidence->arena))
 			break;
 	}
 	evidence->count = done;
@@ -234,19 +238,19 @@ static int keep_one(struct batch *batch, const struct fetched *fetched)
 	char key[20], want_key[8];
 	struct str row;
 	struct mark mark;
-	int code = db_get(batch->txn, TABLE_WANT, day_key_sequence(want_key, fetched->key), &row,
-	    batch->error);
+	int code = db_get(
+	    batch->txn, TABLE_WANT, day_key_sequence(want_key, fetched->key), &row, batch->error);
 
 	if (code != DB_FOUND)
 		return code < 0 ? code : 0;
 	day_key(key, fetched->want.id);
 	db_key_u32(key + 16, (uint32_t)fetched->want.number);
 	if (fetched->row.ptr != NULL)
-		code = db_put(batch->txn, TABLE_EVIDENCE, str_from(key, sizeof(key)), fetched->row, 0,
-		    batch->error);
+		code = db_put(batch->txn, TABLE_EVIDENCE, str_from(key, sizeof(key)), fetched->row,
+		    0, batch->error);
 	if (code == 0)
-		code = db_delete(batch->txn, TABLE_WANT, day_key_sequence(want_key, fetched->key),
-		    batch->error);
+		code = db_delete(
+		    batch->txn, TABLE_WANT, day_key_sequence(want_key, fetched->key), batch->error);
 	if (code == 0)
 		code = batch_mark_get(batch, fetched->want.sequence, &mark);
 	if (code == DB_FOUND) {
@@ -268,8 +272,7 @@ int evidence_keep(struct evidence *evidence, struct batch *batch)
 	return code;
 }
 
-bool evidence_split(struct str row, struct kept *ret, struct str *ret_frame,
-    struct str *ret_fields)
+bool evidence_split(struct str row, struct kept *ret, struct str *ret_frame, struct str *ret_fields)
 {
 	if (!words_get(str_slice(row, 0, sizeof(*ret)), ret, sizeof(*ret)))
 		return false;

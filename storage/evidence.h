@@ -2,8 +2,9 @@
  * evidence.h - the events behind alerts, kept before the bus forgets them.
  *
  * An alert leaves a want for each of its events, in its own transaction. Later, a bounded number a
- * step, the events are fetched from the bus by position, compared by coordinate, decoded, and kept in
- * the newest file under (alert id, index). What the bus has lost is counted and noted on the alert.
+ * step, the events are fetched from the bus by position, compared by coordinate, decoded, and kept
+ * in the newest file under (alert id, index). What the bus has lost is counted and noted on the
+ * alert.
  */
 #ifndef TOCSIN_STORAGE_EVIDENCE_H
 #define TOCSIN_STORAGE_EVIDENCE_H
@@ -19,13 +20,17 @@ void evidence_free(struct evidence *evidence); /* accepts NULL */
 
 /* How many events of an alert are kept at most. */
 uint64_t evidence_count(const struct batch *batch, const struct alert *alert);
-/* Asks for them; sequence: whose mark counts them. Told in share->events, the others in share->cut. */
-int evidence_want(struct batch *batch, const struct alert *alert, uint64_t sequence,
-    struct share *share);
+/*
+ * Asks for them; sequence: whose mark counts them. Told in share->events, the others in
+ * share->cut.
+ */
+int evidence_want(
+    struct batch *batch, const struct alert *alert, uint64_t sequence, struct share *share);
 
 /*
- * Fetches up to max wanted events outside of any write transaction. Returns how many there are now to
- * keep, found or known to be lost; a bus that does not answer is asked again with the next step.
+ * Fetches up to max wanted events outside of any write transaction. Returns how many there are now
+ * to keep, found or known to be lost; a bus that does not answer is asked again with the next
+ * step.
  */
 int evidence_fetch(struct evidence *evidence, struct db *db, size_t max, struct error *error);
 /* Keeps what was fetched; what somebody else has kept meanwhile is left alone. */
@@ -37,7 +42,7 @@ struct kept {
 	int64_t time_ns;
 	uint64_t partition, offset, index, frame_bytes;
 };
-bool evidence_split(struct str row, struct kept *ret, struct str *ret_frame,
-    struct str *ret_fields);
+bool evidence_split(
+    struct str row, struct kept *ret, struct str *ret_frame, struct str *ret_fields);
 
 #endif

@@ -50,8 +50,8 @@ static int absorb_settled(struct batch *batch, struct hash128 entity, struct fol
     struct head *head, const struct alert *alert)
 {
 	struct share share = share_of(alert);
-	bool room = head->share.events + evidence_count(batch, alert)
-	    <= batch->options->evidence_events;
+	bool room =
+	    head->share.events + evidence_count(batch, alert) <= batch->options->evidence_events;
 	int code = 0;
 
 	if (room) {
@@ -67,8 +67,8 @@ static int absorb_settled(struct batch *batch, struct hash128 entity, struct fol
 }
 
 /* The one before it in order, or the first: there are FOLD_PENDING_MAX to choose from. */
-static int neighbour(struct batch *batch, struct hash128 entity, struct place place,
-    struct place *ret)
+static int neighbour(
+    struct batch *batch, struct hash128 entity, struct place place, struct place *ret)
 {
 	char wanted[PEND_KEY];
 	struct str key = pend_key(wanted, entity, place), row;
@@ -80,8 +80,8 @@ static int neighbour(struct batch *batch, struct hash128 entity, struct place pl
 		return code;
 	code = db_cursor_get(cursor, DB_AT_OR_AFTER, &key, &row, batch->error);
 	if (code >= 0)
-		code = db_cursor_get(cursor, code == DB_FOUND ? DB_PREVIOUS : DB_LAST, &key, &row,
-		    batch->error);
+		code = db_cursor_get(
+		    cursor, code == DB_FOUND ? DB_PREVIOUS : DB_LAST, &key, &row, batch->error);
 	if (code == DB_NOT_FOUND || (code == DB_FOUND && !str_starts(key, own))) {
 		key = str_from(wanted, 16);
 		code = db_cursor_get(cursor, DB_AT_OR_AFTER, &key, &row, batch->error);
@@ -94,8 +94,8 @@ static int neighbour(struct batch *batch, struct hash128 entity, struct place pl
 	return code;
 }
 
-static int absorb_pending(struct batch *batch, struct hash128 entity, const struct alert *alert,
-    uint64_t *ret_sequence)
+static int absorb_pending(
+    struct batch *batch, struct hash128 entity, const struct alert *alert, uint64_t *ret_sequence)
 {
 	struct share share = share_of(alert);
 	struct place place;
@@ -141,8 +141,8 @@ int fold_arrive(struct batch *batch, const struct alert *alert, uint64_t *ret_se
 	return code == 0 ? FOLD_DONE : code;
 }
 
-static int fold_begin(struct batch *batch, const struct alert *alert, struct hash128 entity,
-    struct fold *fold)
+static int fold_begin(
+    struct batch *batch, const struct alert *alert, struct hash128 entity, struct fold *fold)
 {
 	int64_t rest;
 
@@ -156,7 +156,9 @@ static int fold_begin(struct batch *batch, const struct alert *alert, struct has
 int fold_pend(struct batch *batch, const struct alert *alert, uint64_t sequence)
 {
 	struct hash128 entity = fold_entity(batch, alert);
-	struct pend pend = {.sequence = sequence, .id = alert->id, .share = share_of(alert),
+	struct pend pend = {.sequence = sequence,
+	    .id = alert->id,
+	    .share = share_of(alert),
 	    .flags = alert->status == ALERT_EARLY ? PEND_EARLY : 0};
 	struct pend before;
 	struct fold fold;
@@ -197,8 +199,8 @@ int fold_withdraw(struct batch *batch, const struct alert *alert)
 
 	if (code != DB_FOUND || !hash128_eq(pend.id, alert->id))
 		return code < 0 ? code : 0;
-	code = db_delete(batch->txn, TABLE_PEND, pend_key(key, entity, place_of(alert)),
-	    batch->error);
+	code =
+	    db_delete(batch->txn, TABLE_PEND, pend_key(key, entity, place_of(alert)), batch->error);
 	if (code == DB_FOUND)
 		code = fold_get(batch, entity, &fold);
 	if (code != DB_FOUND)
@@ -209,8 +211,8 @@ int fold_withdraw(struct batch *batch, const struct alert *alert)
 }
 
 /* Takes what is due by limit out of the table; the entities are touched. */
-static int collect_due(struct batch *batch, unsigned kind, int64_t limit, char **ret_keys,
-    size_t *ret_count)
+static int collect_due(
+    struct batch *batch, unsigned kind, int64_t limit, char **ret_keys, size_t *ret_count)
 {
 	char from[1] = {(char)kind};
 	struct str key = str_from(from, 1), row;
@@ -223,8 +225,8 @@ static int collect_due(struct batch *batch, unsigned kind, int64_t limit, char *
 		code = error_set(batch->error, ERR_MEMORY, TEXT_base_memory);
 	if (code == 0)
 		code = db_cursor_get(cursor, DB_AT_OR_AFTER, &key, &row, batch->error);
-	while (code == DB_FOUND && key.len == DUE_KEY && key.ptr[0] == (char)kind
-	    && day_time_of(db_key_get_u64(key.ptr + 1)) <= limit) {
+	while (code == DB_FOUND && key.len == DUE_KEY && key.ptr[0] == (char)kind &&
+	       day_time_of(db_key_get_u64(key.ptr + 1)) <= limit) {
 		if (*ret_count == DUE_MAX) {
 			batch->more = true;
 			break;
@@ -255,8 +257,8 @@ static int rest(struct batch *batch, struct hash128 entity)
 	last = fold.count > 0 ? fold.heads[fold.count - 1].time_ns : INT64_MIN;
 	if (__builtin_add_overflow(last, fold.window_ns, &last))
 		last = INT64_MAX;
-	if (fold.pending == 0 && quiet <= batch->now_ns
-	    && last <= batch->state.watermark[fold.kind]) {
+	if (fold.pending == 0 && quiet <= batch->now_ns &&
+	    last <= batch->state.watermark[fold.kind]) {
 		code = db_delete(batch->txn, TABLE_FOLD, day_key(key, entity), batch->error);
 		return code < 0 ? code : 0;
 	}

@@ -22,7 +22,8 @@ struct divide {
 	struct fold fold;
 	struct row *rows;
 	size_t count, capacity;
-	struct share extra[FOLD_HEADS]; /* what is shown under a settled head and may still change */
+	struct share
+	    extra[FOLD_HEADS]; /* what is shown under a settled head and may still change */
 };
 
 static int rows_take(struct divide *divide, struct str key, struct str value)
@@ -78,8 +79,9 @@ static int mark_write(struct divide *divide, uint64_t sequence, const struct sha
 		return code < 0 ? code : 0;
 	before = mark;
 	mark.other = other;
-	mark.flags = other.high == 0 && other.low == 0 ? 0
-	    : MARK_FOLDED | (was_shown ? (uint64_t)MARK_REPLACED : 0);
+	mark.flags = other.high == 0 && other.low == 0
+			 ? 0
+			 : MARK_FOLDED | (was_shown ? (uint64_t)MARK_REPLACED : 0);
 	mark.count = share->count;
 	mark.folded = share->folded;
 	mark.first_ns = share->first_ns;
@@ -92,24 +94,28 @@ static int mark_write(struct divide *divide, uint64_t sequence, const struct sha
 	return batch_mark_put(divide->batch, sequence, &mark);
 }
 
-/* The newest heads stay: what is still to come may fold into them. The oldest one has all it gets. */
+/*
+ * The newest heads stay: what is still to come may fold into them. The oldest one has all it gets.
+ */
 static int head_insert(struct divide *divide, const struct row *row)
 {
 	static const struct hash128 none = {0, 0};
 	struct fold *fold = &divide->fold;
-	struct head head = {row->place.time_ns, row->place.at, row->pend.id, row->pend.sequence,
-	    row->pend.share};
+	struct head head = {
+	    row->place.time_ns, row->place.at, row->pend.id, row->pend.sequence, row->pend.share};
 	uint64_t at;
 	int code = 0;
 
 	if (fold->count == FOLD_HEADS) {
-		code = mark_write(divide, fold->heads[0].sequence, &fold->heads[0].share, none, true);
+		code =
+		    mark_write(divide, fold->heads[0].sequence, &fold->heads[0].share, none, true);
 		memmove(fold->heads, fold->heads + 1, (FOLD_HEADS - 1) * sizeof(head));
 		fold->count--;
 	}
 	at = fold->count;
-	while (at > 0 && place_compare((struct place){fold->heads[at - 1].time_ns,
-	    fold->heads[at - 1].at}, row->place) > 0)
+	while (at > 0 &&
+	       place_compare((struct place){fold->heads[at - 1].time_ns, fold->heads[at - 1].at},
+		   row->place) > 0)
 		at--;
 	memmove(&fold->heads[at + 1], &fold->heads[at], (fold->count - at) * sizeof(head));
 	fold->heads[at] = head;
@@ -131,8 +137,9 @@ static int settle_row(struct divide *divide, struct row *row)
 	head = fold_cover(&divide->fold, row->place);
 	if (head == NULL) {
 		code = head_insert(divide, row);
-		return code != 0 ? code
-		    : mark_write(divide, row->pend.sequence, &row->pend.share, none, shown);
+		return code != 0
+			   ? code
+			   : mark_write(divide, row->pend.sequence, &row->pend.share, none, shown);
 	}
 	code = fold_evidence(batch, head, row->pend.id, &row->pend.share);
 	share_add(&head->share, &row->pend.share);
@@ -181,15 +188,14 @@ static int row_show(struct divide *divide, struct row *row, const struct share *
 		row->pend.flags |= PEND_SHOWN;
 	if (!is_head && before.head == head)
 		return 0;
-	code = mark_write(divide, row->pend.sequence, share, other,
-	    (row->pend.flags & PEND_SHOWN) != 0);
+	code = mark_write(
+	    divide, row->pend.sequence, share, other, (row->pend.flags & PEND_SHOWN) != 0);
 	if (code == 0 && memcmp(&before, &row->pend, sizeof(before)) != 0)
 		code = pend_put(divide->batch, divide->entity, row->place, &row->pend);
 	return code;
 }
 
-static bool row_covers(const struct divide *divide, const struct row *head,
-    const struct row *row)
+static bool row_covers(const struct divide *divide, const struct row *head, const struct row *row)
 {
 	int64_t end;
 
@@ -230,9 +236,11 @@ static int show(struct divide *divide, size_t from)
 			extra->count += row->pend.share.count;
 			extra->folded += row->pend.share.folded;
 			extra->first_ns = row->pend.share.first_ns < extra->first_ns
-			    ? row->pend.share.first_ns : extra->first_ns;
+					      ? row->pend.share.first_ns
+					      : extra->first_ns;
 			extra->last_ns = row->pend.share.last_ns > extra->last_ns
-			    ? row->pend.share.last_ns : extra->last_ns;
+					     ? row->pend.share.last_ns
+					     : extra->last_ns;
 			code = row_show(divide, row, &row->pend.share, head->sequence, head->id);
 		} else {
 			while (to < divide->count && row_covers(divide, row, &divide->rows[to]))

@@ -2,8 +2,8 @@
  * fold_progress.c - how far each topic has come.
  *
  * Progress is ordered only with what stands on the same partition of alerts, so every partition of
- * alerts keeps its own view of every partition of the source, and the watermark is the least of all.
- * A row: partitions of the source, then time and idleness of each.
+ * alerts keeps its own view of every partition of the source, and the watermark is the least of
+ * all. A row: partitions of the source, then time and idleness of each.
  */
 #include "storage/fold.h"
 
@@ -28,19 +28,18 @@ static struct str heard_key(char out[KEY_LEN], unsigned topic, uint32_t partitio
 	return str_from(out, KEY_LEN);
 }
 
-static int heard_get(struct batch *batch, unsigned topic, uint32_t partition,
-    struct heard *ret)
+static int heard_get(struct batch *batch, unsigned topic, uint32_t partition, struct heard *ret)
 {
 	char key[KEY_LEN];
 	struct str row;
-	int code = db_get(batch->txn, TABLE_META, heard_key(key, topic, partition), &row,
-	    batch->error);
+	int code =
+	    db_get(batch->txn, TABLE_META, heard_key(key, topic, partition), &row, batch->error);
 
 	memset(ret, 0, sizeof(*ret));
 	if (code != DB_FOUND)
 		return code < 0 ? code : 0;
-	if (row.len < 8 || (row.len - 8) % 16 != 0 || get_u64(row.ptr) != (row.len - 8) / 16
-	    || get_u64(row.ptr) > BUS_PARTITIONS_MAX)
+	if (row.len < 8 || (row.len - 8) % 16 != 0 || get_u64(row.ptr) != (row.len - 8) / 16 ||
+	    get_u64(row.ptr) > BUS_PARTITIONS_MAX)
 		return day_damaged(batch->error);
 	ret->partitions = get_u64(row.ptr);
 	for (uint64_t i = 0; i < ret->partitions; i++) {
@@ -50,8 +49,8 @@ static int heard_get(struct batch *batch, unsigned topic, uint32_t partition,
 	return 0;
 }
 
-static int heard_put(struct batch *batch, unsigned topic, uint32_t partition,
-    const struct heard *heard)
+static int heard_put(
+    struct batch *batch, unsigned topic, uint32_t partition, const struct heard *heard)
 {
 	struct buf row = BUF(16 * BUS_PARTITIONS_MAX + 8);
 	char key[KEY_LEN];
@@ -62,8 +61,8 @@ static int heard_put(struct batch *batch, unsigned topic, uint32_t partition,
 		buf_u64(&row, heard->state[i]);
 	}
 	int code = row.failed ? error_set(batch->error, ERR_MEMORY, TEXT_base_memory)
-	    : db_put(batch->txn, TABLE_META, heard_key(key, topic, partition), buf_str(&row), 0,
-	          batch->error);
+			      : db_put(batch->txn, TABLE_META, heard_key(key, topic, partition),
+				    buf_str(&row), 0, batch->error);
 
 	buf_free(&row);
 	return code;
@@ -83,8 +82,8 @@ static void heard_take(struct heard *heard, const struct progress *progress)
 	heard->state[at] = progress->idle ? HEARD_IDLE : HEARD_BUSY;
 }
 
-int fold_progress(struct batch *batch, uint32_t partition, const struct progress *progress,
-    size_t count)
+int fold_progress(
+    struct batch *batch, uint32_t partition, const struct progress *progress, size_t count)
 {
 	static const enum bus_topic topics[] = {TOPIC_EVENTS, TOPIC_DETECTIONS};
 	struct heard heard;
@@ -142,7 +141,7 @@ static int watermark(struct batch *batch, enum bus_topic topic, int64_t *ret)
 int fold_watermarks(struct batch *batch)
 {
 	static const enum bus_topic sources[2] = {
-		[FOLD_PLAIN] = TOPIC_EVENTS, [FOLD_CORRELATION] = TOPIC_DETECTIONS};
+	    [FOLD_PLAIN] = TOPIC_EVENTS, [FOLD_CORRELATION] = TOPIC_DETECTIONS};
 
 	for (size_t kind = 0; kind < 2; kind++) {
 		int64_t time_ns;

@@ -27,8 +27,8 @@ int place_compare(struct place a, struct place b)
 
 struct share share_of(const struct alert *alert)
 {
-	return (struct share){alert->count, 1, alert->first_ns, alert->last_ns, 0,
-	    alert->events_cut};
+	return (struct share){
+	    alert->count, 1, alert->first_ns, alert->last_ns, 0, alert->events_cut};
 }
 
 void share_add(struct share *share, const struct share *other)
@@ -54,9 +54,9 @@ int fold_get(struct batch *batch, struct hash128 entity, struct fold *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (code != DB_FOUND)
 		return code;
-	if (row.len < fold_size(0) || row.len > sizeof(*ret) || !words_get(row, ret, row.len)
-	    || ret->count > FOLD_HEADS || row.len != fold_size(ret->count)
-	    || ret->kind > FOLD_CORRELATION)
+	if (row.len < fold_size(0) || row.len > sizeof(*ret) || !words_get(row, ret, row.len) ||
+	    ret->count > FOLD_HEADS || row.len != fold_size(ret->count) ||
+	    ret->kind > FOLD_CORRELATION)
 		return day_damaged(batch->error);
 	return DB_FOUND;
 }
@@ -71,21 +71,19 @@ int fold_put(struct batch *batch, struct hash128 entity, const struct fold *fold
 	    words_put(&words, fold, fold_size(fold->count)), 0, batch->error);
 }
 
-int pend_get(struct batch *batch, struct hash128 entity, struct place place,
-    struct pend *ret)
+int pend_get(struct batch *batch, struct hash128 entity, struct place place, struct pend *ret)
 {
 	char key[PEND_KEY];
 	struct str row;
-	int code = db_get(batch->txn, TABLE_PEND, pend_key(key, entity, place), &row,
-	    batch->error);
+	int code = db_get(batch->txn, TABLE_PEND, pend_key(key, entity, place), &row, batch->error);
 
 	if (code == DB_FOUND && !words_get(row, ret, sizeof(*ret)))
 		return day_damaged(batch->error);
 	return code;
 }
 
-int pend_put(struct batch *batch, struct hash128 entity, struct place place,
-    const struct pend *pend)
+int pend_put(
+    struct batch *batch, struct hash128 entity, struct place place, const struct pend *pend)
 {
 	struct words words;
 	char key[PEND_KEY];
@@ -125,8 +123,8 @@ struct head *fold_cover(struct fold *fold, struct place place)
 	return NULL;
 }
 
-int fold_evidence(struct batch *batch, struct head *head, struct hash128 id,
-    const struct share *share)
+int fold_evidence(
+    struct batch *batch, struct head *head, struct hash128 id, const struct share *share)
 {
 	char key[32];
 
@@ -140,5 +138,6 @@ int fold_evidence(struct batch *batch, struct head *head, struct hash128 id,
 	head->share.events += share->events;
 	day_key(key, head->id);
 	day_key(key + 16, id);
-	return db_put(batch->txn, TABLE_LINK, str_from(key, sizeof(key)), STR("."), 0, batch->error);
+	return db_put(
+	    batch->txn, TABLE_LINK, str_from(key, sizeof(key)), STR("."), 0, batch->error);
 }

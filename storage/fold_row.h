@@ -45,7 +45,7 @@ struct place {
 };
 
 #define PEND_KEY 48
-#define DUE_KEY  25
+#define DUE_KEY	 25
 #define DUE_REST 2 /* a kind of due beside enum fold_kind, by the clock: is it still needed? */
 
 struct str pend_key(char out[PEND_KEY], struct hash128 entity, struct place place);
@@ -57,14 +57,14 @@ void share_add(struct share *share, const struct share *other);
 int fold_get(struct batch *batch, struct hash128 entity, struct fold *ret);
 int fold_put(struct batch *batch, struct hash128 entity, const struct fold *fold);
 int pend_get(struct batch *batch, struct hash128 entity, struct place place, struct pend *ret);
-int pend_put(struct batch *batch, struct hash128 entity, struct place place,
-    const struct pend *pend);
+int pend_put(
+    struct batch *batch, struct hash128 entity, struct place place, const struct pend *pend);
 int due_put(struct batch *batch, unsigned kind, int64_t time_ns, struct hash128 entity);
 /* The settled head that covers a place, or NULL. */
 struct head *fold_cover(struct fold *fold, struct place place);
 /* Keeps the evidence of one that folds, while the head has room for it; else counts it as cut. */
-int fold_evidence(struct batch *batch, struct head *head, struct hash128 id,
-    const struct share *share);
+int fold_evidence(
+    struct batch *batch, struct head *head, struct hash128 id, const struct share *share);
 /* Divides one entity anew. */
 int fold_divide(struct batch *batch, struct hash128 entity);
 

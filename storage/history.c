@@ -86,8 +86,8 @@ static int read_catalogue(struct history *history, struct db_txn *txn, struct er
 		code = db_cursor_get(cursor, DB_NEXT, &key, &row, error);
 		if (code != DB_FOUND)
 			break;
-		if (!day_name_parse(key, &past->name)
-		    || !words_get(row, &past->state, sizeof(past->state)))
+		if (!day_name_parse(key, &past->name) ||
+		    !words_get(row, &past->state, sizeof(past->state)))
 			code = day_damaged(error);
 		else
 			history->count++;
@@ -162,8 +162,8 @@ static bool past_open(struct history *history, struct past *past)
 	struct str path = day_path(arena, history->folder, past->name.text);
 
 	make_room(history);
-	if (path.ptr == NULL || (first && day_verify(path.ptr, &history->how, NULL) != 0)
-	    || day_open(&past->db, path.ptr, &history->how, NULL) != 0) {
+	if (path.ptr == NULL || (first && day_verify(path.ptr, &history->how, NULL) != 0) ||
+	    day_open(&past->db, path.ptr, &history->how, NULL) != 0) {
 		past->damaged = true;
 		history->damaged++;
 	} else {
@@ -220,8 +220,8 @@ static int ask(struct history *history, const struct asked *asked, void *ret, si
 			continue;
 		if (arena == NULL && (arena = arena_new(1u << 16)) == NULL)
 			return ERR_MEMORY;
-		if (past_get(history, past, asked->table, asked->key, arena, &row) == DB_FOUND
-		    && words_get(row, ret, size))
+		if (past_get(history, past, asked->table, asked->key, arena, &row) == DB_FOUND &&
+		    words_get(row, ret, size))
 			code = DB_FOUND;
 		if (asked->sequence >= past->state.first)
 			break;
@@ -230,8 +230,8 @@ static int ask(struct history *history, const struct asked *asked, void *ret, si
 	return code;
 }
 
-int history_known(struct history *history, struct hash128 id, int64_t time_ns, uint64_t *ret,
-    struct error *error)
+int history_known(
+    struct history *history, struct hash128 id, int64_t time_ns, uint64_t *ret, struct error *error)
 {
 	char key[16];
 	struct asked asked = {TABLE_UID, day_key(key, id), 0, time_ns};
@@ -250,8 +250,7 @@ int history_gone(struct history *history, struct hash128 id, int64_t time_ns, st
 	return code < 0 ? error_set(error, code, TEXT_base_memory) : code;
 }
 
-int history_mark(struct history *history, uint64_t sequence, struct mark *ret,
-    struct error *error)
+int history_mark(struct history *history, uint64_t sequence, struct mark *ret, struct error *error)
 {
 	char key[8];
 	struct asked asked = {TABLE_MARK, day_key_sequence(key, sequence), sequence, INT64_MIN};
@@ -270,8 +269,8 @@ int history_row(struct history *history, uint64_t sequence, db_table table, stru
 		struct past *past = &history->files[i];
 
 		if (past->state.first <= sequence && sequence < past->state.next)
-			return past_get(history, past, table, day_key_sequence(key, sequence), arena,
-			    ret);
+			return past_get(
+			    history, past, table, day_key_sequence(key, sequence), arena, ret);
 	}
 	return DB_NOT_FOUND;
 }
@@ -280,7 +279,8 @@ const char *history_older_than(struct history *history, int64_t time_ns)
 {
 	/* oldest first without a gap: a file may hold marks of documents in those before it */
 	return history->count > 0 && history->files[0].state.newest_ns < time_ns
-	    ? history->files[0].name.text : NULL;
+		   ? history->files[0].name.text
+		   : NULL;
 }
 
 void history_forget(struct history *history, const char *name)

@@ -1,9 +1,9 @@
 /*
  * index.c - facets and postings.
  *
- * Cost: one posting of 8 bytes a facet. Keys begin with the bucket, so that a transaction touches few
- * pages: one flat index wrote forty times more. A posting carries its own CRC, as rows of a table
- * with duplicates have none.
+ * Cost: one posting of 8 bytes a facet. Keys begin with the bucket, so that a transaction touches
+ * few pages: one flat index wrote forty times more. A posting carries its own CRC, as rows of a
+ * table with duplicates have none.
  */
 #include "storage/index.h"
 
@@ -11,7 +11,7 @@
 #include "storage/words.h"
 
 #define DOCUMENT_VERSION 1
-#define KEY_LEN          14
+#define KEY_LEN		 14
 
 void index_fold(struct buf *out, struct str text)
 {
@@ -90,8 +90,8 @@ bool index_next(struct str *facets, enum index_field *ret_field, struct str *ret
 	struct str field;
 	uint64_t len;
 
-	if (!take_bytes(facets, 1, &field) || !take_varint(facets, &len)
-	    || !take_bytes(facets, len, ret_text))
+	if (!take_bytes(facets, 1, &field) || !take_varint(facets, &len) ||
+	    !take_bytes(facets, len, ret_text))
 		return false;
 	*ret_field = (enum index_field)(uint8_t)field.ptr[0];
 	return true;
@@ -162,8 +162,7 @@ static uint32_t posting_crc(struct str key, uint32_t ordinal)
 	return hash_crc32c(hash_crc32c(0, key.ptr, key.len), &ordinal, sizeof(ordinal));
 }
 
-static int bucket_count(struct db_txn *txn, uint32_t bucket, int64_t time_ns,
-    struct error *error)
+static int bucket_count(struct db_txn *txn, uint32_t bucket, int64_t time_ns, struct error *error)
 {
 	struct bucket counted = {INT64_MAX, INT64_MIN, 0};
 	struct words words;
@@ -220,7 +219,8 @@ int index_read(struct db_txn *txn, struct hash_key key, uint32_t bucket, enum in
 	while (code == DB_FOUND) {
 		uint32_t ordinal = value.len == 8 ? db_key_get_u32(value.ptr) : DAY_BUCKET;
 
-		if (ordinal >= DAY_BUCKET || db_key_get_u32(value.ptr + 4) != posting_crc(place, ordinal))
+		if (ordinal >= DAY_BUCKET ||
+		    db_key_get_u32(value.ptr + 4) != posting_crc(place, ordinal))
 			code = day_damaged(error);
 		else
 			bits[ordinal / 64] |= UINT64_C(1) << (ordinal % 64);

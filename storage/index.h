@@ -1,9 +1,10 @@
 /*
  * index.h - what alerts are found by.
  *
- * A facet is (field, folded text) of an alert. Facets stand before the JSON in the document, so that
- * a filter is checked without reading JSON; each is also a posting under (bucket, field, hash), whose
- * answer is always checked again on the document. Time needs no posting: buckets and marks have it.
+ * A facet is (field, folded text) of an alert. Facets stand before the JSON in the document, so
+ * that a filter is checked without reading JSON; each is also a posting under (bucket, field,
+ * hash), whose answer is always checked again on the document. Time needs no posting: buckets and
+ * marks have it.
  */
 #ifndef TOCSIN_STORAGE_INDEX_H
 #define TOCSIN_STORAGE_INDEX_H
@@ -19,7 +20,7 @@ enum index_field {
 	INDEX_HOST,
 	INDEX_USER,
 	INDEX_ADDRESS,
-	INDEX_REPLAY,   /* empty text: live; not posted */
+	INDEX_REPLAY, /* empty text: live; not posted */
 	INDEX_FIELDS
 };
 

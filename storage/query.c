@@ -51,8 +51,10 @@ static int alert_make(struct taking *taking, struct str payload, struct query_al
 
 	if (!words_get(str_slice(payload, 0, sizeof(mark)), &mark, sizeof(mark)))
 		return day_damaged(taking->error);
-	*ret = (struct query_alert){.folded = mark.folded, .evidence_kept = mark.kept,
-	    .evidence_missing = mark.missing, .evidence_cut = mark.cut,
+	*ret = (struct query_alert){.folded = mark.folded,
+	    .evidence_kept = mark.kept,
+	    .evidence_missing = mark.missing,
+	    .evidence_cut = mark.cut,
 	    .json = arena_dup(taking->arena, str_slice(payload, sizeof(mark), payload.len)),
 	    .cursor = filter_cursor(taking->arena, mark.time_ns, mark.id)};
 	int code = alert_read(taking->arena, ret->json, &ret->alert, taking->error);
@@ -67,7 +69,8 @@ static int alert_make(struct taking *taking, struct str payload, struct query_al
 	ret->alert.count = mark.count;
 	ret->alert.first_ns = mark.first_ns;
 	ret->alert.last_ns = mark.last_ns;
-	return arena_failed(taking->arena) ? error_set(taking->error, ERR_MEMORY, TEXT_base_memory) : 0;
+	return arena_failed(taking->arena) ? error_set(taking->error, ERR_MEMORY, TEXT_base_memory)
+					   : 0;
 }
 
 static int take_alert(void *context, enum answer_kind kind, struct str payload)
@@ -113,8 +116,8 @@ static bool id_range(struct str text, struct hash128 *ret_first, struct hash128 
 	return hash128_parse(str_from(digits, 32), ret_last);
 }
 
-int query_alert(struct query *query, struct str id, struct arena *arena,
-    struct query_alert *ret, struct error *error)
+int query_alert(struct query *query, struct str id, struct arena *arena, struct query_alert *ret,
+    struct error *error)
 {
 	struct question question = {.folder = query->path, .read = read_alert, .text = id};
 	struct taking taking = {.arena = arena, .error = error, .one = ret};
@@ -132,7 +135,7 @@ struct gathered {
 	struct gathered_row {
 		int64_t time_ns;
 		struct query_evidence evidence;
-	} *rows;
+	} * rows;
 	size_t count, capacity;
 };
 
@@ -166,8 +169,8 @@ static int take_evidence(void *context, enum answer_kind kind, struct str payloa
 	bytes = arena_dup(gathered->arena, bytes);
 	row.time_ns = kept.time_ns;
 	row.evidence.fields_json = arena_dup(gathered->arena, fields);
-	row.evidence.position = (struct position){(uint32_t)kept.partition, kept.offset,
-	    (uint32_t)kept.index};
+	row.evidence.position =
+	    (struct position){(uint32_t)kept.partition, kept.offset, (uint32_t)kept.index};
 	if (arena_failed(gathered->arena))
 		return error_set(gathered->error, ERR_MEMORY, TEXT_base_memory);
 	if (frame_read(bytes, &frame) != FRAME_OK || !frame_next(&frame, &row.evidence.event))

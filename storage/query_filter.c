@@ -6,7 +6,8 @@
 
 static bool has_wildcard(struct str text)
 {
-	return str_find_char(text, '*') != STR_NOT_FOUND || str_find_char(text, '?') != STR_NOT_FOUND;
+	return str_find_char(text, '*') != STR_NOT_FOUND ||
+	       str_find_char(text, '?') != STR_NOT_FOUND;
 }
 
 static int list_add(struct filter *filter, enum index_field field, const struct str *terms,
@@ -17,7 +18,8 @@ static int list_add(struct filter *filter, enum index_field field, const struct 
 
 	if (count == 0)
 		return 0;
-	*list = (struct filter_list){.field = field, .count = count < QUERY_TERMS ? count : QUERY_TERMS};
+	*list = (struct filter_list){
+	    .field = field, .count = count < QUERY_TERMS ? count : QUERY_TERMS};
 	for (size_t i = 0; i < list->count; i++) {
 		buf_clear(&folded);
 		index_fold(&folded, terms[i]);
@@ -39,16 +41,16 @@ static int cursor_read(struct filter *filter, struct str after, struct error *er
 
 	if (after.len == 0)
 		return 0;
-	if (after.len != CURSOR_LEN || !str_to_bytes(str_slice(after, 0, 16), time, 8)
-	    || !hash128_parse(str_slice(after, 16, after.len), &filter->after_id))
+	if (after.len != CURSOR_LEN || !str_to_bytes(str_slice(after, 0, 16), time, 8) ||
+	    !hash128_parse(str_slice(after, 16, after.len), &filter->after_id))
 		return error_set(error, ERR_USAGE, TEXT_storage_cursor, STR_ARG(after));
 	filter->after_ns = day_time_of(db_key_get_u64(time));
 	filter->has_after = true;
 	return 0;
 }
 
-int filter_make(struct filter *ret, const struct query_filter *from, struct arena *arena,
-    struct error *error)
+int filter_make(
+    struct filter *ret, const struct query_filter *from, struct arena *arena, struct error *error)
 {
 	const struct {
 		enum index_field field;
@@ -64,13 +66,14 @@ int filter_make(struct filter *ret, const struct query_filter *from, struct aren
 	};
 	int code = 0;
 
-	*ret = (struct filter){.since_ns = from->since_ns, .until_ns = from->until_ns,
+	*ret = (struct filter){.since_ns = from->since_ns,
+	    .until_ns = from->until_ns,
 	    .with_replaced = from->with_replaced,
 	    .limit = from->limit == 0 ? QUERY_DEFAULT : from->limit};
 	if (ret->limit > QUERY_LIMIT)
 		ret->limit = QUERY_LIMIT;
 	for (unsigned level = from->level_min; level <= from->level_max && level <= LEVEL_CRITICAL;
-	    level++)
+	     level++)
 		ret->levels |= 1u << level;
 	ret->all_levels = ret->levels == (1u << (LEVEL_CRITICAL + 1)) - 1;
 	ret->replay = arena_dup(arena, from->replay);
@@ -90,15 +93,16 @@ static bool is_behind(const struct filter *filter, const struct mark *mark)
 
 bool filter_passes_mark(const struct filter *filter, const struct mark *mark, uint64_t replay)
 {
-	return mark->time_ns >= filter->since_ns
-	    && (mark->time_ns < filter->until_ns || filter->until_ns == INT64_MAX)
-	    && mark->replay == replay && (!filter->has_after || is_behind(filter, mark));
+	return mark->time_ns >= filter->since_ns &&
+	       (mark->time_ns < filter->until_ns || filter->until_ns == INT64_MAX) &&
+	       mark->replay == replay && (!filter->has_after || is_behind(filter, mark));
 }
 
 static bool list_passes(const struct filter_list *list, struct str text)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->wildcards ? index_match(list->terms[i], text) : str_eq(list->terms[i], text))
+		if (list->wildcards ? index_match(list->terms[i], text)
+				    : str_eq(list->terms[i], text))
 			return true;
 	return false;
 }
@@ -127,8 +131,8 @@ bool filter_passes(const struct filter *filter, struct str facets)
 				passed |= 1u << i;
 	}
 	/* the name was compared by its hash; live and replayed are told apart here once more */
-	return level && passed == (1u << filter->count) - 1
-	    && (replay.len == 0) == (filter->replay.len == 0);
+	return level && passed == (1u << filter->count) - 1 &&
+	       (replay.len == 0) == (filter->replay.len == 0);
 }
 
 struct str filter_cursor(struct arena *arena, int64_t time_ns, struct hash128 id)

@@ -23,7 +23,7 @@ struct filter {
 	struct filter_list lists[FILTER_LISTS]; /* only those that have terms */
 	size_t count;
 	int64_t since_ns, until_ns;
-	unsigned levels;  /* bit a level */
+	unsigned levels; /* bit a level */
 	bool all_levels;
 	struct str replay;
 	bool with_replaced;
@@ -34,8 +34,8 @@ struct filter {
 };
 
 /* Text lives in arena. ERR_USAGE: the cursor is none of ours. */
-int filter_make(struct filter *ret, const struct query_filter *from, struct arena *arena,
-    struct error *error);
+int filter_make(
+    struct filter *ret, const struct query_filter *from, struct arena *arena, struct error *error);
 /* By what the mark knows: time, replay, cursor. replay: hash of the filter's; 0 live. */
 bool filter_passes_mark(const struct filter *filter, const struct mark *mark, uint64_t replay);
 /* By what the document knows. */

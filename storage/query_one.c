@@ -56,14 +56,14 @@ int read_alert(struct reading *reading)
 	struct mark mark;
 
 	for (size_t i = reading->count; i-- > 0 && found.count < 2;)
-		if (reading_open(reading, &reading->files[i])
-		    && find_ids(reading, &reading->files[i], &found) < 0)
+		if (reading_open(reading, &reading->files[i]) &&
+		    find_ids(reading, &reading->files[i], &found) < 0)
 			reading_damaged(reading, &reading->files[i]);
 	if (found.count > 1)
 		return error_set(reading->error, ERR_USAGE, TEXT_storage_many, STR_ARG(text));
 	file = found.count == 1 ? reading_owner(reading, found.sequences[0]) : NULL;
-	if (file == NULL || reading_mark(reading, found.sequences[0], &mark) != DB_FOUND
-	    || reading_document(reading, file, found.sequences[0], &facets, &json) != DB_FOUND)
+	if (file == NULL || reading_mark(reading, found.sequences[0], &mark) != DB_FOUND ||
+	    reading_document(reading, file, found.sequences[0], &facets, &json) != DB_FOUND)
 		return error_set(reading->error, ERR_MISSING, TEXT_storage_none, STR_ARG(text));
 	reading_say(reading, ANSWER_ALERT, words_put(&words, &mark, sizeof(mark)), json);
 	return 0;
@@ -90,8 +90,8 @@ static int tell_rows(struct reading *reading, struct reading_file *file, struct 
 static void tell_everywhere(struct reading *reading, struct hash128 id)
 {
 	for (size_t i = 0; i < reading->count; i++)
-		if (reading_open(reading, &reading->files[i])
-		    && tell_rows(reading, &reading->files[i], id) < 0)
+		if (reading_open(reading, &reading->files[i]) &&
+		    tell_rows(reading, &reading->files[i], id) < 0)
 			reading_damaged(reading, &reading->files[i]);
 }
 
@@ -118,8 +118,8 @@ int read_evidence(struct reading *reading)
 {
 	tell_everywhere(reading, reading->question->id);
 	for (size_t i = 0; i < reading->count; i++)
-		if (reading_open(reading, &reading->files[i])
-		    && tell_links(reading, &reading->files[i]) < 0)
+		if (reading_open(reading, &reading->files[i]) &&
+		    tell_links(reading, &reading->files[i]) < 0)
 			reading_damaged(reading, &reading->files[i]);
 	return 0;
 }

@@ -1,9 +1,10 @@
 /*
  * query_page.c - one page of alerts, newest first, in the child.
  *
- * Buckets (and files that were not opened yet, as one) are taken in order of their newest time into a
- * heap of candidates. A candidate newer than all that was not taken yet is the next of the answer;
- * only then is its document read. So a page costs the buckets that overlap it, not the archive.
+ * Buckets (and files that were not opened yet, as one) are taken in order of their newest time
+ * into a heap of candidates. A candidate newer than all that was not taken yet is the next of the
+ * answer; only then is its document read. So a page costs the buckets that overlap it, not the
+ * archive.
  */
 #include "storage/query_read.h"
 
@@ -16,7 +17,7 @@
 
 struct unit {
 	size_t file;
-	bool whole;      /* a file that was not opened yet */
+	bool whole; /* a file that was not opened yet */
 	uint32_t bucket;
 	struct bucket range;
 	bool done;
@@ -96,9 +97,9 @@ static int unit_add(struct page *page, struct unit unit)
 {
 	const struct filter *filter = page->filter;
 
-	if (unit.range.max_ns < filter->since_ns
-	    || (unit.range.min_ns >= filter->until_ns && filter->until_ns != INT64_MAX)
-	    || (filter->has_after && unit.range.min_ns > filter->after_ns))
+	if (unit.range.max_ns < filter->since_ns ||
+	    (unit.range.min_ns >= filter->until_ns && filter->until_ns != INT64_MAX) ||
+	    (filter->has_after && unit.range.min_ns > filter->after_ns))
 		return 0;
 	if (page->unit_count == page->unit_capacity) {
 		size_t capacity = page->unit_capacity == 0 ? 64 : page->unit_capacity * 2;
@@ -165,8 +166,8 @@ static int split_file(struct page *page, size_t at)
 }
 
 /* The lists of a filter that postings can answer, ANDed into bits. False: none of them can. */
-static int index_bits(struct page *page, struct reading_file *file, uint32_t bucket,
-    uint64_t *bits, bool *ret_any)
+static int index_bits(
+    struct page *page, struct reading_file *file, uint32_t bucket, uint64_t *bits, bool *ret_any)
 {
 	const struct filter *filter = page->filter;
 	int code = 0;
@@ -179,8 +180,8 @@ static int index_bits(struct page *page, struct reading_file *file, uint32_t buc
 		if (list->wildcards)
 			continue;
 		for (size_t t = 0; code == 0 && t < list->count; t++)
-			code = index_read(file->txn, file->key, bucket, list->field, list->terms[t], found,
-			    page->reading->error);
+			code = index_read(file->txn, file->key, bucket, list->field, list->terms[t],
+			    found, page->reading->error);
 		for (size_t w = 0; w < BITS; w++)
 			bits[w] = *ret_any ? bits[w] & found[w] : found[w];
 		*ret_any = true;
@@ -188,8 +189,8 @@ static int index_bits(struct page *page, struct reading_file *file, uint32_t buc
 	return code;
 }
 
-static int level_bits(struct page *page, struct reading_file *file, uint32_t bucket,
-    uint64_t *bits, bool *any)
+static int level_bits(
+    struct page *page, struct reading_file *file, uint32_t bucket, uint64_t *bits, bool *any)
 {
 	uint64_t found[BITS] = {0};
 	int code = 0;
@@ -214,11 +215,10 @@ static int offer(struct page *page, const struct unit *unit, uint64_t sequence, 
 
 	if (!words_get(row, &mark, sizeof(mark)))
 		return day_damaged(page->reading->error);
-	if (!filter_passes_mark(page->filter, &mark,
-	    name.len == 0 ? 0 : hash_sip64(file->key, name) | 1))
+	if (!filter_passes_mark(
+		page->filter, &mark, name.len == 0 ? 0 : hash_sip64(file->key, name) | 1))
 		return 0;
-	return heap_push(page,
-	    (struct candidate){mark.time_ns, mark.id, sequence, unit->file});
+	return heap_push(page, (struct candidate){mark.time_ns, mark.id, sequence, unit->file});
 }
 
 static int take_bits(struct page *page, const struct unit *unit, const uint64_t *bits)
@@ -228,8 +228,8 @@ static int take_bits(struct page *page, const struct unit *unit, const uint64_t 
 
 	for (size_t w = 0; w < BITS; w++) {
 		for (uint64_t rest = bits[w]; code == 0 && rest != 0; rest &= rest - 1) {
-			uint64_t sequence = (uint64_t)unit->bucket * DAY_BUCKET + 64 * w
-			    + (uint64_t)__builtin_ctzll(rest);
+			uint64_t sequence = (uint64_t)unit->bucket * DAY_BUCKET + 64 * w +
+					    (uint64_t)__builtin_ctzll(rest);
 			char key[8];
 			struct str row;
 
@@ -251,7 +251,8 @@ static int take_all(struct page *page, const struct unit *unit)
 	uint64_t from = (uint64_t)unit->bucket * DAY_BUCKET, to = from + DAY_BUCKET, seen = 0;
 	struct db_cursor *cursor;
 	char first[8];
-	struct str key = day_key_sequence(first, from < file->state.first ? file->state.first : from);
+	struct str key =
+	    day_key_sequence(first, from < file->state.first ? file->state.first : from);
 	struct str row;
 	int code = db_cursor_open(file->txn, TABLE_MARK, &cursor, reading->error);
 
@@ -344,8 +345,8 @@ static int read_units(struct page *page)
 	while (code == 0 && page->told < page->filter->limit) {
 		struct unit *unit = newest_unit(page);
 
-		if (page->count > 0
-		    && (unit == NULL || page->heap[0].time_ns > unit->range.max_ns)) {
+		if (page->count > 0 &&
+		    (unit == NULL || page->heap[0].time_ns > unit->range.max_ns)) {
 			struct candidate next = heap_pop(page);
 
 			tell(page, &next);
@@ -367,8 +368,10 @@ int read_page(struct reading *reading)
 		struct reading_file *file = &reading->files[i];
 
 		if (!file->bad && (file->known || reading_open(reading, file)))
-			code = unit_add(&page, (struct unit){.file = i, .whole = true,
-			    .range = {file->state.min_ns, file->state.max_ns, file->state.alerts}});
+			code = unit_add(&page, (struct unit){.file = i,
+						   .whole = true,
+						   .range = {file->state.min_ns, file->state.max_ns,
+						       file->state.alerts}});
 	}
 	if (code == 0)
 		code = read_units(&page);

@@ -30,8 +30,8 @@ static void write_all(int fd, struct str bytes)
 	}
 }
 
-void reading_say(struct reading *reading, enum answer_kind kind, struct str first,
-    struct str second)
+void reading_say(
+    struct reading *reading, enum answer_kind kind, struct str first, struct str second)
 {
 	char head[ANSWER_HEAD];
 
@@ -63,7 +63,7 @@ static int file_begin(struct reading *reading, struct reading_file *file)
 	static const struct day_open how = {.max_bytes = UINT64_C(1) << 40};
 	struct str path = day_path(reading->arena, reading->question->folder, file->name.text);
 	int code = path.ptr == NULL ? error_set(reading->error, ERR_MEMORY, TEXT_base_memory)
-	    : day_open(&file->db, path.ptr, &how, reading->error);
+				    : day_open(&file->db, path.ptr, &how, reading->error);
 
 	if (code == 0)
 		code = db_begin(file->db, false, &file->txn, reading->error);
@@ -103,8 +103,8 @@ int reading_mark(struct reading *reading, uint64_t sequence, struct mark *ret)
 
 		if (!reading_open(reading, file))
 			continue;
-		int code = db_get(file->txn, TABLE_MARK, day_key_sequence(key, sequence), &row,
-		    reading->error);
+		int code = db_get(
+		    file->txn, TABLE_MARK, day_key_sequence(key, sequence), &row, reading->error);
 
 		if (code == DB_FOUND && words_get(row, ret, sizeof(*ret)))
 			return DB_FOUND;
@@ -132,8 +132,8 @@ int reading_document(struct reading *reading, struct reading_file *file, uint64_
 {
 	char key[8];
 	struct str row;
-	int code = db_get(file->txn, TABLE_DOC, day_key_sequence(key, sequence), &row,
-	    reading->error);
+	int code =
+	    db_get(file->txn, TABLE_DOC, day_key_sequence(key, sequence), &row, reading->error);
 
 	if (code == DB_FOUND && !index_split(row, ret_facets, ret_json))
 		code = day_damaged(reading->error);
@@ -150,8 +150,8 @@ static void catalogue_read(struct reading *reading, const struct reading_file *n
 		struct reading_file *file = &reading->files[i];
 		struct str row;
 
-		if (!file->known && db_get(newest->txn, TABLE_FILE, str_of(file->name.text), &row, NULL)
-		    == DB_FOUND)
+		if (!file->known && db_get(newest->txn, TABLE_FILE, str_of(file->name.text), &row,
+					NULL) == DB_FOUND)
 			file->known = words_get(row, &file->state, sizeof(file->state));
 	}
 }
@@ -167,8 +167,8 @@ static bool is_excluded(const struct question *question, const struct day_name *
 static int files_list(struct reading *reading)
 {
 	struct day_name *names;
-	int code = day_list(reading->arena, reading->question->folder, &names, &reading->count,
-	    reading->error);
+	int code = day_list(
+	    reading->arena, reading->question->folder, &names, &reading->count, reading->error);
 
 	if (code != 0)
 		return code;
@@ -192,8 +192,8 @@ _Noreturn static void child(const struct question *question, int out)
 {
 	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGPIPE};
 	struct error error;
-	struct reading reading = {.question = question, .out = out, .error = &error,
-	    .arena = arena_new(CHILD_BYTES)};
+	struct reading reading = {
+	    .question = question, .out = out, .error = &error, .arena = arena_new(CHILD_BYTES)};
 	struct rlimit none = {0, 0};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), code;
 
@@ -205,7 +205,7 @@ _Noreturn static void child(const struct question *question, int out)
 	(void)alarm(CHILD_SECONDS);
 	error_clear(&error);
 	code = reading.arena == NULL ? error_set(&error, ERR_MEMORY, TEXT_base_memory)
-	    : files_list(&reading);
+				     : files_list(&reading);
 	if (code == 0)
 		code = question->read(&reading);
 	if (code != 0)
@@ -236,8 +236,8 @@ static int read_answers(int fd, struct buf *answers, struct error *error)
 	}
 }
 
-static int run(const struct question *question, struct buf *answers, int *ret_signal,
-    struct error *error)
+static int run(
+    const struct question *question, struct buf *answers, int *ret_signal, struct error *error)
 {
 	int ends[2], status = 0, code;
 	pid_t pid;
@@ -251,7 +251,7 @@ static int run(const struct question *question, struct buf *answers, int *ret_si
 	}
 	close(ends[1]);
 	code = pid < 0 ? error_system(error, errno, TEXT_storage_reader)
-	    : read_answers(ends[0], answers, error);
+		       : read_answers(ends[0], answers, error);
 	close(ends[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
@@ -263,8 +263,8 @@ static bool next_answer(struct str *rest, enum answer_kind *ret_kind, struct str
 {
 	struct str head;
 
-	if (!take_bytes(rest, ANSWER_HEAD, &head)
-	    || !take_bytes(rest, get_u32(head.ptr + 1), ret_payload))
+	if (!take_bytes(rest, ANSWER_HEAD, &head) ||
+	    !take_bytes(rest, get_u32(head.ptr + 1), ret_payload))
 		return false;
 	*ret_kind = (enum answer_kind)(unsigned char)head.ptr[0];
 	return true;
@@ -326,8 +326,8 @@ static void tell_crash(const struct asking *asking, struct str name, int killed)
 }
 
 /* False: there is nothing left to leave out. */
-static bool exclude(struct question *question, const struct asking *asking, struct str name,
-    int killed)
+static bool exclude(
+    struct question *question, const struct asking *asking, struct str name, int killed)
 {
 	char *at;
 

@@ -2,10 +2,10 @@
  * query_read.h - the child that reads day files, and what it says; private to query.
  *
  * Each question is answered by a forked child over a pipe. The simpler sound way: a list of files
- * that were verified once would say nothing about a bit that flips later, nor about the file that is
- * being written; the child costs a fork (under a millisecond) and whatever happens to it, happens to
- * it alone. It names each file before it opens it: a child that dies names the damaged file, which is
- * left out when the question is asked again.
+ * that were verified once would say nothing about a bit that flips later, nor about the file that
+ * is being written; the child costs a fork (under a millisecond) and whatever happens to it,
+ * happens to it alone. It names each file before it opens it: a child that dies names the damaged
+ * file, which is left out when the question is asked again.
  */
 #ifndef TOCSIN_STORAGE_QUERY_READ_H
 #define TOCSIN_STORAGE_QUERY_READ_H
@@ -30,8 +30,8 @@ struct question {
 	const char *folder;
 	int (*read)(struct reading *reading); /* in the child */
 	const struct filter *filter;
-	struct hash128 id, id_last;           /* of alert and evidence: from, to */
-	struct str text;                      /* as asked for, for messages */
+	struct hash128 id, id_last; /* of alert and evidence: from, to */
+	struct str text;	    /* as asked for, for messages */
 	char excluded[EXCLUDED_MAX][DAY_NAME];
 	size_t excluded_count;
 };
@@ -39,7 +39,7 @@ struct question {
 /* A file as the child sees it. */
 struct reading_file {
 	struct day_name name;
-	bool known;               /* state is known, from the file or from the catalogue */
+	bool known; /* state is known, from the file or from the catalogue */
 	bool bad;
 	struct day_state state;
 	struct db *db;
@@ -53,12 +53,12 @@ struct reading {
 	struct reading_file *files; /* oldest first */
 	size_t count;
 	int out;
-	struct error *error;        /* why a file is damaged, or the question failed */
+	struct error *error; /* why a file is damaged, or the question failed */
 };
 
 /*
- * Asks, and gives each answer but ANSWER_FILE and ANSWER_DAMAGED to take, in order, once all has been
- * read. take returns 0, a negative code, or 1 to stop.
+ * Asks, and gives each answer but ANSWER_FILE and ANSWER_DAMAGED to take, in order, once all has
+ * been read. take returns 0, a negative code, or 1 to stop.
  */
 int question_ask(struct question *question,
     int (*take)(void *context, enum answer_kind kind, struct str payload), void *context,
@@ -66,11 +66,13 @@ int question_ask(struct question *question,
     struct error *error);
 
 /* In the child. */
-void reading_say(struct reading *reading, enum answer_kind kind, struct str first,
-    struct str second);
+void reading_say(
+    struct reading *reading, enum answer_kind kind, struct str first, struct str second);
 /* False: it cannot be read (and that has been said). */
 bool reading_open(struct reading *reading, struct reading_file *file);
-/* What db said of the file in reading->error: says so, once, and passes the file over from now on. */
+/*
+ * What db said of the file in reading->error: says so, once, and passes the file over from now on.
+ */
 void reading_damaged(struct reading *reading, struct reading_file *file);
 /* The newest mark of a sequence. DB_FOUND or DB_NOT_FOUND. */
 int reading_mark(struct reading *reading, uint64_t sequence, struct mark *ret);

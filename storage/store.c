@@ -12,9 +12,9 @@
 #include "storage/words.h"
 
 #define ARENA_BYTES    (256u << 20)
-#define SLICE_BYTES    (24u << 20)  /* a transaction ends when its alerts have taken this much */
+#define SLICE_BYTES    (24u << 20) /* a transaction ends when its alerts have taken this much */
 #define SLACK_BYTES    (UINT64_C(1) << 30)
-#define EVIDENCE_BUSY  64           /* most events fetched a step: with alerts, and without */
+#define EVIDENCE_BUSY  64 /* most events fetched a step: with alerts, and without */
 #define EVIDENCE_QUIET 512
 #define LOOK_AGAIN_NS  (60 * NS_PER_S)
 
@@ -59,9 +59,9 @@ static int allocate(struct store *store, struct error *error)
 	store->path = strdup(options->path);
 	store->history = history_new(store->path, &store->how);
 	store->evidence = evidence_new(&store->options);
-	if (store->next == NULL || store->assigned == NULL || store->records == NULL
-	    || store->arena == NULL || store->path == NULL || store->history == NULL
-	    || store->evidence == NULL)
+	if (store->next == NULL || store->assigned == NULL || store->records == NULL ||
+	    store->arena == NULL || store->path == NULL || store->history == NULL ||
+	    store->evidence == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	return 0;
 }
@@ -77,8 +77,8 @@ static int reader_open(struct store *store, struct error *error)
 	return bus_reader_open(&store->reader, store->options.bus, &options, error);
 }
 
-int store_open(struct store **ret, const struct store_options *options, int64_t now_ns,
-    struct error *error)
+int store_open(
+    struct store **ret, const struct store_options *options, int64_t now_ns, struct error *error)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	int code;
@@ -129,14 +129,17 @@ void store_close(struct store *store)
 
 /* ---- one transaction ---- */
 
-static int batch_begin(struct store *store, struct batch *batch, int64_t now_ns,
-    struct error *error)
+static int batch_begin(
+    struct store *store, struct batch *batch, int64_t now_ns, struct error *error)
 {
 	int code;
 
 	arena_reset(store->arena);
-	*batch = (struct batch){.options = &store->options, .history = store->history,
-	    .arena = store->arena, .error = error, .now_ns = now_ns};
+	*batch = (struct batch){.options = &store->options,
+	    .history = store->history,
+	    .arena = store->arena,
+	    .error = error,
+	    .now_ns = now_ns};
 	code = db_begin(store->db, true, &batch->txn, error);
 	if (code != 0)
 		return code;
@@ -148,7 +151,9 @@ static int batch_begin(struct store *store, struct batch *batch, int64_t now_ns,
 	return code;
 }
 
-/* What was counted is only true once it is committed. All members up to files are such counters. */
+/*
+ * What was counted is only true once it is committed. All members up to files are such counters.
+ */
 static void stats_add(struct store_stats *stats, const struct batch *batch)
 {
 	const struct store_stats *add = &batch->stats;
@@ -207,8 +212,8 @@ static int fence(struct store *store, struct batch *batch)
 
 static int gap_put(struct batch *batch, const struct bus_record *record)
 {
-	uint64_t gap[4] = {record->partition, record->offset, record->next,
-	    (uint64_t)batch->now_ns};
+	uint64_t gap[4] = {
+	    record->partition, record->offset, record->next, (uint64_t)batch->now_ns};
 	struct words words;
 	char key[8];
 
@@ -217,8 +222,8 @@ static int gap_put(struct batch *batch, const struct bus_record *record)
 	    words_put(&words, gap, sizeof(gap)), 0, batch->error);
 }
 
-static int take(struct store *store, struct batch *batch, uint64_t *next,
-    const struct bus_record *record)
+static int take(
+    struct store *store, struct batch *batch, uint64_t *next, const struct bus_record *record)
 {
 	uint64_t at = next[record->partition];
 	int code;
@@ -314,7 +319,8 @@ static int take_all(struct store *store, size_t count, int64_t now_ns, struct er
 	} while (done < count);
 	for (uint32_t p = 0; count > 0 && p < store->partitions; p++) {
 		int code = store->assigned[p] && store->next[p] != UINT64_MAX
-		    ? bus_commit(store->reader, p, store->next[p], error) : 0;
+			       ? bus_commit(store->reader, p, store->next[p], error)
+			       : 0;
 
 		if (code != 0)
 			return code;
@@ -365,8 +371,8 @@ int store_step(struct store *store, int64_t now_ns, int64_t timeout_ns, struct e
 
 	if (code != 0)
 		return code;
-	count = bus_poll(store->reader, store->records, store->options.batch, busy ? 0 : timeout_ns,
-	    error);
+	count = bus_poll(
+	    store->reader, store->records, store->options.batch, busy ? 0 : timeout_ns, error);
 	if (count < 0)
 		return count;
 	if (count > 0 || store->more || now_ns >= store->rest_ns) {
@@ -374,9 +380,10 @@ int store_step(struct store *store, int64_t now_ns, int64_t timeout_ns, struct e
 		code = take_all(store, (size_t)count, now_ns, error);
 	}
 	if (code == 0)
-		code = keep_evidence(store, count > 0 ? EVIDENCE_BUSY : EVIDENCE_QUIET, now_ns, error);
-	store->idle = code == 0 && count == 0 && !store->more
-	    && !store->fetching && evidence_waiting(store->evidence) == 0;
+		code =
+		    keep_evidence(store, count > 0 ? EVIDENCE_BUSY : EVIDENCE_QUIET, now_ns, error);
+	store->idle = code == 0 && count == 0 && !store->more && !store->fetching &&
+		      evidence_waiting(store->evidence) == 0;
 	return code == 0 ? count : code;
 }
 

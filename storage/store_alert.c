@@ -28,8 +28,8 @@ static int known_put(struct batch *batch, const struct alert *alert, uint64_t se
 	char key[16];
 
 	know_time(&batch->state, alert->time_ns);
-	return db_put(batch->txn, TABLE_UID, day_key(key, alert->id), words_put(&words, &sequence, 8),
-	    0, batch->error);
+	return db_put(batch->txn, TABLE_UID, day_key(key, alert->id),
+	    words_put(&words, &sequence, 8), 0, batch->error);
 }
 
 static int gone_get(struct batch *batch, const struct alert *early, struct hash128 *ret)
@@ -74,11 +74,12 @@ static int document_put(struct intake *intake, const struct mark *mark, uint64_t
 	*ret = state->next++;
 	index_document(&row, intake->alert, intake->json);
 	code = row.failed ? error_set(batch->error, ERR_MEMORY, TEXT_base_memory)
-	    : db_put(batch->txn, TABLE_DOC, day_key_sequence(key, *ret), buf_str(&row), DB_APPEND,
-	          batch->error);
+			  : db_put(batch->txn, TABLE_DOC, day_key_sequence(key, *ret),
+				buf_str(&row), DB_APPEND, batch->error);
 	(void)index_split(buf_str(&row), &facets, &json);
 	if (code == 0)
-		code = index_put(batch->txn, intake->key, *ret, mark->time_ns, facets, batch->error);
+		code =
+		    index_put(batch->txn, intake->key, *ret, mark->time_ns, facets, batch->error);
 	buf_free(&row);
 	if (code == 0)
 		code = batch_mark_put(batch, *ret, mark);
@@ -200,14 +201,14 @@ static int arrive(struct intake *intake)
 		code = arrive_new(intake);
 	} else if (code == DB_FOUND) {
 		code = batch_mark_get(batch, sequence, &mark);
-		if (code == DB_FOUND && alert->status == ALERT_SETTLED
-		    && mark.status == ALERT_EARLY && hash128_eq(mark.id, alert->id))
+		if (code == DB_FOUND && alert->status == ALERT_SETTLED &&
+		    mark.status == ALERT_EARLY && hash128_eq(mark.id, alert->id))
 			code = confirm(intake, sequence, &mark);
 		else
 			batch->stats.repeats++;
 	}
-	if (code >= 0 && alert->status == ALERT_SETTLED && (alert->replaces.high | alert->replaces.low)
-	    && !hash128_eq(alert->replaces, alert->id))
+	if (code >= 0 && alert->status == ALERT_SETTLED &&
+	    (alert->replaces.high | alert->replaces.low) && !hash128_eq(alert->replaces, alert->id))
 		code = replace(intake, alert->replaces);
 	return code < 0 ? code : 0;
 }
@@ -224,8 +225,8 @@ static int progress(struct batch *batch, uint32_t partition, struct str value)
 	return fold_progress(batch, partition, progress, count);
 }
 
-int store_record(struct batch *batch, struct hash_key index_key, uint32_t partition,
-    struct str value)
+int store_record(
+    struct batch *batch, struct hash_key index_key, uint32_t partition, struct str value)
 {
 	struct error refusal;
 	struct alert alert;

@@ -7,7 +7,7 @@
 #include "storage/batch.h"
 
 /* 0, or a negative code of the broken world; what the record says can cause none. */
-int store_record(struct batch *batch, struct hash_key index_key, uint32_t partition,
-    struct str value);
+int store_record(
+    struct batch *batch, struct hash_key index_key, uint32_t partition, struct str value);
 
 #endif

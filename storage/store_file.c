@@ -14,8 +14,7 @@ static struct str offset_key(char out[10], uint32_t partition)
 	return str_from(out, 10);
 }
 
-int store_offset_get(struct db_txn *txn, uint32_t partition, uint64_t *ret,
-    struct error *error)
+int store_offset_get(struct db_txn *txn, uint32_t partition, uint64_t *ret, struct error *error)
 {
 	char key[10];
 	struct str row;
@@ -27,14 +26,13 @@ int store_offset_get(struct db_txn *txn, uint32_t partition, uint64_t *ret,
 	return code < 0 ? code : 0;
 }
 
-int store_offset_put(struct db_txn *txn, uint32_t partition, uint64_t next,
-    struct error *error)
+int store_offset_put(struct db_txn *txn, uint32_t partition, uint64_t next, struct error *error)
 {
 	struct words words;
 	char key[10];
 
-	return db_put(txn, TABLE_META, offset_key(key, partition), words_put(&words, &next, 8), 0,
-	    error);
+	return db_put(
+	    txn, TABLE_META, offset_key(key, partition), words_put(&words, &next, 8), 0, error);
 }
 
 void store_file_close(struct store *store)
@@ -69,8 +67,8 @@ static int load(struct store *store, bool *ret_sealed, struct error *error)
 }
 
 /* Read whole in a child first: LMDB may die of a damaged file, and the store must not. */
-static int open_newest(struct store *store, struct arena *arena, const struct day_name *name,
-    struct error *error)
+static int open_newest(
+    struct store *store, struct arena *arena, const struct day_name *name, struct error *error)
 {
 	struct str path = day_path(arena, store->path, name->text);
 	int code;
@@ -84,17 +82,18 @@ static int open_newest(struct store *store, struct arena *arena, const struct da
 	return code;
 }
 
-static int roll(struct store *store, const struct day_name *last, int64_t now_ns,
-    struct error *error)
+static int roll(
+    struct store *store, const struct day_name *last, int64_t now_ns, struct error *error)
 {
 	bool sealed;
-	int code = day_roll(&store->db, store->path, last, now_ns, &store->how, &store->name, error);
+	int code =
+	    day_roll(&store->db, store->path, last, now_ns, &store->how, &store->name, error);
 
 	return code == 0 ? load(store, &sealed, error) : code;
 }
 
-static int open_or_make(struct store *store, struct arena *arena, int64_t now_ns,
-    struct error *error)
+static int open_or_make(
+    struct store *store, struct arena *arena, int64_t now_ns, struct error *error)
 {
 	struct day_name *names;
 	bool sealed = false;
@@ -124,7 +123,7 @@ int store_file_open(struct store *store, int64_t now_ns, struct error *error)
 		struct arena *arena = arena_new(LIST_BYTES);
 
 		code = arena == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory)
-		    : open_or_make(store, arena, now_ns, error);
+				     : open_or_make(store, arena, now_ns, error);
 		arena_free(arena);
 	}
 	if (code == ERR_STALE)
@@ -188,8 +187,8 @@ int store_file_retain(struct store *store, int64_t now_ns, struct error *error)
 
 	if (__builtin_sub_overflow(now_ns, store->options.retain_ns, &limit))
 		limit = INT64_MIN;
-	while (code == 0 && store->options.retain_ns > 0
-	    && (name = history_older_than(store->history, limit)) != NULL) {
+	while (code == 0 && store->options.retain_ns > 0 &&
+	       (name = history_older_than(store->history, limit)) != NULL) {
 		char copy[DAY_NAME];
 		struct str path;
 
@@ -197,7 +196,7 @@ int store_file_retain(struct store *store, int64_t now_ns, struct error *error)
 		path = day_path(arena, store->path, copy);
 		history_forget(store->history, copy);
 		code = path.ptr == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory)
-		    : db_remove(path.ptr, error);
+					: db_remove(path.ptr, error);
 		if (code == 0)
 			code = forget(store, str_of(copy), error);
 	}

@@ -1,8 +1,8 @@
 /*
  * words.h - small fixed records as rows of 64-bit words.
  *
- * A record of the day files is a struct whose members all are 8 bytes wide (or made of such); it is
- * stored as its words, little-endian. A row of another length is damage.
+ * A record of the day files is a struct whose members all are 8 bytes wide (or made of such); it
+ * is stored as its words, little-endian. A row of another length is damage.
  */
 #ifndef TOCSIN_STORAGE_WORDS_H
 #define TOCSIN_STORAGE_WORDS_H

@@ -24,11 +24,12 @@ static bool decode(void *context, const struct event *event, struct buf *ret_jso
 void rig_open(struct rig *rig, uint32_t events, uint32_t detections, uint32_t alerts)
 {
 	const char *base = getenv("TMPDIR");
-	struct bus_options options = {.backend = "memory", .partitions = {events, detections, alerts}};
+	struct bus_options options = {
+	    .backend = "memory", .partitions = {events, detections, alerts}};
 
 	memset(rig, 0, sizeof(*rig));
-	snprintf(rig->path, sizeof(rig->path), "%s/tocsin-storage-XXXXXX",
-	    base != NULL ? base : "/tmp");
+	snprintf(
+	    rig->path, sizeof(rig->path), "%s/tocsin-storage-XXXXXX", base != NULL ? base : "/tmp");
 	assert_non_null(mkdtemp(rig->path));
 	assert_int_equal(bus_open(&rig->bus, &options, NULL), 0);
 	rig->now_ns = RIG_NOW + 3600 * RIG_S;
@@ -88,13 +89,16 @@ void rig_store_close(struct rig *rig)
 	rig->store = NULL;
 }
 
-struct alert rig_alert(struct rig *rig, const char *rule, const char *host, int64_t time_ns,
-    uint64_t counter)
+struct alert rig_alert(
+    struct rig *rig, const char *rule, const char *host, int64_t time_ns, uint64_t counter)
 {
 	struct alert alert = {
 	    .status = ALERT_SETTLED,
-	    .rule = {.id = str_of(rule), .title = str_of(rule), .level = LEVEL_HIGH,
-	        .kind = STR("rule"), .hash = {7, 7}},
+	    .rule = {.id = str_of(rule),
+		.title = str_of(rule),
+		.level = LEVEL_HIGH,
+		.kind = STR("rule"),
+		.hash = {7, 7}},
 	    .time_ns = time_ns,
 	    .at = {0xc0ffee, 1, counter},
 	    .received_ns = time_ns,
@@ -117,8 +121,8 @@ struct alert rig_alert(struct rig *rig, const char *rule, const char *host, int6
 	return alert;
 }
 
-static void must_publish(struct rig *rig, enum bus_topic topic, uint32_t partition,
-    struct str key, struct str value)
+static void must_publish(
+    struct rig *rig, enum bus_topic topic, uint32_t partition, struct str key, struct str value)
 {
 	struct bus_receipt receipts[64];
 
@@ -154,8 +158,10 @@ void rig_progress(struct rig *rig, enum bus_topic topic, int64_t time_ns)
 	struct buf value = BUF(1u << 20);
 
 	for (uint32_t i = 0; i < count; i++)
-		progress[i] = (struct progress){.topic = (uint8_t)topic, .partition = i,
-		    .partitions = count, .time_ns = time_ns};
+		progress[i] = (struct progress){.topic = (uint8_t)topic,
+		    .partition = i,
+		    .partitions = count,
+		    .time_ns = time_ns};
 	progress_write(&value, progress, count);
 	for (uint32_t p = 0; p < bus_partitions(rig->bus, TOPIC_ALERTS); p++)
 		must_publish(rig, TOPIC_ALERTS, p, STR("p"), buf_str(&value));
@@ -206,8 +212,8 @@ static void damaged(void *context, const struct error *error)
 	damaged_count++;
 }
 
-size_t rig_list(struct rig *rig, const struct query_filter *filter, struct query_alert *ret,
-    size_t max)
+size_t rig_list(
+    struct rig *rig, const struct query_filter *filter, struct query_alert *ret, size_t max)
 {
 	struct listing listing = {ret, 0, max};
 	struct error error = {0};
@@ -226,8 +232,11 @@ size_t rig_damaged(const struct rig *rig)
 
 struct query_filter rig_filter(void)
 {
-	return (struct query_filter){.since_ns = INT64_MIN, .until_ns = INT64_MAX,
-	    .level_min = LEVEL_INFORMATIONAL, .level_max = LEVEL_CRITICAL, .limit = 10000};
+	return (struct query_filter){.since_ns = INT64_MIN,
+	    .until_ns = INT64_MAX,
+	    .level_min = LEVEL_INFORMATIONAL,
+	    .level_max = LEVEL_CRITICAL,
+	    .limit = 10000};
 }
 
 uint32_t rig_random(uint64_t *state)

@@ -1,6 +1,6 @@
 /*
- * Damaged files: told and passed over, never believed, never the end of who reads them (F15, F16); a
- * full disk: nothing half written, and on it goes when there is room (F12).
+ * Damaged files: told and passed over, never believed, never the end of who reads them (F15, F16);
+ * a full disk: nothing half written, and on it goes when there is room (F12).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,8 +61,8 @@ static size_t two_days(struct rig *rig, struct image images[2])
 	rig_open(rig, 1, 1, 1);
 	rig_store_open(rig);
 	for (uint64_t i = 0; i < ALERTS; i++) {
-		struct alert alert = rig_alert(rig, "rule", i % 3 == 0 ? "web01" : "db01",
-		    RIG_NOW + (int64_t)i * RIG_S, i);
+		struct alert alert = rig_alert(
+		    rig, "rule", i % 3 == 0 ? "web01" : "db01", RIG_NOW + (int64_t)i * RIG_S, i);
 
 		rig_publish(rig, &alert);
 		if (i == ALERTS / 2) {
@@ -133,7 +133,8 @@ static void test_bit_flips(void **state)
 		assert_non_null(copy);
 		memcpy(copy, image->bytes, image->len);
 		for (unsigned i = 0; i < bits; i++)
-			image->bytes[rig_random(&seed) % image->len] ^= (char)(1 << rig_random(&seed) % 8);
+			image->bytes[rig_random(&seed) % image->len] ^=
+			    (char)(1 << rig_random(&seed) % 8);
 		image_write(image, image->len);
 		must_be_honest(&rig, &filter, all);
 		if (trial % 10 == 0)
@@ -196,8 +197,11 @@ static void test_lost_newest_file_is_rebuilt(void **state)
 static void test_unknown_version_and_foreign_file_are_refused(void **state)
 {
 	static const struct db_table_options none[] = {{"doc", 0}};
-	struct db_options options = {.format = "tocsin.alerts", .version = DAY_VERSION + 1,
-	    .max_bytes = 1u << 24, .tables = none, .table_count = 1};
+	struct db_options options = {.format = "tocsin.alerts",
+	    .version = DAY_VERSION + 1,
+	    .max_bytes = 1u << 24,
+	    .tables = none,
+	    .table_count = 1};
 	struct query_filter filter = rig_filter();
 	struct error error = {0};
 	struct store *store;

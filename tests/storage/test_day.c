@@ -39,10 +39,18 @@ static void test_names(void **state)
 		const char *text;
 		bool good;
 	} rows[] = {
-	    {"2026-11-22.mdb", true}, {"2026-11-22.7.mdb", true}, {"2026-11-22.0.mdb", false},
-	    {"2026-11-22.07.mdb", false}, {"2026-13-22.mdb", false}, {"2026-02-30.mdb", false},
-	    {"2026-11-22", false}, {"x2026-11-22.mdb", false}, {"2026-11-22.x.mdb", false},
-	    {"new.part", false}, {"2026-11-22..mdb", false}, {"", false},
+	    {"2026-11-22.mdb", true},
+	    {"2026-11-22.7.mdb", true},
+	    {"2026-11-22.0.mdb", false},
+	    {"2026-11-22.07.mdb", false},
+	    {"2026-13-22.mdb", false},
+	    {"2026-02-30.mdb", false},
+	    {"2026-11-22", false},
+	    {"x2026-11-22.mdb", false},
+	    {"2026-11-22.x.mdb", false},
+	    {"new.part", false},
+	    {"2026-11-22..mdb", false},
+	    {"", false},
 	};
 	struct day_name name;
 
@@ -67,8 +75,8 @@ static void test_rolls_at_midnight_and_carries_on(void **state)
 	rig_settle(&rig);
 	assert_int_equal(files(&rig), 1);
 	rig.now_ns += 86400 * RIG_S;
-	put(&rig, "h", RIG_NOW, 1);                /* known from the day before */
-	put(&rig, "h", RIG_NOW + 10 * RIG_S, 2);   /* folds into its head */
+	put(&rig, "h", RIG_NOW, 1);		 /* known from the day before */
+	put(&rig, "h", RIG_NOW + 10 * RIG_S, 2); /* folds into its head */
 	rig_settle(&rig);
 	assert_int_equal(files(&rig), 2);
 	assert_int_equal(rig_stats(&rig).repeats, 1);
@@ -175,7 +183,8 @@ _Noreturn static void victim(struct rig *rig, uint64_t seed)
 	if (store_open(&store, &rig->options, rig->now_ns, NULL) != 0)
 		_exit(2);
 	for (int i = 0; i < 200; i++) {
-		if (store_step(store, rig->now_ns + rig_random(&seed) % 2 * 86400 * RIG_S, 0, NULL) < 0)
+		if (store_step(
+			store, rig->now_ns + rig_random(&seed) % 2 * 86400 * RIG_S, 0, NULL) < 0)
 			_exit(3);
 		if (rig_random(&seed) % 12 == 0)
 			_exit(0); /* nothing closed, nothing said */

@@ -14,10 +14,10 @@
 #include "rig.h"
 #include "storage/fold.h"
 
-#define MATCHES  240
+#define MATCHES	 240
 #define ENTITIES 4
 #define LATENESS 30
-#define WINDOW   (round_window)
+#define WINDOW	 (round_window)
 
 /* seconds; a short one gives more heads than an entity remembers */
 static int64_t round_window;
@@ -29,7 +29,7 @@ struct match {
 	unsigned entity;
 	int64_t time_ns;
 	uint64_t weight;
-	struct alert alert;  /* what settles; for an orphan the early one */
+	struct alert alert; /* what settles; for an orphan the early one */
 	struct alert early;
 	int64_t arrives, arrives_early;
 	bool sent, sent_early;
@@ -47,8 +47,8 @@ static void match_make(struct rig *rig, struct match *match, uint64_t counter, u
 	match->time_ns = RIG_NOW + second * RIG_S;
 	match->weight = 1 + rig_random(seed) % 5;
 	plain = match->kind == PLAIN;
-	match->alert = rig_alert(rig, plain ? "plain" : "corr", hosts[match->entity], match->time_ns,
-	    counter * 2);
+	match->alert = rig_alert(
+	    rig, plain ? "plain" : "corr", hosts[match->entity], match->time_ns, counter * 2);
 	match->alert.count = match->weight;
 	match->alert.first_ns = match->time_ns - rig_random(seed) % 1000;
 	if (!plain)
@@ -63,7 +63,7 @@ static void match_make(struct rig *rig, struct match *match, uint64_t counter, u
 	}
 	match->arrives = second + rig_random(seed) % LATENESS;
 	match->arrives_early = match->kind == REPLACED ? second + rig_random(seed) % LATENESS
-	                                               : second + rig_random(seed) % 10;
+						       : second + rig_random(seed) % 10;
 }
 
 /* ---- the model: every entity by itself, in order ---- */
@@ -77,7 +77,8 @@ struct expected {
 
 static int by_order(const void *a, const void *b)
 {
-	const struct match *x = *(const struct match *const *)a, *y = *(const struct match *const *)b;
+	const struct match *x = *(const struct match *const *)a,
+			   *y = *(const struct match *const *)b;
 
 	if (x->time_ns != y->time_ns)
 		return x->time_ns < y->time_ns ? -1 : 1;
@@ -98,7 +99,8 @@ static size_t model(const struct match *matches, struct expected *ret)
 		struct expected **head = &open[match->entity][match->kind == PLAIN];
 		bool orphan = match->kind == ORPHAN;
 
-		if (!orphan && *head != NULL && match->time_ns < (*head)->start_ns + WINDOW * RIG_S) {
+		if (!orphan && *head != NULL &&
+		    match->time_ns < (*head)->start_ns + WINDOW * RIG_S) {
 			(*head)->count += match->weight;
 			(*head)->folded++;
 			if (match->alert.first_ns < (*head)->first_ns)
@@ -177,8 +179,8 @@ static void run(struct rig *rig, struct match *matches, uint64_t *seed)
 	rig_settle(rig);
 }
 
-static const struct query_alert *find(const struct query_alert *found, size_t count,
-    struct hash128 id)
+static const struct query_alert *find(
+    const struct query_alert *found, size_t count, struct hash128 id)
 {
 	for (size_t i = 0; i < count; i++)
 		if (hash128_eq(found[i].alert.id, id))
@@ -191,7 +193,8 @@ static void compare(struct rig *rig, const struct match *matches)
 	static struct query_alert found[2 * MATCHES];
 	static struct expected expected[MATCHES];
 	struct query_filter filter = rig_filter();
-	size_t count = rig_list(rig, &filter, found, 2 * MATCHES), wanted = model(matches, expected);
+	size_t count = rig_list(rig, &filter, found, 2 * MATCHES),
+	       wanted = model(matches, expected);
 
 	for (size_t i = 0; i < wanted; i++) {
 		const struct query_alert *alert = find(found, count, expected[i].id);
@@ -235,8 +238,8 @@ static void test_random_against_model(void **state)
 /* Nothing settles while a partition of the source has not been heard of. */
 static void test_unheard_partition_holds_back(void **state)
 {
-	struct progress one = {.topic = TOPIC_EVENTS, .partition = 0, .partitions = 2,
-	    .time_ns = INT64_MAX};
+	struct progress one = {
+	    .topic = TOPIC_EVENTS, .partition = 0, .partitions = 2, .time_ns = INT64_MAX};
 	struct buf value = BUF(4096);
 	struct rig rig;
 
@@ -277,8 +280,8 @@ static void test_entities_do_not_mix(void **state)
 	rig.options.fold_default_ns = 60 * RIG_S;
 	rig_store_open(&rig);
 	for (uint64_t i = 0; i < 8; i++) {
-		struct alert alert = rig_alert(&rig, i & 1 ? "r1" : "r2", i & 2 ? "x" : "y",
-		    RIG_NOW + (int64_t)i, i);
+		struct alert alert = rig_alert(
+		    &rig, i & 1 ? "r1" : "r2", i & 2 ? "x" : "y", RIG_NOW + (int64_t)i, i);
 
 		if (i & 4)
 			alert.replay = STR("hunt");
@@ -313,7 +316,9 @@ static void test_zero_window_never_folds(void **state)
 	rig_close(&rig);
 }
 
-/* A stranger who makes one entity match without end: counted, and no more rows than the ceiling. */
+/*
+ * A stranger who makes one entity match without end: counted, and no more rows than the ceiling.
+ */
 static void test_flood_of_one_entity_is_bounded(void **state)
 {
 	const uint64_t flood = FOLD_PENDING_MAX + 500;
@@ -324,7 +329,7 @@ static void test_flood_of_one_entity_is_bounded(void **state)
 	(void)state;
 	rig_open(&rig, 1, 1, 1);
 	rig.options.fold_default_ns = 3600 * RIG_S;
-	rig.options.batch = 40000;
+	rig.options.batch = 10000;
 	rig.options.evidence_events = 0;
 	rig_store_open(&rig);
 	for (uint64_t i = 0; i < flood; i++) {

@@ -21,12 +21,14 @@ struct item {
 	struct hash128 id;
 	int64_t time_ns;
 	enum level level;
-	const char *rule, *title, *title_vi, *host, *user, *address, *second, *agency, *sender, *replay;
+	const char *rule, *title, *title_vi, *host, *user, *address, *second, *agency, *sender,
+	    *replay;
 };
 
 static const char *const rules[] = {"ssh-brute", "web-shell", "SSH-root", "new-admin"};
 static const char *const titles[] = {"SSH brute force", "Web shell", "SSH root login", "New admin"};
-static const char *const titles_vi[] = {"Dò mật khẩu SSH", "Mã độc web", "Đăng nhập root", "Quản trị mới"};
+static const char *const titles_vi[] = {
+    "Dò mật khẩu SSH", "Mã độc web", "Đăng nhập root", "Quản trị mới"};
 static const char *const hosts[] = {"web01.example.vn", "WEB02.example.vn", "db01", "mail", ""};
 static const char *const users[] = {"root", "Nguyễn", "an", ""};
 static const char *const addresses[] = {"192.0.2.1", "192.0.2.77", "2001:db8::1", "198.51.100.9"};
@@ -44,15 +46,21 @@ static void item_publish(struct rig *rig, struct item *item, uint64_t i, uint64_
 	struct alert alert;
 	struct str list[2];
 
-	*item = (struct item){.rule = rules[rule], .title = titles[rule],
-	    .title_vi = titles_vi[rule], .level = (enum level)(rig_random(seed) % 5),
-	    .host = PICK(hosts, seed), .user = PICK(users, seed),
-	    .address = PICK(addresses, seed), .second = PICK(addresses, seed),
-	    .agency = PICK(agencies, seed), .sender = PICK(senders, seed),
+	*item = (struct item){.rule = rules[rule],
+	    .title = titles[rule],
+	    .title_vi = titles_vi[rule],
+	    .level = (enum level)(rig_random(seed) % 5),
+	    .host = PICK(hosts, seed),
+	    .user = PICK(users, seed),
+	    .address = PICK(addresses, seed),
+	    .second = PICK(addresses, seed),
+	    .agency = PICK(agencies, seed),
+	    .sender = PICK(senders, seed),
 	    .replay = rig_random(seed) % 10 == 0 ? "hunt" : ""};
 	/* mostly in order, some much older, many at the same moment */
-	item->time_ns = RIG_NOW + (int64_t)(i / 3) * RIG_S
-	    - (rig_random(seed) % 50 == 0 ? (int64_t)(rig_random(seed) % 5000) * RIG_S : 0);
+	item->time_ns =
+	    RIG_NOW + (int64_t)(i / 3) * RIG_S -
+	    (rig_random(seed) % 50 == 0 ? (int64_t)(rig_random(seed) % 5000) * RIG_S : 0);
 	alert = rig_alert(rig, item->rule, item->host, item->time_ns, i);
 	alert.rule.title = str_of(item->title);
 	alert.rule.title_vi = str_of(item->title_vi);
@@ -75,7 +83,8 @@ static bool plain_match(const char *pattern, const char *text)
 	if (*pattern == '\0')
 		return *text == '\0';
 	if (*pattern == '*')
-		return plain_match(pattern + 1, text) || (*text != '\0' && plain_match(pattern, text + 1));
+		return plain_match(pattern + 1, text) ||
+		       (*text != '\0' && plain_match(pattern, text + 1));
 	if (*text == '\0')
 		return false;
 	if (*pattern == '?') {
@@ -104,26 +113,27 @@ static bool text_matches(struct str term, const char *value)
 	return matches;
 }
 
-static bool list_matches(const struct str *terms, size_t count, const char *a, const char *b,
-    const char *c)
+static bool list_matches(
+    const struct str *terms, size_t count, const char *a, const char *b, const char *c)
 {
 	for (size_t i = 0; i < count; i++)
-		if (text_matches(terms[i], a) || text_matches(terms[i], b) || text_matches(terms[i], c))
+		if (text_matches(terms[i], a) || text_matches(terms[i], b) ||
+		    text_matches(terms[i], c))
 			return true;
 	return count == 0;
 }
 
 static bool naive(const struct query_filter *f, const struct item *item)
 {
-	return item->time_ns >= f->since_ns && item->time_ns < f->until_ns
-	    && item->level >= f->level_min && item->level <= f->level_max
-	    && str_eq(f->replay, str_of(item->replay))
-	    && list_matches(f->rules, f->rule_count, item->rule, item->title, item->title_vi)
-	    && list_matches(f->hosts, f->host_count, item->host, "", "")
-	    && list_matches(f->users, f->user_count, item->user, "", "")
-	    && list_matches(f->addresses, f->address_count, item->address, item->second, "")
-	    && list_matches(f->agencies, f->agency_count, item->agency, "", "")
-	    && list_matches(f->senders, f->sender_count, item->sender, "", "");
+	return item->time_ns >= f->since_ns && item->time_ns < f->until_ns &&
+	       item->level >= f->level_min && item->level <= f->level_max &&
+	       str_eq(f->replay, str_of(item->replay)) &&
+	       list_matches(f->rules, f->rule_count, item->rule, item->title, item->title_vi) &&
+	       list_matches(f->hosts, f->host_count, item->host, "", "") &&
+	       list_matches(f->users, f->user_count, item->user, "", "") &&
+	       list_matches(f->addresses, f->address_count, item->address, item->second, "") &&
+	       list_matches(f->agencies, f->agency_count, item->agency, "", "") &&
+	       list_matches(f->senders, f->sender_count, item->sender, "", "");
 }
 
 static int newest_first(const void *a, const void *b)
@@ -137,8 +147,8 @@ static int newest_first(const void *a, const void *b)
 	return x->id.low > y->id.low ? -1 : 1;
 }
 
-static void terms(struct str *to, size_t *count, const char *const *list, size_t list_count,
-    uint64_t *seed)
+static void terms(
+    struct str *to, size_t *count, const char *const *list, size_t list_count, uint64_t *seed)
 {
 	*count = rig_random(seed) % 4 == 0 ? 1 + rig_random(seed) % 2 : 0;
 	for (size_t i = 0; i < *count; i++)
@@ -147,9 +157,10 @@ static void terms(struct str *to, size_t *count, const char *const *list, size_t
 
 static struct query_filter random_filter(uint64_t *seed)
 {
-	static const char *const rule_terms[] = {"ssh-brute", "SSH*", "ssh-ROOT", "web shell", "*mật khẩu*",
-	    "*", "none", "DÒ MẬT KHẨU SSH", "?eb*"};
-	static const char *const host_terms[] = {"web01.example.vn", "web0?.*", "DB01", "m*l", "x", "*1"};
+	static const char *const rule_terms[] = {"ssh-brute", "SSH*", "ssh-ROOT", "web shell",
+	    "*mật khẩu*", "*", "none", "DÒ MẬT KHẨU SSH", "?eb*"};
+	static const char *const host_terms[] = {
+	    "web01.example.vn", "web0?.*", "DB01", "m*l", "x", "*1"};
 	static const char *const user_terms[] = {"root", "nguyễn", "Nguy?n", "a*"};
 	static const char *const address_terms[] = {"192.0.2.1", "192.0.2.*", "2001:DB8::1"};
 	static const char *const agency_terms[] = {"so-y-te", "so-*"};
@@ -182,7 +193,8 @@ static size_t read_pages(struct rig *rig, struct query_filter filter, size_t lim
 
 	filter.limit = limit;
 	do {
-		n = rig_list(rig, &filter, page + count, limit < ALERTS - count ? limit : ALERTS - count);
+		n = rig_list(
+		    rig, &filter, page + count, limit < ALERTS - count ? limit : ALERTS - count);
 		count += n;
 		if (count > 0)
 			filter.after = page[count - 1].cursor;
@@ -228,8 +240,8 @@ static void test_filters_against_naive(void **state)
 
 		/* small pages only where few come: each page is a process */
 		arena_reset(rig.arena);
-		compare(&rig, &filter, filter.host_count + filter.user_count < 2 ? 10000
-		    : limits[round % 4]);
+		compare(&rig, &filter,
+		    filter.host_count + filter.user_count < 2 ? 10000 : limits[round % 4]);
 	}
 	rig_close(&rig);
 }
@@ -240,21 +252,33 @@ static void test_wildcards(void **state)
 		const char *pattern, *text;
 		bool matches;
 	} rows[] = {
-	    {"", "", true}, {"*", "", true}, {"?", "", false}, {"?", "é", true}, {"??", "é", false},
-	    {"a*b", "ab", true}, {"a*b", "axxb", true}, {"a*b", "axxbc", false}, {"*b*", "abc", true},
-	    {"a**c", "abc", true}, {"*aab", "aaaab", true}, {"*a*a*a", "aa", false}, {"a", "b", false},
-	    {"[a]", "a", false}, {"\\*", "*", false},
+	    {"", "", true},
+	    {"*", "", true},
+	    {"?", "", false},
+	    {"?", "é", true},
+	    {"??", "é", false},
+	    {"a*b", "ab", true},
+	    {"a*b", "axxb", true},
+	    {"a*b", "axxbc", false},
+	    {"*b*", "abc", true},
+	    {"a**c", "abc", true},
+	    {"*aab", "aaaab", true},
+	    {"*a*a*a", "aa", false},
+	    {"a", "b", false},
+	    {"[a]", "a", false},
+	    {"\\*", "*", false},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		assert_int_equal(index_match(str_of(rows[i].pattern), str_of(rows[i].text)),
-		    rows[i].matches);
+		assert_int_equal(
+		    index_match(str_of(rows[i].pattern), str_of(rows[i].text)), rows[i].matches);
 }
 
 static void test_cursor_is_checked(void **state)
 {
-	static const char *const bad[] = {"x", "0123", "zz00000000000000000000000000000000000000000000zz"};
+	static const char *const bad[] = {
+	    "x", "0123", "zz00000000000000000000000000000000000000000000zz"};
 	struct query_filter filter = rig_filter();
 	struct rig rig;
 
@@ -262,8 +286,8 @@ static void test_cursor_is_checked(void **state)
 	rig_open(&rig, 1, 1, 1);
 	for (size_t i = 0; i < 3; i++) {
 		filter.after = str_of(bad[i]);
-		assert_int_equal(query_alerts(rig.query, &filter, rig.arena, NULL, NULL, NULL, NULL),
-		    ERR_USAGE);
+		assert_int_equal(
+		    query_alerts(rig.query, &filter, rig.arena, NULL, NULL, NULL, NULL), ERR_USAGE);
 	}
 	rig_close(&rig);
 }
@@ -286,13 +310,16 @@ static void test_ambiguous_prefix(void **state)
 	assert_int_equal(query_alert(rig.query, STR("abcd"), rig.arena, &one, NULL), ERR_USAGE);
 	assert_int_equal(query_alert(rig.query, STR("abcd000000000001"), rig.arena, &one, NULL), 0);
 	assert_int_equal(one.alert.id.low, 2);
-	assert_int_equal(query_alert(rig.query, STR("ABCD0000000000000000000000000001"), rig.arena,
-	    &one, NULL), 0);
+	assert_int_equal(
+	    query_alert(rig.query, STR("ABCD0000000000000000000000000001"), rig.arena, &one, NULL),
+	    0);
 	assert_int_equal(one.alert.id.low, 1);
 	rig_close(&rig);
 }
 
-/* Another process reads page after page while this one writes: every answer is whole and in order. */
+/*
+ * Another process reads page after page while this one writes: every answer is whole and in order.
+ */
 static void test_reader_beside_the_writer(void **state)
 {
 	struct query_filter filter = rig_filter();

@@ -1,5 +1,6 @@
 /*
- * What a store promises about single alerts: kept once, found again, folded, settled, with evidence.
+ * What a store promises about single alerts: kept once, found again, folded, settled, with
+ * evidence.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,9 +38,11 @@ static void test_alert_is_stored_and_found(void **state)
 	assert_int_equal(found[0].folded, 1);
 	assert_int_equal(rig_stats(&rig).alerts, 1);
 	assert_int_equal(query_alert(rig.query, str_slice(hash128_format(alert.id, id), 0, 6),
-	    rig.arena, &one, NULL), 0);
+			     rig.arena, &one, NULL),
+	    0);
 	assert_true(hash128_eq(one.alert.id, alert.id));
-	assert_int_equal(query_alert(rig.query, STR("fff0fff0"), rig.arena, &one, NULL), ERR_MISSING);
+	assert_int_equal(
+	    query_alert(rig.query, STR("fff0fff0"), rig.arena, &one, NULL), ERR_MISSING);
 	assert_int_equal(query_alert(rig.query, STR("xyz1"), rig.arena, &one, NULL), ERR_USAGE);
 	assert_int_equal(query_alert(rig.query, STR("abc"), rig.arena, &one, NULL), ERR_USAGE);
 	rig_close(&rig);
@@ -65,8 +68,8 @@ static void test_repeat_is_counted_not_stored(void **state)
 	rig_close(&rig);
 }
 
-static struct alert correlated(struct rig *rig, int64_t time_ns, uint64_t counter,
-    enum alert_status status)
+static struct alert correlated(
+    struct rig *rig, int64_t time_ns, uint64_t counter, enum alert_status status)
 {
 	struct alert alert = rig_alert(rig, "corr", "h", time_ns, counter);
 
@@ -141,7 +144,8 @@ static void test_matches_fold_into_the_first(void **state)
 	rig_store_close(&rig);
 	rig_store_open(&rig);
 	for (uint64_t i = 0; i < 10; i++) {
-		struct alert alert = rig_alert(&rig, "r", "h", RIG_NOW + (int64_t)i * 10 * RIG_S, i);
+		struct alert alert =
+		    rig_alert(&rig, "r", "h", RIG_NOW + (int64_t)i * 10 * RIG_S, i);
 
 		rig_publish(&rig, &alert);
 	}
@@ -202,15 +206,21 @@ static void test_older_match_takes_over(void **state)
 
 static void publish_frame(struct rig *rig, uint64_t first, uint32_t count)
 {
-	struct frame_head head = {.type = FRAME_EVENTS, .collector = 0xc0ffee, .epoch = 1,
-	    .first = first, .previous = FRAME_NO_COUNT, .count = count};
+	struct frame_head head = {.type = FRAME_EVENTS,
+	    .collector = 0xc0ffee,
+	    .epoch = 1,
+	    .first = first,
+	    .previous = FRAME_NO_COUNT,
+	    .count = count};
 	struct buf frame = BUF(FRAME_MAX);
 
 	frame_begin(&frame);
 	for (uint32_t i = 0; i < count; i++) {
 		char raw[32];
-		struct event event = {.at = {0xc0ffee, 1, first + i}, .received_ns = RIG_NOW,
-		    .sender = STR("web01"), .raw = {raw, 0}};
+		struct event event = {.at = {0xc0ffee, 1, first + i},
+		    .received_ns = RIG_NOW,
+		    .sender = STR("web01"),
+		    .raw = {raw, 0}};
 
 		event.raw.len = (size_t)snprintf(raw, sizeof(raw), "line %lu", first + i);
 		frame_add(&frame, &event);
@@ -235,22 +245,24 @@ static void test_evidence_is_kept(void **state)
 	struct alert_event events[3] = {
 	    {{0xc0ffee, 1, 101}, {0, 0, 1}, RIG_NOW - 2, STR("base")},
 	    {{0xc0ffee, 1, 103}, {0, 0, 3}, RIG_NOW, STR("base")},
-	    {{0xc0ffee, 1, 999}, {0, 0, 4}, RIG_NOW + 1, STR("base")}, /* another event stands there */
+	    {{0xc0ffee, 1, 999}, {0, 0, 4}, RIG_NOW + 1,
+		STR("base")}, /* another event stands there */
 	};
 
 	alert.events = events;
 	alert.event_count = 3;
 	rig_publish(&rig, &alert);
 	rig_settle(&rig);
-	assert_int_equal(query_evidence(rig.query, alert.id, rig.arena, &evidence, &count, NULL), 0);
+	assert_int_equal(
+	    query_evidence(rig.query, alert.id, rig.arena, &evidence, &count, NULL), 0);
 	assert_int_equal(count, 2);
 	assert_true(str_eq(evidence[0].event.raw, STR("line 101")));
 	assert_true(str_eq(evidence[1].event.raw, STR("line 103")));
 	assert_true(str_eq(evidence[1].event.sender, STR("web01")));
 	assert_int_equal(evidence[1].position.index, 3);
 	assert_true(str_eq(evidence[0].fields_json, STR("{\"length\":8}")));
-	assert_int_equal(query_alert(rig.query, hash128_format(alert.id, id), rig.arena, &one, NULL),
-	    0);
+	assert_int_equal(
+	    query_alert(rig.query, hash128_format(alert.id, id), rig.arena, &one, NULL), 0);
 	assert_int_equal(one.evidence_kept, 2);
 	assert_int_equal(one.evidence_missing, 1);
 	assert_int_equal(rig_stats(&rig).evidence_kept, 2);
@@ -287,8 +299,8 @@ static void test_evidence_of_folded_is_shown_with_the_head(void **state)
 	assert_int_equal(rig_list(&rig, &filter, found, 4), 1);
 	assert_int_equal(found[0].folded, 8);
 	assert_int_equal(found[0].evidence_cut, 4);
-	assert_int_equal(query_evidence(rig.query, found[0].alert.id, rig.arena, &evidence, &count,
-	    NULL), 0);
+	assert_int_equal(
+	    query_evidence(rig.query, found[0].alert.id, rig.arena, &evidence, &count, NULL), 0);
 	assert_int_equal(count, 4);
 	assert_true(str_eq(evidence[0].event.raw, STR("line 0")));
 	assert_true(str_eq(evidence[3].event.raw, STR("line 3")));
@@ -310,7 +322,8 @@ static void test_evidence_goes_on_in_the_next_file(void **state)
 	rig_store_open(&rig);
 	publish_frame(&rig, 0, 16);
 	for (uint32_t i = 0; i < 16; i++)
-		events[i] = (struct alert_event){{0xc0ffee, 1, i}, {0, 0, i}, RIG_NOW + i, STR("b")};
+		events[i] =
+		    (struct alert_event){{0xc0ffee, 1, i}, {0, 0, i}, RIG_NOW + i, STR("b")};
 	for (uint64_t i = 0; i < 40; i++) {
 		struct alert alert = rig_alert(&rig, "r", "h", RIG_NOW, i);
 
@@ -329,7 +342,8 @@ static void test_evidence_goes_on_in_the_next_file(void **state)
 	for (size_t i = 0; i < 40; i++) {
 		assert_int_equal(found[i].evidence_kept, 16);
 		assert_int_equal(query_evidence(rig.query, found[i].alert.id, rig.arena, &evidence,
-		    &count, NULL), 0);
+				     &count, NULL),
+		    0);
 		assert_int_equal(count, 16);
 	}
 	rig_close(&rig);
@@ -338,8 +352,8 @@ static void test_evidence_goes_on_in_the_next_file(void **state)
 /* What the bus had dropped before it was read is told. */
 static void test_gap_is_recorded(void **state)
 {
-	struct bus_options small = {.backend = "memory", .partitions = {1, 1, 1},
-	    .retain_bytes = 4096};
+	struct bus_options small = {
+	    .backend = "memory", .partitions = {1, 1, 1}, .retain_bytes = 4096};
 	struct query_filter filter = rig_filter();
 	static struct query_alert found[100];
 	struct rig rig;
