@@ -55,7 +55,9 @@ static int regex_predicate(struct item *item, const struct value *value,
 	predicate->kind = PREDICATE_REGEX;
 	predicate->text = value->scalar;
 	predicate->regex_flags = value->regex_flags;
-	if (!array_grow(builder->arena, &builder->regexes, builder->regex_count,
+	predicate->folded = regex_literal(builder->arena, predicate->text);
+	if (predicate->folded.ptr == NULL ||
+	    !array_grow(builder->arena, &builder->regexes, builder->regex_count,
 	        &builder->regex_capacity, sizeof(*builder->regexes)))
 		return builder_no_memory(builder);
 	switch (regex_compile(&regex, builder->arena, predicate->text, value->regex_flags, &offset,

@@ -42,7 +42,7 @@ struct predicate {
 	bool cased;
 	bool open_front, open_behind; /* PREDICATE_FIELD: other text may stand there */
 	struct str text;              /* literal, folded unless cased; else as the rule has it */
-	struct str folded;            /* folded in every case; GLOB: its longest literal */
+	struct str folded;            /* folded in every case; GLOB, REGEX: a literal it needs */
 	struct glob glob;             /* GLOB: folded unless cased */
 	double number;
 	enum compare compare;

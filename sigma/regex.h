@@ -33,6 +33,12 @@ void regex_scratch_free(struct regex_scratch *scratch); /* accepts NULL */
 /* Whether the expression occurs anywhere in the subject. */
 bool regex_search(const struct regex *regex, struct regex_scratch *scratch, struct str subject);
 
+/*
+ * A text, folded, that everything contains which the pattern matches; empty when none is known. ptr
+ * NULL without memory. (regex_literal.c)
+ */
+struct str regex_literal(struct arena *arena, struct str pattern);
+
 struct regex_counts {
 	uint64_t searches, limit_hits, cut_subjects;
 };

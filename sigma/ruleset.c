@@ -2,10 +2,11 @@
  * Loading goes in three rounds: every document by itself; then correlations, which are bound once
  * all that they refer to stands; then indexes, for what was not refused.
  */
-#include "sigma/draft.h"
+#include "sigma/ruleset.h"
 
 #include "base/check.h"
 #include "base/file.h"
+#include "sigma/draft.h"
 
 #include <stdlib.h>
 #include <string.h>

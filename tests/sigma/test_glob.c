@@ -1,9 +1,10 @@
 /*
- * Patterns: the escapes of the specification, and matching.
+ * Patterns: the escapes of the specification, and matching; the literal of an expression.
  */
 #include "tests/sigma/unit.h"
 
 #include "sigma/glob.h"
+#include "sigma/regex.h"
 
 struct pattern_case {
 	const char *pattern;
@@ -119,6 +120,28 @@ static void stars_cost_no_explosion(void **state)
 	arena_free(arena);
 }
 
+static void an_expression_needs_its_literal(void **state)
+{
+	static const char *const literals[][2] = {
+	    {"abcd", "abcd"}, {"ABcd.*efghi", "efghi"}, {"abc?d", "ab"}, {"ab{0,2}cde", "cde"},
+	    {"abc+de", "abc"}, {"(abcdef)gh", "gh"}, {"ab|cdefg", ""}, {"a[bcdefgh]ij", "ij"},
+	    {"\\\\temp\\\\", "\\temp\\"}, {"a\\.exe$", "a.exe"}, {"\\x41bcdef", ""},
+	    {"(?i)Invoke-\\w+x", "invoke-"}, {"(?x) a b c d", ""}, {"\\Qa.b\\E", ""}, {"[]abc]de", "de"},
+	    {"[^]abc]de", "de"}, {"(a(b)c)*def", "def"}, {"a\\dbcd", "bcd"}, {"ằabc", "abc"},
+	    {"(?#x)abcd", ""}, {"(\\))abc", "abc"}, {"(a[)]b)cd", "cd"}, {"", ""}, {"abc*?def", "def"},
+	};
+	struct arena *arena = arena_new(1 << 20);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(literals); i++) {
+		struct str found = regex_literal(arena, str_of(literals[i][0]));
+
+		if (!str_eq(found, str_of(literals[i][1])))
+			fail_msg("%s: '%.*s', expected '%s'", literals[i][0], STR_ARG(found), literals[i][1]);
+	}
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +149,7 @@ int main(void)
 	    cmocka_unit_test(folding_takes_unicode_and_leaves_bytes),
 	    cmocka_unit_test(no_code_point_outgrows_its_room),
 	    cmocka_unit_test(stars_cost_no_explosion),
+	    cmocka_unit_test(an_expression_needs_its_literal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
