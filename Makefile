@@ -64,7 +64,7 @@ LDFLAGS_ALL = $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
 OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 # The archives that a program of a room links, and the libraries behind them.
-CLOSURE  = $(1) $(USES_$(1))
+CLOSURE  = $(1) $(sort $(USES_$(1)) $(foreach r,$(USES_$(1)),$(USES_$(r))))
 ARCHIVES = $(foreach r,$(call CLOSURE,$(1)),$(if $(wildcard $(r)/*.c),$(B)/lib$(r).a))
 LIBRARIES = $(sort $(foreach r,$(call CLOSURE,$(1)),$(LIBS_$(r))))
 

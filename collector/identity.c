@@ -70,7 +70,9 @@ int identity_start(const char *path, int64_t now_ns, struct identity *ret, struc
 	arena_free(arena);
 	if (code < 0)
 		return code;
-	identity.epoch = (uint64_t)now_ns > identity.epoch ? (uint64_t)now_ns : identity.epoch + 1;
+	uint64_t now = now_ns > 0 ? (uint64_t)now_ns : 0;
+
+	identity.epoch = now > identity.epoch ? now : identity.epoch + 1;
 	code = identity_write(path, &identity, error);
 	if (code == 0)
 		*ret = identity;
