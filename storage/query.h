@@ -16,8 +16,8 @@ struct query;
 #define QUERY_TERMS 8
 
 struct query_filter {
-	int64_t since_ns,
-	    until_ns; /* since <= the alert's time < until; INT64_MIN, INT64_MAX: open */
+	/* since <= the alert's time < until; INT64_MIN, INT64_MAX: open */
+	int64_t since_ns, until_ns;
 	enum level level_min, level_max;
 	/* Each list is an OR, the lists are ANDed; '*' and '?' are wildcards, case is folded. */
 	struct str rules[QUERY_TERMS]; /* id, title in either language */
@@ -37,8 +37,8 @@ struct query_alert {
 	struct alert alert;	    /* count, first_ns, last_ns as folded; status as of now */
 	struct hash128 replaced_by; /* when status is ALERT_REPLACED: also what it folded into */
 	uint64_t folded;	    /* matches folded into it, itself included */
-	uint64_t evidence_kept, evidence_missing,
-	    evidence_cut;  /* events: here, lost, over the limit */
+	/* events: kept, lost by the bus, over the limit */
+	uint64_t evidence_kept, evidence_missing, evidence_cut;
 	struct str json;   /* the alert as stored */
 	struct str cursor; /* to go on behind it */
 };

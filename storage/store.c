@@ -14,8 +14,8 @@
 #define ARENA_BYTES    (256u << 20)
 #define SLICE_BYTES    (24u << 20) /* a transaction ends when its alerts have taken this much */
 #define SLACK_BYTES    (UINT64_C(1) << 30)
-#define EVIDENCE_BUSY  64 /* most events fetched a step: with alerts, and without */
-#define EVIDENCE_QUIET 512
+#define EVIDENCE_BUSY  16 /* most events fetched a step: with alerts, and without */
+#define EVIDENCE_QUIET 64
 #define LOOK_AGAIN_NS  (60 * NS_PER_S)
 
 /* Read anew: while the partition was away another store may have gone on. */

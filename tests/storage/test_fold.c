@@ -214,7 +214,7 @@ static void compare(struct rig *rig, const struct match *matches)
 static void test_random_against_model(void **state)
 {
 	(void)state;
-	for (uint64_t round = 0; round < 9; round++) {
+	for (uint64_t round = 0; round < 6; round++) {
 		static struct match matches[MATCHES];
 		uint64_t seed = round * 77 + 5;
 

@@ -307,6 +307,40 @@ static void test_evidence_of_folded_is_shown_with_the_head(void **state)
 	rig_close(&rig);
 }
 
+/* Written to our topic by others: a bare line, and one event as JSON. */
+static void test_evidence_of_foreign_records(void **state)
+{
+	struct query_evidence *evidence;
+	struct event line, object = {.at = {5, 6, 7}, .received_ns = RIG_NOW, .raw = STR("as json")};
+	struct buf json = BUF(4096);
+	struct rig rig;
+	size_t count;
+
+	(void)state;
+	opened(&rig, 1);
+	rig_publish_raw(&rig, TOPIC_EVENTS, 0, STR("a bare line"));
+	frame_foreign(bus_identity(rig.bus), STR("events"), (struct position){0, 0, 0}, RIG_NOW,
+	    STR("a bare line"), &line);
+	frame_json(&json, &object);
+	rig_publish_raw(&rig, TOPIC_EVENTS, 0, buf_str(&json));
+	struct alert alert = rig_alert(&rig, "r", "h", RIG_NOW, 1);
+	struct alert_event events[2] = {
+	    {line.at, {0, 0, 0}, RIG_NOW, STR("b")}, {object.at, {0, 1, 0}, RIG_NOW + 1, STR("b")}};
+
+	alert.events = events;
+	alert.event_count = 2;
+	rig_publish(&rig, &alert);
+	rig_settle(&rig);
+	assert_int_equal(
+	    query_evidence(rig.query, alert.id, rig.arena, &evidence, &count, NULL), 0);
+	assert_int_equal(count, 2);
+	assert_true(str_eq(evidence[0].event.raw, STR("a bare line")));
+	assert_true(str_eq(evidence[1].event.raw, STR("as json")));
+	assert_int_equal(coordinate_compare(evidence[1].event.at, object.at), 0);
+	buf_free(&json);
+	rig_close(&rig);
+}
+
 /* More is wanted than one step fetches, and the day ends in between: all of it is kept. */
 static void test_evidence_goes_on_in_the_next_file(void **state)
 {
@@ -481,6 +515,7 @@ int main(void)
 	    cmocka_unit_test(test_older_match_takes_over),
 	    cmocka_unit_test(test_evidence_is_kept),
 	    cmocka_unit_test(test_evidence_of_folded_is_shown_with_the_head),
+	    cmocka_unit_test(test_evidence_of_foreign_records),
 	    cmocka_unit_test(test_evidence_goes_on_in_the_next_file),
 	    cmocka_unit_test(test_gap_is_recorded),
 	    cmocka_unit_test(test_damaged_and_unknown_records_are_counted),
