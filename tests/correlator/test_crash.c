@@ -138,6 +138,33 @@ static void test_receipts_lost_and_records_lost(void **state)
 	assert_true(repeats > 0);
 }
 
+/* A tick comes with the events: no one may hear of it before all that they made is on the bus. */
+static void test_progress_waits_for_what_comes_before(void **state)
+{
+	static const enum fault faults[] = {FAULT_LOSE_RECORD, FAULT_BUSY};
+
+	(void)state;
+	for (unsigned f = 0; f < 2; f++) {
+		for (uint64_t at = 0; at < 12; at++) {
+			struct plan plan = {.at = at, .fault = faults[f], .only = "publish"};
+			struct town town;
+
+			town_open(&town, &(struct town_options){.rules = BASES BRUTE,
+			    .plan = plan_once, .plan_context = &plan});
+			for (int i = 0; i < 5; i++)
+				town_send(&town, "web01", TOWN_START + i * SECOND,
+				    FAIL("192.0.2.1", "an"));
+			town.now_ns = TOWN_START + 200 * SECOND;
+			town_tick(&town);
+			town_settle(&town);
+			assert_int_equal(town_stats(&town).late, 0);
+			assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 1);
+			assert_int_equal(town_unsettled(&town), 0);
+			town_close(&town);
+		}
+	}
+}
+
 static enum fault plan_often(void *context, const char *call, uint64_t number)
 {
 	unsigned *seed = context;
@@ -255,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_death_at_every_call),
 	    cmocka_unit_test(test_receipts_lost_and_records_lost),
+	    cmocka_unit_test(test_progress_waits_for_what_comes_before),
 	    cmocka_unit_test(test_everything_fails_often),
 	    cmocka_unit_test(test_zombie_is_fenced),
 	    cmocka_unit_test(test_death_in_mid_window),

@@ -185,11 +185,15 @@ static void test_repeated_frames(void **state)
 	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 1});
 	for (unsigned i = 0; i < 4; i++) {
 		town.previous[0] = i > 0 ? i - 1 : FRAME_NO_COUNT;
-		for (unsigned n = 0; n < 3; n++)
+		for (unsigned n = 0; n < 4; n++) {
 			town_send_as(&town, i, 0, "web01", TOWN_START, TOWN_START,
 			    FAIL("192.0.2.1", "an"));
-		town_run(&town);
-		town_crash(&town, 0); /* what it has seen survives */
+			if (n % 2 == 0)
+				continue;
+			town_run(&town);
+			assert_true(town_stats(&town).repeats >= n / 2 + 1);
+			town_crash(&town, 0); /* what it has seen survives */
+		}
 	}
 	town_settle(&town);
 	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 0);
