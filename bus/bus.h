@@ -49,7 +49,7 @@ struct bus_options {
 	const char *prefix;                 /* of topic names, e.g. "tocsin." */
 	const struct bus_setting *settings; /* librdkafka properties, passed through */
 	size_t setting_count;
-	bool memory_durable;                /* memory: survive bus_close for the next open (tests) */
+	bool memory_durable;                /* memory: a log named by path outlives its handles */
 };
 
 int bus_open(struct bus **ret, const struct bus_options *options, struct error *error);

@@ -1,8 +1,8 @@
 /*
  * bus_memory.c - a bus within one process, for tests and replay.
  *
- * A log is shared by the handles that name it (memory_durable and path), else private to its
- * handle. What is published waits in its handle until bus_receipts or bus_flush, as a group commit
+ * A log is shared by the handles that name it (path), else private to its handle. A named one goes
+ * with its last handle, but for memory_durable, which keeps it for the life of the process. What is published waits in its handle until bus_receipts or bus_flush, as a group commit
  * would; bus_close drops it. Nothing depends on time or chance. Records are counted references: a
  * reader keeps what it handed out until its next poll, whatever retention does meanwhile.
  */
@@ -50,6 +50,8 @@ struct memory_group {
 struct memory_log {
 	struct memory_log *next_log;
 	char *name; /* NULL: private */
+	unsigned handles; /* under named_logs_lock */
+	bool durable;
 	uint32_t partitions[TOPIC_COUNT];
 	struct memory_partition *topics[TOPIC_COUNT];
 	struct memory_group *groups;
@@ -148,15 +150,41 @@ static struct memory_log *log_named(const struct bus_options *options)
 	struct memory_log *log;
 
 	pthread_mutex_lock(&named_logs_lock);
-	for (log = named_logs; log != NULL; log = log->next_log)
+	for (log = named_logs; log != NULL; log = log->next_log) {
 		if (strcmp(log->name, options->path) == 0)
 			break;
-	if (log == NULL && (log = log_new(options, options->path)) != NULL) {
-		log->next_log = named_logs;
-		named_logs = log;
 	}
+	if (log == NULL) {
+		log = log_new(options, options->path);
+		if (log != NULL) {
+			log->durable = options->memory_durable;
+			log->next_log = named_logs;
+			named_logs = log;
+		}
+	}
+	if (log != NULL)
+		log->handles++;
 	pthread_mutex_unlock(&named_logs_lock);
 	return log;
+}
+
+/* The last handle takes a named log with it, unless it was made to stay. */
+static void log_leave(struct memory_log *log)
+{
+	struct memory_log **at = &named_logs;
+
+	if (log->name == NULL) {
+		log_free(log);
+		return;
+	}
+	pthread_mutex_lock(&named_logs_lock);
+	if (--log->handles == 0 && !log->durable) {
+		while (*at != log)
+			at = &(*at)->next_log;
+		*at = log->next_log;
+		log_free(log);
+	}
+	pthread_mutex_unlock(&named_logs_lock);
 }
 
 static bool partition_grow(struct memory_partition *part)
@@ -210,7 +238,7 @@ static bool log_append(struct memory_log *log, struct memory_record *record, uin
 static int memory_open(struct bus **ret, const struct bus_options *options, struct error *error)
 {
 	struct bus_in_memory *memory = calloc(1, sizeof(*memory));
-	bool named = options->memory_durable && options->path != NULL;
+	bool named = options->path != NULL;
 
 	if (memory == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
@@ -242,8 +270,7 @@ static void memory_close(struct bus *bus)
 		memory->queue = record->next;
 		free(record);
 	}
-	if (memory->log->name == NULL)
-		log_free(memory->log);
+	log_leave(memory->log);
 	free(memory->receipts);
 	free(memory);
 }

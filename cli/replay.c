@@ -35,7 +35,7 @@ static int open_buses(struct replay *replay, struct error *error)
 {
 	char name[64];
 	struct bus_options options = {.backend = "memory", .path = name,
-	    .partitions = {1, 1, 1}, .retain_bytes = RETAIN_BYTES, .memory_durable = true};
+	    .partitions = {1, 1, 1}, .retain_bytes = RETAIN_BYTES};
 	struct bus **handles[] = {&replay->input, &replay->stage, &replay->output};
 	int code = 0;
 
