@@ -203,7 +203,8 @@ static bool is_findable(const struct predicate *predicate)
 	if (predicate->cased && !utf8_is_valid(predicate->kind == PREDICATE_GLOB
 	            ? predicate->folded : predicate->text))
 		return false;
-	/* Of numbers to compare the folded text is not looked for. */
+	if (predicate->slot == SLOT_ANYWHERE && !utf8_is_valid(predicate->folded))
+		return false;
 	return predicate->folded.len >= GRAM || predicate->kind == PREDICATE_EXACT ||
 	    predicate->kind == PREDICATE_NUMBER;
 }
@@ -434,8 +435,16 @@ static void present_try(struct search *search, const struct table *table)
 		entry_try(search, table->present[i]);
 }
 
+/* A literal in a piece of the raw line is in the raw line, which has been probed. */
+static bool is_piece(struct str text, struct str whole)
+{
+	return text.len == 0 || (text.ptr >= whole.ptr && text.len <= whole.len &&
+	    (size_t)(text.ptr - whole.ptr) <= whole.len - text.len);
+}
+
 static void anywhere_probe(struct search *search)
 {
+	struct str raw = search->view->raw.subject.raw;
 	const struct index *index = search->index;
 	uint32_t table = index->table_of[table_place(index, SLOT_ANYWHERE)];
 
@@ -443,8 +452,10 @@ static void anywhere_probe(struct search *search)
 		return;
 	present_try(search, &index->tables[table]);
 	value_probe(search, &index->tables[table], &search->view->raw);
-	for (size_t i = 0; i < search->view->value_count; i++)
-		value_probe(search, &index->tables[table], &search->view->values[i]);
+	for (size_t i = 0; i < search->view->value_count; i++) {
+		if (!is_piece(search->view->values[i].subject.raw, raw))
+			value_probe(search, &index->tables[table], &search->view->values[i]);
+	}
 }
 
 void index_candidates(const struct index *index, struct view *view,

@@ -87,13 +87,13 @@ static void group_skip(struct reader *reader)
 	}
 }
 
-/* What a '?', '*' or '{' stands behind may be absent. */
+/* What a '?' or '*' or "{0,...}" stands behind may be absent. A '{' of another kind is a character. */
 static void optional_read(struct reader *reader, char c)
 {
 	if (reader->run_len > 0)
 		reader->run_len--;
 	run_end(reader);
-	while (c == '{' && reader->at < reader->pattern.len && peek(reader, 0) != '}')
+	while (c == '{' && (char_is_digit(peek(reader, 0)) || peek(reader, 0) == ','))
 		reader->at++;
 }
 
