@@ -6,6 +6,7 @@
 _Noreturn void check_failed(const char *expression, const char *file, int line,
     const char *function)
 {
-	fprintf(stderr, "tocsin: broken program: %s (%s:%d, %s)\n", expression, file, line, function);
+	fprintf(
+	    stderr, "tocsin: broken program: %s (%s:%d, %s)\n", expression, file, line, function);
 	abort();
 }

@@ -2,8 +2,9 @@
  * bus_memory.c - a bus within one process, for tests and replay.
  *
  * A log is shared by the handles that name it (path), else private to its handle. A named one goes
- * with its last handle, but for memory_durable, which keeps it for the life of the process. What is published waits in its handle until bus_receipts or bus_flush, as a group commit
- * would; bus_close drops it. Nothing depends on time or chance. Records are counted references: a
+ * with its last handle, but for memory_durable, which keeps it for the life of the process. What is
+ * published waits in its handle until bus_receipts or bus_flush, as a group commit would; bus_close
+ * drops it. Nothing depends on time or chance. Records are counted references: a
  * reader keeps what it handed out until its next poll, whatever retention does meanwhile.
  */
 #include <pthread.h>

@@ -98,7 +98,9 @@ static int parse_short(struct arguments *a, int argc, char **argv, int *at, stru
 		const char *value = NULL;
 
 		if (row != NULL && row->argument != NULL) {
-			value = letter[1] != '\0' ? letter + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+			value = letter[1] != '\0' ? letter + 1
+				: *at + 1 < argc  ? argv[++*at]
+						  : NULL;
 			return add_option(a, row, value, text, error);
 		}
 		int code = add_option(a, row, value, text, error);

@@ -146,10 +146,12 @@ static int alerts_show(struct context *context, const struct arguments *argument
 	if (arguments->word_count < 2)
 		return error_set(error, ERR_USAGE, TEXT_cli_which_alert);
 	for (size_t i = 1; i < arguments->word_count; i++) {
-		int code = query_alert(query, str_of(arguments->words[i]), context->arena, &alert, error);
+		int code =
+		    query_alert(query, str_of(arguments->words[i]), context->arena, &alert, error);
 
 		if (code == 0)
-			code = query_evidence(query, alert.alert.id, context->arena, &evidence, &count, error);
+			code = query_evidence(
+			    query, alert.alert.id, context->arena, &evidence, &count, error);
 		if (code < 0)
 			return code;
 		if (arguments_has(arguments, "json"))
@@ -160,7 +162,8 @@ static int alerts_show(struct context *context, const struct arguments *argument
 	return EXIT_OK;
 }
 
-/* Ids that were shown, so that each alert is shown once though pages overlap. A ring, newest last. */
+/* Ids that were shown, so that each alert is shown once though pages overlap. A ring, newest last.
+ */
 #define SHOWN_MAX 65536u
 
 struct following {
@@ -229,8 +232,10 @@ static int follow_loop(struct query *query, struct query_filter *filter, struct 
 static int alerts_follow(struct context *context, const struct arguments *arguments,
     struct query *query, struct error *error)
 {
-	struct following f = {.listing = {.context = context, .json = arguments_has(arguments, "json")},
-	    .page_max = 4096, .silent = !arguments_has(arguments, "since")};
+	struct following f = {
+	    .listing = {.context = context, .json = arguments_has(arguments, "json")},
+	    .page_max = 4096,
+	    .silent = !arguments_has(arguments, "since")};
 	struct query_filter filter;
 	int code = parse_filter(context, arguments, &filter, error);
 

@@ -39,8 +39,8 @@ static const struct {
 
 static int bus_offsets(struct bus *bus, struct error *error)
 {
-	printf("%-12s %-12s %9s %14s %14s %10s\n", "group", "topic", "partition", "committed", "next",
-	    "lag");
+	printf("%-12s %-12s %9s %14s %14s %10s\n", "group", "topic", "partition", "committed",
+	    "next", "lag");
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
 		enum bus_topic t = readers[i].topic;
 
@@ -52,7 +52,8 @@ static int bus_offsets(struct bus *bus, struct error *error)
 				code = bus_committed(bus, readers[i].group, t, p, &at, error);
 			if (code < 0)
 				return code;
-			printf("%-12s %-12.*s %9u ", readers[i].group, STR_ARG(bus_topic_name(t)), p);
+			printf(
+			    "%-12s %-12.*s %9u ", readers[i].group, STR_ARG(bus_topic_name(t)), p);
 			if (at == UINT64_MAX)
 				printf("%14s %14llu %10llu\n", "-", (unsigned long long)next,
 				    (unsigned long long)(next - first));

@@ -144,7 +144,8 @@ static int collect_open(struct collect *collect, struct error *error)
 	    .udp_sockets = (unsigned)config_number(c, CONFIG_SYSLOG_UDP_SOCKETS),
 	    .udp_receive_buffer = (size_t)config_number(c, CONFIG_SYSLOG_UDP_RECEIVE_BUFFER),
 	    .connections_max = (size_t)config_number(c, CONFIG_SYSLOG_TCP_CONNECTIONS),
-	    .connections_per_peer = (size_t)config_number(c, CONFIG_SYSLOG_TCP_CONNECTIONS_PER_PEER),
+	    .connections_per_peer =
+		(size_t)config_number(c, CONFIG_SYSLOG_TCP_CONNECTIONS_PER_PEER),
 	    .idle_ns = config_number(c, CONFIG_SYSLOG_TCP_IDLE),
 	    .frame_limit = (size_t)config_number(c, CONFIG_COLLECTOR_FRAME_LIMIT),
 	    .frame_bytes = (size_t)config_number(c, CONFIG_COLLECTOR_FRAME_BYTES),
@@ -178,7 +179,8 @@ static int collect_run(struct context *context, const struct arguments *argument
 		code = collect_open(&collect, &error);
 	if (code == 0)
 		code = stage_run(context, &stage, collect.loop, &error);
-	if (collect.collector != NULL && collector_stop(collect.collector, 5 * NS_PER_S, &ending) < 0)
+	if (collect.collector != NULL &&
+	    collector_stop(collect.collector, 5 * NS_PER_S, &ending) < 0)
 		log_error(&context->log, clock_wall_ns(), &ending);
 	collector_close(collect.collector);
 	loop_close(collect.loop);

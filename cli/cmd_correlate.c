@@ -112,7 +112,8 @@ static int correlate_reload(void *self, struct error *error)
 	return code < 0 ? code : worker_reload(correlate->worker, ruleset, error);
 }
 
-/* Which worker this is: --instance I/N, else what the configuration says for Kafka, else the only. */
+/* Which worker this is: --instance I/N, else what the configuration says for Kafka, else the only.
+ */
 static int instance_of(struct context *context, const struct arguments *arguments, uint32_t *i,
     uint32_t *n, struct error *error)
 {
@@ -122,12 +123,14 @@ static int instance_of(struct context *context, const struct arguments *argument
 	uint64_t a = 0, b = 1;
 
 	if (text == NULL) {
-		*i = kafka ? (uint32_t)config_number(context->config, CONFIG_BUS_KAFKA_INSTANCE) : 0;
-		*n = kafka ? (uint32_t)config_number(context->config, CONFIG_BUS_KAFKA_INSTANCES) : 1;
+		*i =
+		    kafka ? (uint32_t)config_number(context->config, CONFIG_BUS_KAFKA_INSTANCE) : 0;
+		*n = kafka ? (uint32_t)config_number(context->config, CONFIG_BUS_KAFKA_INSTANCES)
+			   : 1;
 		return 0;
 	}
-	if (!str_cut(&rest, '/', &head) || !str_to_u64(head, &a) || !str_to_u64(rest, &b) || b == 0 ||
-	    a >= b || b > 256)
+	if (!str_cut(&rest, '/', &head) || !str_to_u64(head, &a) || !str_to_u64(rest, &b) ||
+	    b == 0 || a >= b || b > 256)
 		return error_set(error, ERR_USAGE, TEXT_cli_instance, text);
 	*i = (uint32_t)a;
 	*n = (uint32_t)b;

@@ -58,7 +58,8 @@ static int replay_stream(struct replaying *r, FILE *in, const char *path, struct
 		while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 			len--;
 		if (len > 0)
-			code = replay_line(r->replay, str_from(line, (size_t)len), r->received_ns, error);
+			code = replay_line(
+			    r->replay, str_from(line, (size_t)len), r->received_ns, error);
 		if (r->tty && ++count % 65536 == 0)
 			show_progress(r, path, done, about.st_size);
 	}
@@ -126,7 +127,8 @@ static int list_alerts(struct replaying *r, const char *store, const char *name,
 	replay_totals(r->replay, &totals);
 	if (code == 0 && !json)
 		print_text(stderr, TEXT_cli_replay_done, (unsigned long long)totals.lines,
-		    counting.count, (unsigned long long)totals.undecoded, (unsigned long long)totals.late);
+		    counting.count, (unsigned long long)totals.undecoded,
+		    (unsigned long long)totals.late);
 	return code;
 }
 

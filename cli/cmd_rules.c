@@ -60,7 +60,8 @@ static int rules_check(struct context *context, const struct arguments *argument
 	if (code < 0)
 		return code;
 	if (!telling.json)
-		print_text(stdout, TEXT_cli_rules_loaded, ruleset_count(ruleset), ruleset_refused(ruleset));
+		print_text(stdout, TEXT_cli_rules_loaded, ruleset_count(ruleset),
+		    ruleset_refused(ruleset));
 	if (!telling.json)
 		putchar('\n');
 	code = ruleset_refused(ruleset) > 0 ? EXIT_NO : EXIT_OK;
@@ -107,9 +108,11 @@ static int rules_list(struct context *context, const struct arguments *arguments
 			continue;
 		}
 		printf("%-13.*s %-16.*s %.8s  ", STR_ARG(level_name(rule->meta.level)),
-		    STR_ARG(rule->meta.kind), rule->meta.id.len >= 8 ? rule->meta.id.ptr : "        ");
-		print_escaped(stdout, vietnamese && rule->meta.title_vi.len > 0 ? rule->meta.title_vi
-										: rule->meta.title);
+		    STR_ARG(rule->meta.kind),
+		    rule->meta.id.len >= 8 ? rule->meta.id.ptr : "        ");
+		print_escaped(stdout, vietnamese && rule->meta.title_vi.len > 0
+					  ? rule->meta.title_vi
+					  : rule->meta.title);
 		putchar('\n');
 	}
 	ruleset_free(ruleset);
@@ -193,7 +196,8 @@ static int rules_test(struct context *context, const struct arguments *arguments
 	int code = load(context, arguments, tell_refused, &telling, &ruleset, error);
 
 	for (size_t i = 0; code == 0 && i < ruleset_count(ruleset); i++)
-		code = test_rule(context, arguments, ruleset_rule(ruleset, (uint32_t)i), &tally, error);
+		code = test_rule(
+		    context, arguments, ruleset_rule(ruleset, (uint32_t)i), &tally, error);
 	ruleset_free(ruleset);
 	if (code < 0)
 		return code;

@@ -171,7 +171,8 @@ static void supervisor_status(void *self, struct buf *out)
 	json_close(&json, ']');
 }
 
-/* What is no question about the supervisor itself is asked of the stages, and their answers joined. */
+/* What is no question about the supervisor itself is asked of the stages, and their answers joined.
+ */
 static int supervisor_answer(void *self, struct str request, struct buf *out, struct error *error)
 {
 	struct supervisor *supervisor = self;
@@ -181,7 +182,8 @@ static int supervisor_answer(void *self, struct str request, struct buf *out, st
 
 	if (!stages && !str_eq(request, STR("sources")))
 		return 1;
-	int code = gather(supervisor->context, stages ? STR("status") : request, found, &count, error);
+	int code =
+	    gather(supervisor->context, stages ? STR("status") : request, found, &count, error);
 
 	for (size_t i = 0; i < count && code == 0; i++) {
 		if (!found[i].failed)

@@ -1,8 +1,8 @@
 #include <jansson.h>
 
 /*
- * status: what a monitor asks. Exit codes are those of monitoring plugins: 0 OK, 1 warning, 2 critical,
- * 3 unknown. Each check is a row of a table; the worst one decides.
+ * status: what a monitor asks. Exit codes are those of monitoring plugins: 0 OK, 1 warning, 2
+ * critical, 3 unknown. Each check is a row of a table; the worst one decides.
  */
 #include "cli/command.h"
 #include "cli/gather.h"
@@ -79,7 +79,8 @@ static void look_at(struct report *report, const struct gathered *stage)
 	if (state != NULL && strcmp(state, "running") != 0) {
 		worsen(report, HEALTH_CRITICAL);
 		put_text(&report->words,
-		    strcmp(state, "disk-full") == 0 ? TEXT_cli_check_full : TEXT_cli_check_bus, name);
+		    strcmp(state, "disk-full") == 0 ? TEXT_cli_check_full : TEXT_cli_check_bus,
+		    name);
 	}
 	run_checks(report, name, json_object_get(answer, "details"));
 	json_array_append_new(report->stages, answer);

@@ -231,7 +231,8 @@ struct str format_duration(int64_t ns, char out[32])
 	else if (s < 3600)
 		len = snprintf(out, 32, "%lld m %lld s", (long long)(s / 60), (long long)(s % 60));
 	else if (s < 86400)
-		len = snprintf(out, 32, "%lld h %lld m", (long long)(s / 3600), (long long)(s / 60 % 60));
+		len = snprintf(
+		    out, 32, "%lld h %lld m", (long long)(s / 3600), (long long)(s / 60 % 60));
 	else
 		len = snprintf(out, 32, "%lld d %lld h", (long long)(s / 86400),
 		    (long long)(s / 3600 % 24));

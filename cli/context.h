@@ -41,7 +41,8 @@ int context_site_key(struct context *context, struct hash_key *ret, struct error
 int context_rules(struct context *context, void (*refused)(void *, const struct error *),
     void *argument, struct ruleset **ret, struct error *error);
 
-/* The program's one report of an error: log for stages, standard error for tools. Gives exit code. */
+/* The program's one report of an error: log for stages, standard error for tools. Gives exit code.
+ */
 int context_fail(const struct error *error);
 /* The exit code that goes with an error. */
 int context_code(const struct error *error);

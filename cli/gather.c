@@ -13,7 +13,8 @@
 
 static int by_name(const void *a, const void *b)
 {
-	return str_compare(((const struct gathered *)a)->stage, ((const struct gathered *)b)->stage);
+	return str_compare(
+	    ((const struct gathered *)a)->stage, ((const struct gathered *)b)->stage);
 }
 
 /* Sockets are no regular files, so file_list does not see them. */
@@ -55,9 +56,9 @@ int gather(struct context *context, struct str request, struct gathered ret[GATH
 		char name[96];
 
 		snprintf(name, sizeof(name), "%.*s.sock", STR_ARG(ret[i].stage));
-		ret[i].failed =
-		    control_ask(context_run_path(context, name), request, WAIT_NS, &answer, &ignored) < 0 ||
-		    str_starts(buf_str(&answer), STR("error: "));
+		ret[i].failed = control_ask(context_run_path(context, name), request, WAIT_NS,
+				    &answer, &ignored) < 0 ||
+				str_starts(buf_str(&answer), STR("error: "));
 		ret[i].answer = arena_dup(context->arena, buf_str(&answer));
 		buf_free(&answer);
 	}

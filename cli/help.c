@@ -25,8 +25,10 @@ static void print_options(FILE *out, const struct option_row *rows)
 void help_overview(FILE *out)
 {
 	fprintf(out, "%s\n\n%s\n", text(TEXT_cli_tagline), text(TEXT_cli_help_examples));
-	fprintf(out, "  tocsin run\n  logger --server 127.0.0.1 --port 5514 --udp 'hello'\n"
-		     "  tocsin alerts follow --level medium+\n\n%s\n", text(TEXT_cli_help_commands));
+	fprintf(out,
+	    "  tocsin run\n  logger --server 127.0.0.1 --port 5514 --udp 'hello'\n"
+	    "  tocsin alerts follow --level medium+\n\n%s\n",
+	    text(TEXT_cli_help_commands));
 	for (size_t i = 0; i < command_count(); i++)
 		fprintf(out, "  %-11s %s\n", command_at(i)->name, text(command_at(i)->summary));
 	fprintf(out, "\n%s\n", text(TEXT_cli_help_options));
@@ -102,8 +104,8 @@ void help_man(FILE *out, const struct command *command)
 		man_overview(out);
 		return;
 	}
-	fprintf(out, ".TH TOCSIN\\-%s 1 \"\" \"Tocsin %s\"\n.SH NAME\ntocsin\\-%s \\- ", command->name,
-	    TOCSIN_VERSION, command->name);
+	fprintf(out, ".TH TOCSIN\\-%s 1 \"\" \"Tocsin %s\"\n.SH NAME\ntocsin\\-%s \\- ",
+	    command->name, TOCSIN_VERSION, command->name);
 	man_text(out, text(command->summary));
 	fprintf(out, "\n.SH SYNOPSIS\n\\fBtocsin %s\\fR ", command->name);
 	man_text(out, command->synopsis);
@@ -131,8 +133,10 @@ void help_markdown(FILE *out)
 	for (size_t i = 0; i < command_count(); i++) {
 		const struct command *command = command_at(i);
 
-		fprintf(out, "\n## tocsin %s\n\n%s\n\n```\n", command->name, text(command->summary));
-		for (const struct example_row *e = command->examples; e != NULL && e->line != NULL; e++)
+		fprintf(
+		    out, "\n## tocsin %s\n\n%s\n\n```\n", command->name, text(command->summary));
+		for (const struct example_row *e = command->examples; e != NULL && e->line != NULL;
+		     e++)
 			fprintf(out, "%s\n", e->line);
 		fprintf(out, "```\n\n%s\n\n```\ntocsin %s %s\n", text(command->description),
 		    command->name, command->synopsis);
@@ -152,7 +156,8 @@ static void bash_words(FILE *out, const struct option_row *rows)
 
 void help_bash(FILE *out)
 {
-	fputs("_tocsin() {\n\tlocal words=\n\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\twords=\"", out);
+	fputs(
+	    "_tocsin() {\n\tlocal words=\n\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\twords=\"", out);
 	for (size_t i = 0; i < command_count(); i++)
 		fprintf(out, "%s%s", i == 0 ? "" : " ", command_at(i)->name);
 	fputs("\"\n\telse\n\t\tcase \"${COMP_WORDS[1]}\" in\n", out);
@@ -160,7 +165,8 @@ void help_bash(FILE *out)
 		const struct command *command = command_at(i);
 
 		fprintf(out, "\t\t%s) words=\"", command->name);
-		for (const char *const *verb = command->verbs; verb != NULL && *verb != NULL; verb++)
+		for (const char *const *verb = command->verbs; verb != NULL && *verb != NULL;
+		     verb++)
 			fprintf(out, "%s ", *verb);
 		bash_words(out, command->options);
 		bash_words(out, command_common_options);

@@ -133,9 +133,10 @@ static int move_options(int argc, char **argv)
 	int at = 1;
 
 	while (at < argc && argv[at][0] == '-') {
-		bool takes_value = strcmp(argv[at], "-c") == 0 || strcmp(argv[at], "--config") == 0 ||
-		    strcmp(argv[at], "-o") == 0 || strcmp(argv[at], "--set") == 0 ||
-		    strcmp(argv[at], "--lang") == 0;
+		bool takes_value = strcmp(argv[at], "-c") == 0 ||
+				   strcmp(argv[at], "--config") == 0 ||
+				   strcmp(argv[at], "-o") == 0 || strcmp(argv[at], "--set") == 0 ||
+				   strcmp(argv[at], "--lang") == 0;
 
 		if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0 ||
 		    strcmp(argv[at], "--version") == 0)

@@ -17,7 +17,8 @@
 
 struct replay {
 	struct replay_options options;
-	struct bus *input, *stage, *output; /* handles on one memory bus: who publishes, works, reads */
+	struct bus *input, *stage,
+	    *output; /* handles on one memory bus: who publishes, works, reads */
 	struct checkpoint *checkpoint;
 	struct worker *worker;
 	struct store *store;
@@ -66,10 +67,15 @@ static int open_store(struct replay *replay, struct hash_key site, struct error 
 {
 	const struct replay_options *o = &replay->options;
 	const struct config *c = o->context->config;
-	struct store_options options = {.path = o->store_path, .bus = replay->output, .site = site,
-	    .batch = BATCH, .day_bytes = (uint64_t)config_number(c, CONFIG_STORE_DAY_BYTES),
-	    .retain_ns = INT64_MAX, .fold_default_ns = config_number(c, CONFIG_STORE_FOLD),
-	    .evidence_events = (size_t)config_number(c, CONFIG_STORE_EVIDENCE_EVENTS), .quick = true,
+	struct store_options options = {.path = o->store_path,
+	    .bus = replay->output,
+	    .site = site,
+	    .batch = BATCH,
+	    .day_bytes = (uint64_t)config_number(c, CONFIG_STORE_DAY_BYTES),
+	    .retain_ns = INT64_MAX,
+	    .fold_default_ns = config_number(c, CONFIG_STORE_FOLD),
+	    .evidence_events = (size_t)config_number(c, CONFIG_STORE_EVIDENCE_EVENTS),
+	    .quick = true,
 	    .decode = decoded_fields};
 	int code;
 
@@ -160,7 +166,8 @@ static int tell_alerts(struct replay *replay, struct error *error)
 	return count;
 }
 
-/* The stages in turn until none of them finds anything. Each round is a second of the replay's now. */
+/* The stages in turn until none of them finds anything. Each round is a second of the replay's now.
+ */
 static int pump(struct replay *replay, struct error *error)
 {
 	int work = 1;
@@ -234,8 +241,8 @@ int replay_finish(struct replay *replay, struct error *error)
 		code = worker_flush(replay->worker, NS_PER_S, error);
 	if (code >= 0)
 		code = pump(replay, error);
-	for (int i = 0; code >= 0 && replay->store != NULL && !store_is_idle(replay->store) && i < 1000;
-	     i++)
+	for (int i = 0;
+	     code >= 0 && replay->store != NULL && !store_is_idle(replay->store) && i < 1000; i++)
 		code = store_step(replay->store, replay->now_ns, 0, error);
 	return code < 0 ? code : 0;
 }

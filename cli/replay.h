@@ -1,6 +1,6 @@
 /*
- * replay.h - the stages over given lines, in this process: memory bus, own windows, own watermark, time
- * from the events alone (docs/wire.md, section 6). Rule tests and `tocsin replay` are this.
+ * replay.h - the stages over given lines, in this process: memory bus, own windows, own watermark,
+ * time from the events alone (docs/wire.md, section 6). Rule tests and `tocsin replay` are this.
  */
 #ifndef TOCSIN_CLI_REPLAY_H
 #define TOCSIN_CLI_REPLAY_H

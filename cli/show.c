@@ -204,7 +204,8 @@ static void show_evidence(const struct context *context, const struct query_aler
 	if (count < shown->alert.event_count || shown->alert.events_cut > 0) {
 		printf("  ");
 		print_text(stdout, TEXT_cli_evidence_cut,
-		    (unsigned long long)(shown->alert.event_count - count + shown->alert.events_cut));
+		    (unsigned long long)(shown->alert.event_count - count +
+					 shown->alert.events_cut));
 		putchar('\n');
 	}
 }

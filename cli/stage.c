@@ -105,7 +105,8 @@ static int answer(void *argument, struct str request, struct buf *out, struct er
 	return error_set(error, ERR_USAGE, TEXT_cli_request_unknown, STR_ARG(request));
 }
 
-/* Some failures pass: the disk has room again, the broker comes back. They are told once each time. */
+/* Some failures pass: the disk has room again, the broker comes back. They are told once each time.
+ */
 static bool passes(int code)
 {
 	return code == ERR_FULL || code == ERR_BUS || code == ERR_STALE;
@@ -150,7 +151,8 @@ static int stage_once(struct running *running, struct loop *loop, struct error *
 int stage_run(struct context *context, struct stage *stage, struct loop *own_loop,
     struct error *error)
 {
-	struct running running = {.context = context, .stage = stage, .started_ns = clock_wall_ns()};
+	struct running running = {
+	    .context = context, .stage = stage, .started_ns = clock_wall_ns()};
 	struct loop *loop = own_loop;
 	struct control *control = NULL;
 	struct watch *signals = NULL;
@@ -170,8 +172,8 @@ int stage_run(struct context *context, struct stage *stage, struct loop *own_loo
 	if (code == 0)
 		code = watch_add(&signals, loop, fd, WATCH_READ, signal_ready, &running, error);
 	if (code == 0)
-		code = control_open(&control, loop, context_run_path(context, name), answer, &running,
-		    error);
+		code = control_open(
+		    &control, loop, context_run_path(context, name), answer, &running, error);
 	if (code == 0)
 		log_put(&context->log, clock_wall_ns(), LOG_LEVEL_INFO, TEXT_cli_stage_started);
 	while (code == 0 && !running.stop) {

@@ -21,11 +21,12 @@ struct stage {
 	void *self;
 };
 
-/* Blocks the signals that a stage handles, so that threads of libraries never see them. Call first. */
+/* Blocks the signals that a stage handles, so that threads of libraries never see them. Call first.
+ */
 void stage_signals(void);
 /*
- * Runs until SIGTERM or SIGINT, or until step fails for good. ERR_FULL, ERR_BUS and ERR_STALE are told
- * once and tried again. loop: NULL unless the stage drives a loop of its own (collect).
+ * Runs until SIGTERM or SIGINT, or until step fails for good. ERR_FULL, ERR_BUS and ERR_STALE are
+ * told once and tried again. loop: NULL unless the stage drives a loop of its own (collect).
  */
 int stage_run(struct context *context, struct stage *stage, struct loop *loop,
     struct error *error);
