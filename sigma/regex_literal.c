@@ -61,12 +61,15 @@ static void class_skip(struct reader *reader)
 	reader->at++;
 }
 
-/* Behind '('. An extended expression ("(?x)") has blanks and comments, a verb has no text. */
+/*
+ * Behind '('. An extended expression ("(?x)") has blanks and comments, a verb has no text, and in a
+ * comment ("(?#") brackets do not pair.
+ */
 static void group_skip(struct reader *reader)
 {
 	size_t depth = 1;
 
-	reader->lost |= peek(reader, 0) == '*';
+	reader->lost |= peek(reader, 0) == '*' || (peek(reader, 0) == '?' && peek(reader, 1) == '#');
 	for (size_t i = 1; peek(reader, 0) == '?' && peek(reader, i) != ':' && peek(reader, i) != ')' &&
 	     peek(reader, i) != '\0';
 	     i++)
@@ -85,6 +88,7 @@ static void group_skip(struct reader *reader)
 			reader->lost |= reader->at > reader->pattern.len ||
 			    reader->pattern.ptr[reader->at - 1] == 'Q';
 	}
+	reader->lost |= depth > 0;
 }
 
 /* What a '?' or '*' or "{0,...}" stands behind may be absent. A '{' of another kind is a character. */

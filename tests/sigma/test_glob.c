@@ -129,7 +129,7 @@ static void an_expression_needs_its_literal(void **state)
 	    {"(?i)Invoke-\\w+x", "invoke-"}, {"(?x) a b c d", ""}, {"\\Qa.b\\E", ""}, {"[]abc]de", "de"},
 	    {"[^]abc]de", "de"}, {"(a(b)c)*def", "def"}, {"a\\dbcd", "bcd"}, {"ằabc", "abc"},
 	    {"(?#x)abcd", ""}, {"(\\))abc", "abc"}, {"(a[)]b)cd", "cd"}, {"", ""}, {"abc*?def", "def"},
-	    {"z$etection: {a: {A|", ""}, {"a{b}cde", "cde"},
+	    {"z$etection: {a: {A|", ""}, {"a{b}cde", "cde"}, {"abcd(?#()|x", ""},
 	};
 	struct arena *arena = arena_new(1 << 20);
 
