@@ -45,6 +45,8 @@ int fold_withdraw(struct batch *batch, const struct alert *alert);
 struct progress;
 int fold_progress(
     struct batch *batch, uint32_t partition, const struct progress *progress, size_t count);
+/* It was told on a bus that is no more. */
+int fold_progress_forget(struct db_txn *txn, struct error *error);
 /* Moves the watermarks on, never back. */
 int fold_watermarks(struct batch *batch);
 /* At the end of the transaction: settles what is due and shows the rest. */

@@ -107,6 +107,18 @@ int fold_progress(
 	return 0;
 }
 
+int fold_progress_forget(struct db_txn *txn, struct error *error)
+{
+	static const enum bus_topic topics[] = {TOPIC_EVENTS, TOPIC_DETECTIONS};
+	char key[KEY_LEN];
+	int code = 0;
+
+	for (size_t t = 0; t < 2; t++)
+		for (uint32_t p = 0; code >= 0 && p < BUS_PARTITIONS_MAX; p++)
+			code = db_delete(txn, TABLE_META, heard_key(key, topics[t], p), error);
+	return code < 0 ? code : 0;
+}
+
 /* INT64_MIN while a partition was not heard of. Where all are idle the furthest one counts. */
 static int watermark(struct batch *batch, enum bus_topic topic, int64_t *ret)
 {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "storage/fold.h"
 #include "storage/words.h"
 
 #define LIST_BYTES (8u << 20)
@@ -41,14 +42,68 @@ void store_file_close(struct store *store)
 	store->db = NULL;
 }
 
+/* Offsets of another bus mean nothing on this one. What it says again is recognised by its id. */
+static int forget_bus(struct store *store, uint64_t identity, struct error *error)
+{
+	struct day_state state;
+	struct words words;
+	struct db_txn *txn;
+	char key[10];
+	int code = db_begin(store->db, true, &txn, error);
+
+	if (code != 0)
+		return code;
+	code = day_state_get(txn, &state, error);
+	for (uint32_t p = 0; code >= 0 && p < BUS_PARTITIONS_MAX; p++)
+		code = db_delete(txn, TABLE_META, offset_key(key, p), error);
+	if (code >= 0)
+		code = fold_progress_forget(txn, error);
+	state.watermark[FOLD_PLAIN] = state.watermark[FOLD_CORRELATION] = INT64_MIN;
+	if (code == 0)
+		code = day_state_put(txn, &state, error);
+	if (code == 0)
+		code =
+		    db_put(txn, TABLE_META, STR("bus"), words_put(&words, &identity, 8), 0, error);
+	if (code == 0)
+		return db_commit(txn, error);
+	db_abort(txn);
+	return code;
+}
+
+static int bus_check(struct store *store, struct error *error)
+{
+	/* not a secret, and the same in every process: no key of ours */
+	const struct hash_key key = {0, 0};
+	uint64_t identity = hash_sip64(key, bus_identity(store->options.bus)), stored = 0;
+	struct day_state state;
+	struct db_txn *txn;
+	struct str row;
+	int code = db_begin(store->db, false, &txn, error);
+
+	if (code != 0)
+		return code;
+	code = day_state_get(txn, &state, error);
+	if (code == 0)
+		code = db_get(txn, TABLE_META, STR("bus"), &row, error);
+	if (code == DB_FOUND && !words_get(row, &stored, 8))
+		code = day_damaged(error);
+	db_abort(txn);
+	if (code < 0)
+		return code;
+	/* a sealed file hands over to the next one first */
+	return stored == identity || state.sealed != 0 ? 0 : forget_bus(store, identity, error);
+}
+
 static int load(struct store *store, bool *ret_sealed, struct error *error)
 {
 	struct day_state state;
 	struct db_txn *txn;
 	struct hash_key key;
 	struct str row;
-	int code = db_begin(store->db, false, &txn, error);
+	int code = bus_check(store, error);
 
+	if (code == 0)
+		code = db_begin(store->db, false, &txn, error);
 	if (code != 0)
 		return code;
 	code = day_state_get(txn, &state, error);

@@ -311,7 +311,8 @@ static void test_evidence_of_folded_is_shown_with_the_head(void **state)
 static void test_evidence_of_foreign_records(void **state)
 {
 	struct query_evidence *evidence;
-	struct event line, object = {.at = {5, 6, 7}, .received_ns = RIG_NOW, .raw = STR("as json")};
+	struct event line,
+	    object = {.at = {5, 6, 7}, .received_ns = RIG_NOW, .raw = STR("as json")};
 	struct buf json = BUF(4096);
 	struct rig rig;
 	size_t count;
@@ -380,6 +381,43 @@ static void test_evidence_goes_on_in_the_next_file(void **state)
 		    0);
 		assert_int_equal(count, 16);
 	}
+	rig_close(&rig);
+}
+
+/* Another bus behind the same folder: its offsets begin anew, and what is known is a repeat. */
+static void test_another_bus_is_read_from_its_beginning(void **state)
+{
+	struct bus_options other = {.backend = "memory",
+	    .partitions = {1, 1, 1},
+	    .path = "the other bus of test_store",
+	    .memory_durable = true};
+	struct query_filter filter = rig_filter();
+	struct query_alert found[30];
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, 1, 1, 1);
+	for (int round = 0; round < 2; round++) {
+		rig_store_open(&rig);
+		for (uint64_t i = 0; i < (round == 0 ? 10u : 20u); i++) {
+			struct alert alert = rig_alert(&rig, "r", "h", RIG_NOW + (int64_t)i, i);
+
+			rig_publish(&rig, &alert);
+		}
+		rig_settle(&rig);
+		assert_int_equal(rig_stats(&rig).repeats, round == 0 ? 0 : 10);
+		rig_store_close(&rig);
+		if (round == 0) {
+			bus_close(rig.bus);
+			assert_int_equal(bus_open(&rig.bus, &other, NULL), 0);
+			rig.options.bus = rig.bus;
+		}
+	}
+	assert_int_equal(rig_list(&rig, &filter, found, 30), 20);
+	/* the same bus again: nothing is read twice */
+	rig_store_open(&rig);
+	rig_settle(&rig);
+	assert_int_equal(rig_stats(&rig).repeats, 0);
 	rig_close(&rig);
 }
 
@@ -517,6 +555,7 @@ int main(void)
 	    cmocka_unit_test(test_evidence_of_folded_is_shown_with_the_head),
 	    cmocka_unit_test(test_evidence_of_foreign_records),
 	    cmocka_unit_test(test_evidence_goes_on_in_the_next_file),
+	    cmocka_unit_test(test_another_bus_is_read_from_its_beginning),
 	    cmocka_unit_test(test_gap_is_recorded),
 	    cmocka_unit_test(test_damaged_and_unknown_records_are_counted),
 	    cmocka_unit_test(test_other_site_key_is_refused),
