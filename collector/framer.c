@@ -53,12 +53,13 @@ static enum prefix count_prefix(const struct framer *framer, struct str s, bool 
 		digits++;
 	if (digits > COUNT_DIGITS)
 		return PREFIX_NONE;
-	if (digits == s.len || (s.ptr[digits] == ' ' && digits + 1 == s.len))
+	if (digits < s.len && s.ptr[digits] != ' ')
+		return PREFIX_NONE;
+	if (digits + 1 >= s.len)
 		return end ? PREFIX_NONE : PREFIX_UNDECIDED;
 	char after = s.ptr[digits + 1];
 
-	if (s.ptr[digits] != ' ' || (after != '<' && after != '\xef' &&
-	    framer->last != FRAMER_COUNT))
+	if (after != '<' && after != '\xef' && framer->last != FRAMER_COUNT)
 		return PREFIX_NONE;
 	str_to_u64(str_slice(s, 0, digits), count);
 	*head = digits + 1;

@@ -374,9 +374,9 @@ static void parcel_refused(struct packer *packer, struct parcel *parcel, int64_t
 }
 
 /*
- * After an unknown receipt nothing is sent until all that is under way has its receipt: the frames that
- * must go again are then back in the queue in front of those that were never sent, and the order in a
- * partition is kept.
+ * After an unknown receipt nothing is sent until all that is under way has its receipt: the frames
+ * that must go again are then back in the queue in front of those that were never sent, and the order
+ * in a partition is kept.
  */
 static int packer_send(struct packer *packer, int64_t now_ns)
 {
