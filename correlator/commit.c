@@ -132,7 +132,7 @@ static int commit_all(struct worker *worker, bool snapshots, struct error *error
 		code = commit_seen(worker, error);
 	if (code == 0)
 		code = commit_snapshots(worker, snapshots, error);
-	if (code == 0 && snapshots)
+	if (code == 0 && (snapshots || !worker->rules_told))
 		code = commit_rules(worker, error);
 	if (code < 0) {
 		checkpoint_abort(worker->options.checkpoint);
@@ -207,5 +207,7 @@ int worker_commit(struct worker *worker, bool snapshots, struct error *error)
 		code = commit_to_bus(worker, error);
 	if (code < 0)
 		worker->reload = true;
+	else
+		worker->rules_told = true;
 	return code;
 }

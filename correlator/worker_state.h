@@ -66,6 +66,7 @@ struct worker {
 	bool has_sequence;
 	int64_t now_ns, announced_ns;
 	bool reload;             /* memory is ahead of, or beside, the checkpoint */
+	bool rules_told;         /* the checkpoint knows which rules are in force */
 	bool finishing, tick, busy;
 	struct announcement announcement;
 };
