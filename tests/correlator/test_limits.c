@@ -299,6 +299,20 @@ static void test_group_values_without_end(void **state)
 	CORRELATION_RULE("spray", "value_count", "[failed]", "[src_ip]", "61s",                    \
 	    "    condition:\n        field: User\n        gte: 3\n")
 
+/* The checkpoint tells which rules are in force, and from where on. */
+static void rules_are_told(struct town *town)
+{
+	struct ruleset *ruleset = town_rules(town->options.rules);
+	struct buf told = BUF(4096);
+	char text[HASH128_TEXT];
+
+	assert_int_equal(checkpoint_state_get(town->checkpoint, STR("rules/0"), &told, NULL), 0);
+	assert_true(str_starts(buf_str(&told), hash128_format(ruleset_hash(ruleset), text)));
+	assert_true(str_find(buf_str(&told), STR(" events/")) != STR_NOT_FOUND);
+	buf_free(&told);
+	ruleset_free(ruleset);
+}
+
 static void reload_in_mid_window(bool by_death)
 {
 	struct town town;
@@ -307,6 +321,7 @@ static void reload_in_mid_window(bool by_death)
 	town_send(&town, "web01", TOWN_START, FAIL("192.0.2.1", "a"));
 	town_send(&town, "web01", TOWN_START + SECOND, FAIL("192.0.2.1", "b"));
 	town_run(&town);
+	rules_are_told(&town);
 	town.options.rules = BASES OTHER_SPRAY BRUTE TOGETHER;
 	if (by_death)
 		town_crash(&town, 0);
@@ -317,6 +332,7 @@ static void reload_in_mid_window(bool by_death)
 		town_send(&town, "web01", TOWN_START + i * SECOND, FAIL("192.0.2.1", "b"));
 	town_run(&town);
 	assert_true(town_stats(&town).state_dropped > 0);
+	rules_are_told(&town);
 	town_crash(&town, 0);
 	town_settle(&town);
 	/* Unchanged: five failures across the switch. Changed: only b was tried since. */

@@ -282,6 +282,35 @@ static void alert_note(struct town *town, const struct alert *from)
 	to->group.len = used > group ? used - group : 0;
 }
 
+/* Evidence must lead back: the frame at that position holds the event of that coordinate. */
+static void evidence_check(struct town *town, const struct alert_event *evidence)
+{
+	struct buf bytes = BUF(BUS_RECORD_MAX);
+	struct error error = {0};
+	struct event event = {0};
+	struct frame frame;
+
+	must(bus_fetch(town->bus, TOPIC_EVENTS, evidence->position.partition,
+	    evidence->position.offset, &bytes, &error), &error);
+	if (frame_read(buf_str(&bytes), &frame) == FRAME_OK) {
+		for (uint32_t i = 0; i <= evidence->position.index; i++)
+			CHECK(frame_next(&frame, &event));
+		CHECK(coordinate_compare(event.at, evidence->at) == 0);
+	}
+	buf_free(&bytes);
+}
+
+static void alert_check(struct town *town, const struct alert *alert)
+{
+	CHECK(alert->count == alert->event_count + alert->events_cut);
+	CHECK(alert->first_ns <= alert->last_ns);
+	for (size_t i = 0; i < alert->event_count && town->options.retain_bytes >= 1 << 30; i++) {
+		CHECK(i == 0 || alert->events[i - 1].time_ns <= alert->events[i].time_ns);
+		CHECK(alert->window_ns == 0 || alert->events[i].rule.len > 0);
+		evidence_check(town, &alert->events[i]);
+	}
+}
+
 static void record_note(struct town *town, struct str value)
 {
 	struct arena *arena = arena_new(16 << 20);
@@ -291,6 +320,8 @@ static void record_note(struct town *town, struct str value)
 	if (message_kind(value) == MESSAGE_UNKNOWN) {
 		must(alert_read(arena, value, &alert, &error), &error);
 		alert_note(town, &alert);
+		if (!str_eq(alert.rule.kind, STR("gap")))
+			alert_check(town, &alert);
 	}
 	arena_free(arena);
 }
