@@ -188,21 +188,47 @@ static int files_list(struct reading *reading)
 	return 0;
 }
 
-_Noreturn static void child(const struct question *question, int out)
-{
-	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGPIPE};
-	struct error error;
-	struct reading reading = {
-	    .question = question, .out = out, .error = &error, .arena = arena_new(CHILD_BYTES)};
-	struct rlimit none = {0, 0};
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), code;
+/* What damage can end a child with. */
+static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
 
+static bool is_deadly(int number)
+{
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		if (deadly[i] == number)
+			return true;
+	return false;
+}
+
+/* The parent may hold signals back or handle them; here they do what they do. */
+static void child_settle(void)
+{
+	struct rlimit none = {0, 0};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++) {
 		(void)signal(deadly[i], SIG_DFL);
+		sigaddset(&set, deadly[i]);
+	}
+	(void)signal(SIGPIPE, SIG_DFL);
+	/* Ctrl-C at the terminal is for the parent; without it the pipe ends us */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	if (null >= 0)
 		(void)dup2(null, STDERR_FILENO); /* LMDB's assertions write there */
 	(void)alarm(CHILD_SECONDS);
+}
+
+_Noreturn static void child(const struct question *question, int out)
+{
+	struct error error;
+	struct reading reading = {
+	    .question = question, .out = out, .error = &error, .arena = arena_new(CHILD_BYTES)};
+	int code;
+
+	child_settle();
 	error_clear(&error);
 	code = reading.arena == NULL ? error_set(&error, ERR_MEMORY, TEXT_base_memory)
 				     : files_list(&reading);
@@ -325,12 +351,15 @@ static void tell_crash(const struct asking *asking, struct str name, int killed)
 		asking->damaged(asking->damaged_context, &told);
 }
 
-/* False: there is nothing left to leave out. */
+/* False: there is nothing to leave out. */
 static bool exclude(
     struct question *question, const struct asking *asking, struct str name, int killed)
 {
 	char *at;
 
+	/* killed from outside, or for memory: that says nothing about the file */
+	if (killed != 0 && !is_deadly(killed))
+		return false;
 	if (name.len == 0 || name.len >= DAY_NAME || question->excluded_count == EXCLUDED_MAX)
 		return false;
 	at = question->excluded[question->excluded_count++];
