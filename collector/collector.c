@@ -32,8 +32,8 @@ static int listeners_open(struct collector *collector, struct error *error)
 		listener->kind = input_find(str_of(wanted->input));
 		if (listener->kind == NULL)
 			return error_set(error, ERR_DOCUMENT, TEXT_collector_input, wanted->input);
-		int code = listener->kind->open(&listener->input, &collector->intake, wanted->address,
-		    error);
+		int code = listener->kind->open(
+		    &listener->input, &collector->intake, wanted->address, error);
 
 		if (code < 0)
 			return code;
@@ -46,8 +46,10 @@ static int collector_fill(struct collector *collector, struct error *error)
 {
 	const struct collector_options *o = &collector->options;
 	int64_t now_ns = o->clock();
-	struct packer_options packing = {.bus = o->bus, .frame_bytes = o->frame_bytes,
-	    .frame_delay_ns = o->frame_delay_ns, .queue_bytes = o->queue_bytes,
+	struct packer_options packing = {.bus = o->bus,
+	    .frame_bytes = o->frame_bytes,
+	    .frame_delay_ns = o->frame_delay_ns,
+	    .queue_bytes = o->queue_bytes,
 	    .one_event_json = o->one_event_json};
 	int code = identity_start(o->identity_path, now_ns, &packing.identity, error);
 
@@ -55,9 +57,10 @@ static int collector_fill(struct collector *collector, struct error *error)
 		return code;
 	struct intake *intake = &collector->intake;
 
-	*intake = (struct intake){.options = o, .loop = o->loop, .now_ns = now_ns,
-	    .zone_s = o->zone_s};
-	intake->ledger = ledger_new(o->senders_max, bus_partitions(o->bus, TOPIC_EVENTS), o->agency);
+	*intake =
+	    (struct intake){.options = o, .loop = o->loop, .now_ns = now_ns, .zone_s = o->zone_s};
+	intake->ledger =
+	    ledger_new(o->senders_max, bus_partitions(o->bus, TOPIC_EVENTS), o->agency);
 	intake->packer = packer_new(&packing);
 	intake->scratch = malloc(INTAKE_SCRATCH);
 	if (intake->ledger == NULL || intake->packer == NULL || intake->scratch == NULL)
@@ -65,8 +68,8 @@ static int collector_fill(struct collector *collector, struct error *error)
 	return listeners_open(collector, error);
 }
 
-int collector_open(struct collector **ret, const struct collector_options *options,
-    struct error *error)
+int collector_open(
+    struct collector **ret, const struct collector_options *options, struct error *error)
 {
 	struct collector *collector = calloc(1, sizeof(*collector));
 
@@ -105,15 +108,18 @@ void collector_close(struct collector *collector)
 	free(collector);
 }
 
-/* What was refused because nobody could wait is told on the bus, so that silence is not mistaken. */
+/* What was refused because nobody could wait is told on the bus, so that silence is not mistaken.
+ */
 static void tell_refused(struct collector *collector)
 {
 	struct intake *intake = &collector->intake;
 
 	for (size_t i = 0; i < ledger_count(intake->ledger); i++) {
 		struct ledger_row *row = ledger_at(intake->ledger, i);
-		struct frame_gap gap = {.reason = GAP_REFUSED, .count = row->gap_refused,
-		    .from = (uint64_t)row->gap_from_ns, .to = (uint64_t)intake->now_ns,
+		struct frame_gap gap = {.reason = GAP_REFUSED,
+		    .count = row->gap_refused,
+		    .from = (uint64_t)row->gap_from_ns,
+		    .to = (uint64_t)intake->now_ns,
 		    .source = row->counts.sender};
 
 		if (row->gap_refused == 0)
@@ -225,8 +231,8 @@ int collector_stop(struct collector *collector, int64_t timeout_ns, struct error
 	uint64_t left = packer_in_flight(collector->intake.packer);
 
 	if (code == 0 && left > 0)
-		code = error_set(error, ERR_BUS, TEXT_collector_unreceipted,
-		    (unsigned long long)left);
+		code =
+		    error_set(error, ERR_BUS, TEXT_collector_unreceipted, (unsigned long long)left);
 	return code;
 }
 

@@ -2,9 +2,9 @@
  * collector.h - the stage "collect": sockets to the topic "events".
  *
  * Never interprets: it frames, stamps and publishes the bytes verbatim. One event loop, one thread.
- * Frames are packed per partition (hash of the sender) and closed at frame_bytes or frame_delay. When
- * the bus is behind (BUS_BUSY), TCP connections are not read; UDP is read and refused, counted. The
- * ledger balances: received = published + refused + in flight.
+ * Frames are packed per partition (hash of the sender) and closed at frame_bytes or frame_delay.
+ * When the bus is behind (BUS_BUSY), TCP connections are not read; UDP is read and refused,
+ * counted. The ledger balances: received = published + refused + in flight.
  */
 #ifndef TOCSIN_COLLECTOR_COLLECTOR_H
 #define TOCSIN_COLLECTOR_COLLECTOR_H
@@ -22,29 +22,29 @@ struct collector_listener {
 #define COLLECTOR_LISTENERS_MAX 32
 
 struct collector_options {
-	struct bus *bus;               /* used by this collector alone; outlives it */
-	struct loop *loop;             /* likewise */
-	const char *identity_path;     /* file that keeps collector id and last epoch */
+	struct bus *bus;	   /* used by this collector alone; outlives it */
+	struct loop *loop;	   /* likewise */
+	const char *identity_path; /* file that keeps collector id and last epoch */
 	const struct collector_listener *listeners;
 	size_t listener_count;
-	unsigned udp_sockets;          /* a UDP listener (SO_REUSEPORT) */
+	unsigned udp_sockets; /* a UDP listener (SO_REUSEPORT) */
 	size_t udp_receive_buffer;
 	size_t connections_max, connections_per_peer;
 	int64_t idle_ns;
-	size_t frame_limit;            /* longest event; the rest is cut and flagged */
-	size_t frame_bytes;            /* close a frame at this size */
-	int64_t frame_delay_ns;        /* ... or at this age */
+	size_t frame_limit;	/* longest event; the rest is cut and flagged */
+	size_t frame_bytes;	/* close a frame at this size */
+	int64_t frame_delay_ns; /* ... or at this age */
 	int64_t tick_ns;
-	size_t queue_bytes;            /* what may wait for the bus; 0: 32 MiB */
-	size_t senders_max;            /* rows of the ledger; further ones share one */
-	int32_t zone_s;                /* in force for senders without their own */
-	struct str agency;             /* of senders without their own */
-	bool one_event_json;           /* one event a record, JSON, for foreign consumers */
-	int64_t (*clock)(void);        /* wall clock, ns; NULL: the system's */
+	size_t queue_bytes;	/* what may wait for the bus; 0: 32 MiB */
+	size_t senders_max;	/* rows of the ledger; further ones share one */
+	int32_t zone_s;		/* in force for senders without their own */
+	struct str agency;	/* of senders without their own */
+	bool one_event_json;	/* one event a record, JSON, for foreign consumers */
+	int64_t (*clock)(void); /* wall clock, ns; NULL: the system's */
 };
 
-int collector_open(struct collector **ret, const struct collector_options *options,
-    struct error *error);
+int collector_open(
+    struct collector **ret, const struct collector_options *options, struct error *error);
 /*
  * Takes what the kernel still holds, closes listeners, publishes what is packed, and waits for
  * receipts up to timeout_ns, a bus that is down included. Negative when events remain without one.
@@ -62,12 +62,12 @@ void collector_set_zone(struct collector *collector, int32_t zone_s);
 struct source_row {
 	struct str sender;
 	struct str agency;
-	const char *input;             /* "syslog-udp", "syslog-tcp": the one last used */
-	int64_t first_ns, last_ns;     /* receive times */
+	const char *input;	   /* "syslog-udp", "syslog-tcp": the one last used */
+	int64_t first_ns, last_ns; /* receive times */
 	uint64_t received, bytes, published, durable;
 	uint64_t refused_busy, refused_large, refused_connections;
 	uint64_t truncated, bad_frames, with_nul, bad_utf8;
-	uint64_t kernel_drops;         /* of its listener; only on the listener's row */
+	uint64_t kernel_drops; /* of its listener; only on the listener's row */
 };
 /* Rows by sender, then the total; visit returns false to stop. */
 void collector_sources(const struct collector *collector,

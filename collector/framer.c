@@ -31,8 +31,8 @@ static struct str without_cr(struct str line)
 	return line;
 }
 
-static enum framer_status give(const struct framer *framer, struct str event, struct str *frame,
-    bool *cut)
+static enum framer_status give(
+    const struct framer *framer, struct str event, struct str *frame, bool *cut)
 {
 	*cut = event.len > framer->limit;
 	*frame = str_slice(event, 0, framer->limit);
@@ -42,8 +42,8 @@ static enum framer_status give(const struct framer *framer, struct str event, st
 enum prefix { PREFIX_NONE, PREFIX_COUNT, PREFIX_UNDECIDED };
 
 /* Does a number and a space that can only be a count begin here? *head: their length. */
-static enum prefix count_prefix(const struct framer *framer, struct str s, bool end,
-    uint64_t *count, size_t *head)
+static enum prefix count_prefix(
+    const struct framer *framer, struct str s, bool end, uint64_t *count, size_t *head)
 {
 	size_t digits = 0;
 
@@ -100,7 +100,8 @@ static enum ending nul_ending(struct str s, size_t at, bool end)
 
 /*
  * The offset of the LF or NUL that ends the line at the front of s. It is looked for in steps that
- * grow, so that many NUL-terminated frames in one read do not each cost a search for LF through all.
+ * grow, so that many NUL-terminated frames in one read do not each cost a search for LF through
+ * all.
  */
 static enum ending line_end(struct str s, bool end, size_t *ret)
 {
@@ -130,8 +131,8 @@ static enum ending line_end(struct str s, bool end, size_t *ret)
 	return ENDING_NONE;
 }
 
-static enum framer_status take_line(struct framer *framer, struct str *rest, bool end,
-    struct str *frame, bool *cut)
+static enum framer_status take_line(
+    struct framer *framer, struct str *rest, bool end, struct str *frame, bool *cut)
 {
 	size_t at;
 	enum ending ending = line_end(*rest, end, &at);
@@ -147,8 +148,11 @@ static enum framer_status take_line(struct framer *framer, struct str *rest, boo
 
 	framer->last = whole && rest->ptr[at] == '\0' ? FRAMER_NUL : FRAMER_LF;
 	framer->skip_line = !whole && !end;
-	*rest = str_slice(*rest, ending == ENDING_UNDECIDED && !whole ? at
-	    : whole ? at + 1 : rest->len, rest->len);
+	*rest = str_slice(*rest,
+	    ending == ENDING_UNDECIDED && !whole ? at
+	    : whole				 ? at + 1
+						 : rest->len,
+	    rest->len);
 	return give(framer, without_cr(line), frame, cut);
 }
 
@@ -171,8 +175,8 @@ static bool drop_tail(struct framer *framer, struct str *rest, bool end)
 	return framer->skip == 0 && !framer->skip_line;
 }
 
-enum framer_status framer_next(struct framer *framer, struct str *rest, bool end,
-    struct str *frame, bool *cut)
+enum framer_status framer_next(
+    struct framer *framer, struct str *rest, bool end, struct str *frame, bool *cut)
 {
 	for (;;) {
 		uint64_t count = 0;
@@ -188,9 +192,10 @@ enum framer_status framer_next(struct framer *framer, struct str *rest, bool end
 
 		if (prefix == PREFIX_UNDECIDED)
 			return FRAMER_MORE;
-		enum framer_status status = prefix == PREFIX_COUNT
-		    ? take_counted(framer, rest, count, head, end, frame, cut)
-		    : take_line(framer, rest, end, frame, cut);
+		enum framer_status status =
+		    prefix == PREFIX_COUNT
+			? take_counted(framer, rest, count, head, end, frame, cut)
+			: take_line(framer, rest, end, frame, cut);
 
 		if (status != FRAMER_EVENT || frame->len > 0)
 			return status;

@@ -19,8 +19,8 @@ static struct str identity_text(const struct identity *identity, char out[IDENTI
 	return str_from(out, (size_t)len);
 }
 
-static int identity_parse(const char *path, struct str text, struct identity *ret,
-    struct error *error)
+static int identity_parse(
+    const char *path, struct str text, struct identity *ret, struct error *error)
 {
 	unsigned long long id, epoch;
 	char copy[IDENTITY_TEXT], again[IDENTITY_TEXT];

@@ -63,7 +63,7 @@ static uint32_t text_flags(struct str raw)
 	struct str rest = str_slice(raw, plain, raw.len);
 
 	return (str_find_char(rest, '\0') != STR_NOT_FOUND ? EVENT_HAS_NUL : 0u) |
-	    (utf8_is_valid(rest) ? 0u : EVENT_BAD_UTF8);
+	       (utf8_is_valid(rest) ? 0u : EVENT_BAD_UTF8);
 }
 
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,

@@ -1,8 +1,8 @@
 /*
  * input.h - what an input protocol provides, and what it is given.
  *
- * One file input_<symbol>.c exports one const struct input_kind; its row in inputs.def is what makes
- * it known. An input turns what its sockets bring into events and hands them to the intake.
+ * One file input_<symbol>.c exports one const struct input_kind; its row in inputs.def is what
+ * makes it known. An input turns what its sockets bring into events and hands them to the intake.
  */
 #ifndef TOCSIN_COLLECTOR_INPUT_H
 #define TOCSIN_COLLECTOR_INPUT_H
@@ -16,9 +16,9 @@ struct intake {
 	struct loop *loop;
 	struct ledger *ledger;
 	struct packer *packer;
-	int64_t now_ns;      /* receive time of what is read now */
+	int64_t now_ns; /* receive time of what is read now */
 	int32_t zone_s;
-	char *scratch;       /* INTAKE_SCRATCH bytes, for one call at a time */
+	char *scratch; /* INTAKE_SCRATCH bytes, for one call at a time */
 };
 
 #define INTAKE_SCRATCH (4u << 20)
@@ -29,8 +29,8 @@ struct input_kind {
 	const char *name;
 	const char *summary;
 	/* Opens a listener on address. */
-	int (*open)(struct input **ret, struct intake *intake, const char *address,
-	    struct error *error);
+	int (*open)(
+	    struct input **ret, struct intake *intake, const char *address, struct error *error);
 	void (*close)(struct input *input); /* accepts NULL */
 	/* The bus is behind, or no longer: stop or resume reading where senders can wait. */
 	void (*pause)(struct input *input, bool paused);

@@ -1,7 +1,7 @@
 /*
- * Syslog over TCP. A connection owns memory only for a frame that has come in part; whole frames are
- * taken straight out of the read buffer that all connections share. When the bus is behind nothing is
- * read, and TCP makes the senders wait.
+ * Syslog over TCP. A connection owns memory only for a frame that has come in part; whole frames
+ * are taken straight out of the read buffer that all connections share. When the bus is behind
+ * nothing is read, and TCP makes the senders wait.
  */
 #include "collector/input.h"
 
@@ -15,9 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_BYTES  (64u << 10)
-#define ROUNDS      4
-#define ACCEPTS     64
+#define READ_BYTES (64u << 10)
+#define ROUNDS	   4
+#define ACCEPTS	   64
 
 struct connection {
 	struct connection *next, *previous;
@@ -25,10 +25,10 @@ struct connection {
 	struct watch *watch;
 	struct ledger_row *row;
 	int fd;
-	int64_t active_ns;     /* when something came */
-	int64_t frame_ns;      /* when a frame last ended, or began behind none */
+	int64_t active_ns; /* when something came */
+	int64_t frame_ns;  /* when a frame last ended, or began behind none */
 	struct framer framer;
-	char *partial;         /* the frame that has come in part */
+	char *partial; /* the frame that has come in part */
 	size_t partial_len, partial_capacity;
 	struct str peer;
 	char peer_text[ADDRESS_TEXT];
@@ -96,7 +96,8 @@ static bool take_frames(struct connection *c, struct str bytes, bool end)
 	for (;;) {
 		switch (framer_next(&c->framer, &bytes, end, &frame, &cut)) {
 		case FRAMER_EVENT:
-			intake_event(intake, c->row, "syslog-tcp", TRANSPORT_TCP, c->peer, frame, cut);
+			intake_event(
+			    intake, c->row, "syslog-tcp", TRANSPORT_TCP, c->peer, frame, cut);
 			c->frame_ns = intake->now_ns;
 			break;
 		case FRAMER_MORE:
@@ -161,8 +162,11 @@ static void connection_open(struct input *input, int fd, const struct sockaddr *
 		close(fd);
 		return;
 	}
-	*c = (struct connection){.input = input, .row = row, .fd = fd,
-	    .active_ns = input->intake->now_ns, .frame_ns = input->intake->now_ns,
+	*c = (struct connection){.input = input,
+	    .row = row,
+	    .fd = fd,
+	    .active_ns = input->intake->now_ns,
+	    .frame_ns = input->intake->now_ns,
 	    .framer = framer_begin(options->frame_limit)};
 	c->peer = address_format(peer, c->peer_text);
 	if (watch_add(&c->watch, input->intake->loop, fd, input->paused ? 0 : WATCH_READ,
@@ -198,12 +202,14 @@ static void listener_ready(void *context, unsigned ready)
 	for (int i = 0; i < ACCEPTS; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
-		int fd = accept4(input->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(
+		    input->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
-			/* Out of descriptors: without a pause this would be called again at once. */
+			/* Out of descriptors: without a pause this would be called again at once.
+			 */
 			input->accept_paused = errno == EMFILE || errno == ENFILE ||
-			    errno == ENOMEM || errno == ENOBUFS;
+					       errno == ENOMEM || errno == ENOBUFS;
 			if (input->accept_paused)
 				watch_set(input->watch, 0, NULL);
 			return;
@@ -225,8 +231,8 @@ static void tcp_close(struct input *input)
 	free(input);
 }
 
-static int tcp_open(struct input **ret, struct intake *intake, const char *address,
-    struct error *error)
+static int tcp_open(
+    struct input **ret, struct intake *intake, const char *address, struct error *error)
 {
 	struct input *input = calloc(1, sizeof(*input));
 
@@ -240,8 +246,8 @@ static int tcp_open(struct input **ret, struct intake *intake, const char *addre
 	if (code == 0 && input->row == NULL)
 		code = error_set(error, ERR_MEMORY, TEXT_base_memory);
 	if (code == 0)
-		code = watch_add(&input->watch, intake->loop, input->fd, WATCH_READ, listener_ready, input,
-		    error);
+		code = watch_add(&input->watch, intake->loop, input->fd, WATCH_READ, listener_ready,
+		    input, error);
 	if (code < 0) {
 		tcp_close(input);
 		return code;
@@ -274,22 +280,23 @@ static void tcp_finish(struct input *input)
 
 		next = c->next;
 		for (int round = 0; round < ROUNDS && more && open; round++)
-			open = !packer_is_behind(input->intake->packer) && connection_read(c, &more);
+			open =
+			    !packer_is_behind(input->intake->packer) && connection_read(c, &more);
 	}
 	while (input->connections != NULL)
 		connection_end(input->connections);
 }
 
 /*
- * Nothing has come for too long, or a frame does not come to its end (one byte now and then). A clock
- * that was set back begins the wait anew.
+ * Nothing has come for too long, or a frame does not come to its end (one byte now and then). A
+ * clock that was set back begins the wait anew.
  */
 static bool connection_is_idle(struct connection *c, int64_t now_ns, int64_t idle_ns)
 {
 	if (now_ns < c->active_ns || now_ns < c->frame_ns)
 		c->active_ns = c->frame_ns = now_ns;
 	return idle_ns > 0 && (now_ns - c->active_ns > idle_ns ||
-	    (c->partial_len > 0 && now_ns - c->frame_ns > idle_ns));
+				  (c->partial_len > 0 && now_ns - c->frame_ns > idle_ns));
 }
 
 static void tcp_tick(struct input *input)

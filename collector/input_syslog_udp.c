@@ -1,8 +1,8 @@
 /*
- * Syslog over UDP. Several sockets share the port (SO_REUSEPORT), so that the kernel spreads senders
- * over their buffers; recvmmsg empties them. What the kernel had to drop is counted and told on the bus
- * as a gap: SO_RXQ_OVFL tells it at once, but only beside a datagram that was received, so SO_MEMINFO is
- * asked now and then for drops at the end of a burst.
+ * Syslog over UDP. Several sockets share the port (SO_REUSEPORT), so that the kernel spreads
+ * senders over their buffers; recvmmsg empties them. What the kernel had to drop is counted and
+ * told on the bus as a gap: SO_RXQ_OVFL tells it at once, but only beside a datagram that was
+ * received, so SO_MEMINFO is asked now and then for drops at the end of a burst.
  */
 #include "collector/input.h"
 
@@ -16,11 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH        32
+#define BATCH	     32
 #define DATAGRAM_MAX 65536u
 #define SOCKETS_MAX  64u
 
-_Static_assert(BATCH * DATAGRAM_MAX <= INTAKE_SCRATCH, "a batch fits the scratch memory");
+_Static_assert(BATCH *DATAGRAM_MAX <= INTAKE_SCRATCH, "a batch fits the scratch memory");
 
 struct udp_socket {
 	struct input *input;
@@ -34,7 +34,7 @@ struct input {
 	struct ledger_row *row;
 	struct udp_socket sockets[SOCKETS_MAX];
 	unsigned socket_count;
-	uint64_t drops_new;    /* not yet told in a gap */
+	uint64_t drops_new; /* not yet told in a gap */
 	int64_t drops_from_ns;
 };
 
@@ -75,8 +75,8 @@ static void ask_drops(struct udp_socket *sock)
 		count_drops(sock, memory[SK_MEMINFO_DROPS]);
 }
 
-static void take_datagram(struct input *input, const struct sockaddr *from, struct str bytes,
-    bool cut)
+static void take_datagram(
+    struct input *input, const struct sockaddr *from, struct str bytes, bool cut)
 {
 	struct intake *intake = input->intake;
 	struct ledger_row *row = ledger_peer(intake->ledger, from);
@@ -103,8 +103,10 @@ static void batch_begin(struct batch *batch, char *memory)
 	for (unsigned i = 0; i < BATCH; i++) {
 		batch->vectors[i] = (struct iovec){memory + i * DATAGRAM_MAX, DATAGRAM_MAX};
 		batch->messages[i].msg_hdr = (struct msghdr){.msg_name = &batch->peers[i],
-		    .msg_namelen = sizeof(batch->peers[i]), .msg_iov = &batch->vectors[i],
-		    .msg_iovlen = 1, .msg_control = batch->controls[i],
+		    .msg_namelen = sizeof(batch->peers[i]),
+		    .msg_iov = &batch->vectors[i],
+		    .msg_iovlen = 1,
+		    .msg_control = batch->controls[i],
 		    .msg_controllen = sizeof(batch->controls[i])};
 	}
 }
@@ -134,8 +136,7 @@ static void socket_ready(void *context, unsigned ready)
 	}
 }
 
-static int socket_open(struct input *input, const char *address, bool shared,
-    struct error *error)
+static int socket_open(struct input *input, const char *address, bool shared, struct error *error)
 {
 	struct udp_socket *sock = &input->sockets[input->socket_count];
 	int one = 1;
@@ -150,8 +151,8 @@ static int socket_open(struct input *input, const char *address, bool shared,
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one));
 	*sock = (struct udp_socket){.input = input, .fd = fd};
-	int code = watch_add(&sock->watch, input->intake->loop, fd, WATCH_READ, socket_ready, sock,
-	    error);
+	int code =
+	    watch_add(&sock->watch, input->intake->loop, fd, WATCH_READ, socket_ready, sock, error);
 
 	if (code < 0) {
 		close(fd);
@@ -192,8 +193,8 @@ static int try_alone(const char *address, struct error *error)
 }
 
 /* The further sockets stand on the port that the first one got, which matters for port 0. */
-static int udp_open(struct input **ret, struct intake *intake, const char *address,
-    struct error *error)
+static int udp_open(
+    struct input **ret, struct intake *intake, const char *address, struct error *error)
 {
 	struct input *input = calloc(1, sizeof(*input));
 	unsigned want = intake->options->udp_sockets;
@@ -210,8 +211,8 @@ static int udp_open(struct input **ret, struct intake *intake, const char *addre
 		code = socket_open(input, address, want > 1, error);
 
 	if (code == 0)
-		snprintf(again, sizeof(again), "%.*s:%u",
-		    (int)str_find_last(str_of(address), ':'), address, udp_port(input));
+		snprintf(again, sizeof(again), "%.*s:%u", (int)str_find_last(str_of(address), ':'),
+		    address, udp_port(input));
 	while (code == 0 && input->socket_count < want && input->socket_count < SOCKETS_MAX)
 		code = socket_open(input, again, true, error);
 	if (code < 0) {
@@ -237,8 +238,10 @@ static void udp_tick(struct input *input)
 		ask_drops(&input->sockets[i]);
 	if (input->drops_new == 0 || packer_is_behind(intake->packer))
 		return;
-	struct frame_gap gap = {.reason = GAP_KERNEL_DROP, .count = input->drops_new,
-	    .from = (uint64_t)input->drops_from_ns, .to = (uint64_t)intake->now_ns,
+	struct frame_gap gap = {.reason = GAP_KERNEL_DROP,
+	    .count = input->drops_new,
+	    .from = (uint64_t)input->drops_from_ns,
+	    .to = (uint64_t)intake->now_ns,
 	    .source = input->row->counts.sender};
 
 	if (packer_gap(intake->packer, input->row->partition, &gap, intake->now_ns))

@@ -15,7 +15,7 @@ struct slot {
 };
 
 struct ledger {
-	struct slot *slots;      /* open addressing; a power of two, at most half full */
+	struct slot *slots; /* open addressing; a power of two, at most half full */
 	size_t slot_count, used, rows_max;
 	uint32_t partitions;
 	struct str agency;
@@ -70,7 +70,7 @@ static struct slot *slot_find(struct slot *slots, size_t count, const uint8_t *k
 	size_t at = (size_t)hash_sip64(hash_process_key(), bytes) & (count - 1);
 
 	while (slots[at].row != NULL &&
-	    (slots[at].key_len != len || memcmp(slots[at].key, key, len) != 0))
+	       (slots[at].key_len != len || memcmp(slots[at].key, key, len) != 0))
 		at = (at + 1) & (count - 1);
 	return &slots[at];
 }
@@ -98,7 +98,8 @@ static struct ledger_row *row_new(struct ledger *ledger, struct str sender)
 {
 	if (ledger->row_count == ledger->row_capacity) {
 		size_t capacity = ledger->row_capacity == 0 ? 16 : ledger->row_capacity * 2;
-		struct ledger_row **rows = realloc(ledger->rows, capacity * sizeof(struct ledger_row *));
+		struct ledger_row **rows =
+		    realloc(ledger->rows, capacity * sizeof(struct ledger_row *));
 
 		if (rows == NULL)
 			return NULL;

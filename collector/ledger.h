@@ -1,8 +1,9 @@
 /*
  * ledger.h - who sends, how much, and what became of it.
  *
- * A row a sender, found by its address. The number of rows has a ceiling; the senders beyond it share
- * the row "(others)", which is about counting only: their events still name the sender. Rows live as long as the ledger.
+ * A row a sender, found by its address. The number of rows has a ceiling; the senders beyond it
+ * share the row "(others)", which is about counting only: their events still name the sender. Rows
+ * live as long as the ledger.
  */
 #ifndef TOCSIN_COLLECTOR_LEDGER_H
 #define TOCSIN_COLLECTOR_LEDGER_H
@@ -17,10 +18,10 @@ struct ledger_row {
 	struct source_row counts;
 	size_t connections;   /* open now */
 	uint32_t partition;   /* of "events": hash of the sender */
-	bool shared;          /* of many senders: the row of those beyond the ceiling */
+	bool shared;	      /* of many senders: the row of those beyond the ceiling */
 	uint64_t gap_refused; /* refused, and not yet told in a gap frame ... */
 	int64_t gap_from_ns;  /* ... and since when */
-	char text[64];        /* counts.sender points here */
+	char text[64];	      /* counts.sender points here */
 };
 
 struct ledger *ledger_new(size_t rows_max, uint32_t partitions, struct str agency);

@@ -33,23 +33,23 @@ struct list {
 
 /* What belongs to one partition. */
 struct lane {
-	struct parcel *parcel;   /* the open frame; NULL: none */
+	struct parcel *parcel; /* the open frame; NULL: none */
 	int64_t opened_ns;
-	uint64_t previous;       /* counter */
-	struct list sent;        /* receipts of a partition come in this order, nearly always */
+	uint64_t previous; /* counter */
+	struct list sent;  /* receipts of a partition come in this order, nearly always */
 };
 
 struct packer {
 	struct packer_options options;
 	uint32_t partitions;
 	struct lane *lanes;
-	uint64_t counter;        /* of the next event */
-	struct list waiting;     /* by tag */
+	uint64_t counter;    /* of the next event */
+	struct list waiting; /* by tag */
 	size_t sent_count;
-	bool recovering;         /* a receipt was unknown: see packer_send */
+	bool recovering; /* a receipt was unknown: see packer_send */
 	uint64_t next_tag;
-	size_t queued_bytes;     /* memory of what waits or is under way */
-	uint64_t in_flight;      /* events */
+	size_t queued_bytes; /* memory of what waits or is under way */
+	uint64_t in_flight;  /* events */
 };
 
 struct packer *packer_new(const struct packer_options *options)
@@ -163,7 +163,7 @@ static bool parcel_share(struct parcel *parcel, struct ledger_row *row)
 static size_t parcel_memory(const struct parcel *parcel)
 {
 	return sizeof(*parcel) + parcel->bytes.capacity +
-	    parcel->share_capacity * sizeof(*parcel->shares);
+	       parcel->share_capacity * sizeof(*parcel->shares);
 }
 
 static void packer_enqueue(struct packer *packer, struct parcel *parcel)
@@ -176,9 +176,13 @@ static void packer_enqueue(struct packer *packer, struct parcel *parcel)
 static struct frame_head packer_head(const struct packer *packer, uint32_t partition,
     enum frame_type type, uint64_t events, int64_t now_ns)
 {
-	return (struct frame_head){.type = type, .collector = packer->options.identity.collector,
-	    .epoch = packer->options.identity.epoch, .first = packer->counter,
-	    .previous = packer->lanes[partition].previous, .count = (uint32_t)events, .made_ns = now_ns};
+	return (struct frame_head){.type = type,
+	    .collector = packer->options.identity.collector,
+	    .epoch = packer->options.identity.epoch,
+	    .first = packer->counter,
+	    .previous = packer->lanes[partition].previous,
+	    .count = (uint32_t)events,
+	    .made_ns = now_ns};
 }
 
 static void packer_close(struct packer *packer, uint32_t partition, int64_t now_ns)
@@ -201,16 +205,16 @@ static void packer_close(struct packer *packer, uint32_t partition, int64_t now_
 }
 
 /* One event as a record of its own, for foreign consumers. */
-static struct parcel *parcel_of_json(struct packer *packer, uint32_t partition,
-    const struct event *event)
+static struct parcel *parcel_of_json(
+    struct packer *packer, uint32_t partition, const struct event *event)
 {
 	struct parcel *parcel = parcel_new(partition);
 	struct event stamped = *event;
 
 	if (parcel == NULL)
 		return NULL;
-	stamped.at = (struct coordinate){packer->options.identity.collector,
-	    packer->options.identity.epoch, packer->counter};
+	stamped.at = (struct coordinate){
+	    packer->options.identity.collector, packer->options.identity.epoch, packer->counter};
 	buf_clear(&parcel->bytes);
 	frame_json(&parcel->bytes, &stamped);
 	if (parcel->bytes.failed) {
@@ -220,8 +224,8 @@ static struct parcel *parcel_of_json(struct packer *packer, uint32_t partition,
 	return parcel;
 }
 
-static bool add_json(struct packer *packer, struct ledger_row *row, uint32_t partition,
-    const struct event *event)
+static bool add_json(
+    struct packer *packer, struct ledger_row *row, uint32_t partition, const struct event *event)
 {
 	struct parcel *parcel = parcel_of_json(packer, partition, event);
 
@@ -235,8 +239,8 @@ static bool add_json(struct packer *packer, struct ledger_row *row, uint32_t par
 	return true;
 }
 
-static bool add_framed(struct packer *packer, struct ledger_row *row, uint32_t partition,
-    const struct event *event)
+static bool add_framed(
+    struct packer *packer, struct ledger_row *row, uint32_t partition, const struct event *event)
 {
 	struct lane *lane = &packer->lanes[partition];
 
@@ -288,14 +292,14 @@ static void tell_later(struct ledger_row *row, uint64_t count, int64_t since_ns)
 
 void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event)
 {
-	uint32_t partition = row->shared ? bus_partition_of(event->sender, packer->partitions)
-					 : row->partition;
+	uint32_t partition =
+	    row->shared ? bus_partition_of(event->sender, packer->partitions) : row->partition;
 	bool late = event->transport == TRANSPORT_UDP && packer_is_behind(packer);
 
 	count_received(&row->counts, event);
-	bool taken = !late &&
-	    (packer->options.one_event_json ? add_json(packer, row, partition, event)
-					    : add_framed(packer, row, partition, event));
+	bool taken =
+	    !late && (packer->options.one_event_json ? add_json(packer, row, partition, event)
+						     : add_framed(packer, row, partition, event));
 
 	if (taken) {
 		packer->in_flight++;
@@ -332,8 +336,8 @@ void packer_tick(struct packer *packer, int64_t now_ns)
 	}
 }
 
-bool packer_gap(struct packer *packer, uint32_t partition, const struct frame_gap *gap,
-    int64_t now_ns)
+bool packer_gap(
+    struct packer *packer, uint32_t partition, const struct frame_gap *gap, int64_t now_ns)
 {
 	struct parcel *parcel = parcel_new(partition);
 	struct frame_head head = packer_head(packer, partition, FRAME_GAP, 0, now_ns);
@@ -375,8 +379,8 @@ static void parcel_refused(struct packer *packer, struct parcel *parcel, int64_t
 
 /*
  * After an unknown receipt nothing is sent until all that is under way has its receipt: the frames
- * that must go again are then back in the queue in front of those that were never sent, and the order
- * in a partition is kept.
+ * that must go again are then back in the queue in front of those that were never sent, and the
+ * order in a partition is kept.
  */
 static int packer_send(struct packer *packer, int64_t now_ns)
 {
@@ -385,8 +389,8 @@ static int packer_send(struct packer *packer, int64_t now_ns)
 		return 0;
 	while (packer->waiting.first != NULL) {
 		struct parcel *parcel = packer->waiting.first;
-		int code = bus_publish(packer->options.bus, TOPIC_EVENTS, parcel->partition, STR_NONE,
-		    buf_str(&parcel->bytes), parcel->tag);
+		int code = bus_publish(packer->options.bus, TOPIC_EVENTS, parcel->partition,
+		    STR_NONE, buf_str(&parcel->bytes), parcel->tag);
 
 		if (code == BUS_BUSY)
 			return 0;
@@ -441,8 +445,7 @@ static void send_again(struct packer *packer, struct parcel *parcel)
 		packer->waiting.last = parcel;
 }
 
-static void packer_receipt(struct packer *packer, const struct bus_receipt *receipt,
-    int64_t now_ns)
+static void packer_receipt(struct packer *packer, const struct bus_receipt *receipt, int64_t now_ns)
 {
 	CHECK(receipt->partition < packer->partitions);
 	struct parcel *parcel = sent_take(packer, receipt->partition, receipt->tag);
@@ -470,8 +473,8 @@ static int64_t frame_left(const struct packer *packer, const struct lane *lane, 
 	int64_t age_ns = now_ns - lane->opened_ns;
 
 	return age_ns < 0 || age_ns >= packer->options.frame_delay_ns
-	    ? 0
-	    : packer->options.frame_delay_ns - age_ns;
+		   ? 0
+		   : packer->options.frame_delay_ns - age_ns;
 }
 
 int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *error)
@@ -508,7 +511,8 @@ int64_t packer_due(const struct packer *packer, int64_t now_ns, int64_t limit_ns
 		limit_ns = DRIVE_NS;
 	for (uint32_t p = 0; p < packer->partitions; p++) {
 		const struct lane *lane = &packer->lanes[p];
-		int64_t left_ns = lane->parcel == NULL ? limit_ns : frame_left(packer, lane, now_ns);
+		int64_t left_ns =
+		    lane->parcel == NULL ? limit_ns : frame_left(packer, lane, now_ns);
 
 		limit_ns = left_ns < limit_ns ? left_ns : limit_ns;
 	}

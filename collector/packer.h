@@ -25,11 +25,12 @@ struct packer_options {
 };
 
 struct packer *packer_new(const struct packer_options *options); /* NULL: no memory */
-void packer_free(struct packer *packer); /* accepts NULL */
+void packer_free(struct packer *packer);			 /* accepts NULL */
 
 /*
- * Takes a copy of the event and counts it as received in row, and as refused when it must be: behind,
- * datagrams are; what came by a transport that can wait was read before that was known, and is taken.
+ * Takes a copy of the event and counts it as received in row, and as refused when it must be:
+ * behind, datagrams are; what came by a transport that can wait was read before that was known, and
+ * is taken.
  */
 void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event);
 /* So much waits for the bus that nothing more should be read. */
@@ -38,10 +39,11 @@ bool packer_is_behind(const struct packer *packer);
 bool packer_has_drained(const struct packer *packer);
 /* Closes the frames that are due (all: every one), sends, collects receipts. 0 or negative. */
 int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *error);
-/* A tick on every partition, or a gap on one (false: no memory). Waits in the queue like a frame. */
+/* A tick on every partition, or a gap on one (false: no memory). Waits in the queue like a frame.
+ */
 void packer_tick(struct packer *packer, int64_t now_ns);
-bool packer_gap(struct packer *packer, uint32_t partition, const struct frame_gap *gap,
-    int64_t now_ns);
+bool packer_gap(
+    struct packer *packer, uint32_t partition, const struct frame_gap *gap, int64_t now_ns);
 /* Events that are neither durable nor refused. */
 uint64_t packer_in_flight(const struct packer *packer);
 /* Nanoseconds until a frame is due; at most limit_ns, which is not negative. */

@@ -32,8 +32,8 @@ static bool address_split(const char *text, char host[256], char port[16])
 	return true;
 }
 
-static int address_resolve(const char *text, int type, int flags, struct addrinfo **ret,
-    struct error *error)
+static int address_resolve(
+    const char *text, int type, int flags, struct addrinfo **ret, struct error *error)
 {
 	struct addrinfo hints = {.ai_socktype = type, .ai_flags = flags};
 	char host[256], port[16];

@@ -11,7 +11,8 @@
 #define ADDRESS_TEXT 64
 
 /*
- * Opens a bound, non-blocking socket of that type (SOCK_DGRAM, SOCK_STREAM). text: "127.0.0.1:5514",
+ * Opens a bound, non-blocking socket of that type (SOCK_DGRAM, SOCK_STREAM). text:
+ * "127.0.0.1:5514",
  * "[::1]:5514", "*:514" (all, IPv6 and IPv4), port 0 for any. shared: SO_REUSEPORT, so that several
  * sockets stand on one port. A stream socket listens. Returns the descriptor or a negative code.
  */

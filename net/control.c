@@ -33,7 +33,8 @@ struct control {
 	struct loop *loop;
 	struct watch *watch;
 	int fd;
-	int spare; /* given up for a moment when there are no descriptors, so as to turn clients away */
+	int spare; /* given up for a moment when there are no descriptors, so as to turn clients
+		      away */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	control_answer *answer;
 	void *context;
@@ -45,8 +46,8 @@ static int control_address(const char *path, struct sockaddr_un *ret, struct err
 {
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(ret->sun_path))
-		return error_set(error, ERR_DOCUMENT, TEXT_net_path_long, path,
-		    sizeof(ret->sun_path) - 1);
+		return error_set(
+		    error, ERR_DOCUMENT, TEXT_net_path_long, path, sizeof(ret->sun_path) - 1);
 	memcpy(ret->sun_path, path, strlen(path) + 1);
 	return 0;
 }
@@ -72,13 +73,15 @@ static void client_answer(struct client *client, struct str request)
 
 	client->answering = true;
 	client->answer = BUF(ANSWER_MAX);
-	int code = client->control->answer(client->control->context, request, &client->answer, &error);
+	int code =
+	    client->control->answer(client->control->context, request, &client->answer, &error);
 
 	if (code < 0 || client->answer.failed) {
 		buf_clear(&client->answer);
 		if (code >= 0)
 			error_set(&error, ERR_MEMORY, TEXT_base_memory);
-		buf_printf(&client->answer, "error: %s\n", error_format(&error, text, sizeof(text)));
+		buf_printf(
+		    &client->answer, "error: %s\n", error_format(&error, text, sizeof(text)));
 	}
 }
 
@@ -173,7 +176,8 @@ static void control_accept(void *context, unsigned ready)
 	}
 	client->control = control;
 	client->fd = fd;
-	if (watch_add(&client->watch, control->loop, fd, WATCH_READ, client_ready, client, NULL) < 0) {
+	if (watch_add(&client->watch, control->loop, fd, WATCH_READ, client_ready, client, NULL) <
+	    0) {
 		close(fd);
 		free(client);
 		return;
@@ -183,13 +187,15 @@ static void control_accept(void *context, unsigned ready)
 	control->client_count++;
 }
 
-/* A socket that nobody listens on was left by a process that was killed; nothing else is removed. */
+/* A socket that nobody listens on was left by a process that was killed; nothing else is removed.
+ */
 static int remove_stale(struct control *control, const struct sockaddr_un *at, struct error *error)
 {
 	struct stat status;
 
 	if (lstat(control->path, &status) != 0)
-		return errno == ENOENT ? 0 : error_system(error, errno, TEXT_net_bind, control->path);
+		return errno == ENOENT ? 0
+				       : error_system(error, errno, TEXT_net_bind, control->path);
 	if (!S_ISSOCK(status.st_mode))
 		return error_system(error, EEXIST, TEXT_net_bind, control->path);
 	if (connect(control->fd, (const struct sockaddr *)at, sizeof(*at)) == 0 || errno == EAGAIN)
@@ -223,21 +229,24 @@ static int control_bind(struct control *control, const char *path, struct error 
 	return 0;
 }
 
-int control_open(struct control **ret, struct loop *loop, const char *path,
-    control_answer *answer, void *context, struct error *error)
+int control_open(struct control **ret, struct loop *loop, const char *path, control_answer *answer,
+    void *context, struct error *error)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
 	if (control == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	*control = (struct control){.loop = loop, .fd = -1, .answer = answer, .context = context,
+	*control = (struct control){.loop = loop,
+	    .fd = -1,
+	    .answer = answer,
+	    .context = context,
 	    .spare = open("/dev/null", O_RDONLY | O_CLOEXEC)};
 	int code = control->spare >= 0 ? control_bind(control, path, error)
 				       : error_system(error, errno, TEXT_net_bind, path);
 
 	if (code == 0)
-		code = watch_add(&control->watch, loop, control->fd, WATCH_READ, control_accept, control,
-		    error);
+		code = watch_add(
+		    &control->watch, loop, control->fd, WATCH_READ, control_accept, control, error);
 	if (code < 0) {
 		if (control->fd >= 0)
 			close(control->fd);
@@ -291,8 +300,8 @@ static int ask_receive(int fd, int64_t end_ns, struct buf *out)
 	}
 }
 
-int control_ask(const char *path, struct str request, int64_t timeout_ns, struct buf *out,
-    struct error *error)
+int control_ask(
+    const char *path, struct str request, int64_t timeout_ns, struct buf *out, struct error *error)
 {
 	struct sockaddr_un at;
 	int code = control_address(path, &at, error);
@@ -312,7 +321,7 @@ int control_ask(const char *path, struct str request, int64_t timeout_ns, struct
 	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
 		system = errno == ECONNREFUSED ? ENOENT : errno;
 	else if (send(fd, request.ptr, request.len, MSG_NOSIGNAL) != (ssize_t)request.len ||
-	    send(fd, "\n", 1, MSG_NOSIGNAL) != 1)
+		 send(fd, "\n", 1, MSG_NOSIGNAL) != 1)
 		system = errno;
 	else
 		system = ask_receive(fd, end_ns, out);

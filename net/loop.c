@@ -55,14 +55,14 @@ void loop_close(struct loop *loop)
 static uint32_t events_of(unsigned wants)
 {
 	return (wants & WATCH_READ ? EPOLLIN | EPOLLRDHUP : 0u) |
-	    (wants & WATCH_WRITE ? (uint32_t)EPOLLOUT : 0u);
+	       (wants & WATCH_WRITE ? (uint32_t)EPOLLOUT : 0u);
 }
 
 static unsigned ready_of(uint32_t events)
 {
 	return (events & (EPOLLIN | EPOLLRDHUP) ? WATCH_READ : 0u) |
-	    (events & EPOLLOUT ? WATCH_WRITE : 0u) |
-	    (events & (EPOLLHUP | EPOLLERR) ? WATCH_HANGUP : 0u);
+	       (events & EPOLLOUT ? WATCH_WRITE : 0u) |
+	       (events & (EPOLLHUP | EPOLLERR) ? WATCH_HANGUP : 0u);
 }
 
 static void bury(struct loop *loop)
@@ -80,7 +80,8 @@ int loop_step(struct loop *loop, int64_t timeout_ns, struct error *error)
 	struct epoll_event ready[READY_MAX];
 	struct timespec wait = {timeout_ns / NS_PER_S, timeout_ns % NS_PER_S};
 	CHECK(!loop->serving);
-	int count = epoll_pwait2(loop->epoll, ready, READY_MAX, timeout_ns < 0 ? NULL : &wait, NULL);
+	int count =
+	    epoll_pwait2(loop->epoll, ready, READY_MAX, timeout_ns < 0 ? NULL : &wait, NULL);
 
 	if (count < 0 && errno == EINTR)
 		return 0;
@@ -123,8 +124,8 @@ int watch_add(struct watch **ret, struct loop *loop, int fd, unsigned wants, wat
 
 	if (watch == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	*watch = (struct watch){.loop = loop, .fd = fd, .wants = wants, .call = call,
-	    .context = context};
+	*watch = (struct watch){
+	    .loop = loop, .fd = fd, .wants = wants, .call = call, .context = context};
 	if (watch_arm(watch, wants) != 0) {
 		int code = error_system(error, errno, TEXT_net_epoll);
 

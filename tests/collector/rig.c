@@ -20,11 +20,13 @@ static enum fault plan(void *context, const char *call, uint64_t number)
 
 void rig_open(struct rig *rig, uint64_t queue_bytes)
 {
-	struct bus_options options = {.backend = "memory",
-	    .partitions = {RIG_PARTITIONS, 1, 1}, .queue_bytes = queue_bytes};
+	struct bus_options options = {
+	    .backend = "memory", .partitions = {RIG_PARTITIONS, 1, 1}, .queue_bytes = queue_bytes};
 	uint32_t all[RIG_PARTITIONS];
-	struct bus_reader_options reading = {.topic = TOPIC_EVENTS, .group = "test",
-	    .partitions = all, .partition_count = RIG_PARTITIONS};
+	struct bus_reader_options reading = {.topic = TOPIC_EVENTS,
+	    .group = "test",
+	    .partitions = all,
+	    .partition_count = RIG_PARTITIONS};
 	const char *tmp = getenv("TMPDIR");
 	struct bus *inner;
 
@@ -67,9 +69,14 @@ static void see(struct rig *rig, uint32_t partition, const struct event *event)
 		assert_non_null(rig->seen);
 	}
 	rig->seen[rig->seen_count++] = (struct seen){.partition = partition,
-	    .flags = event->flags, .at = event->at, .transport = event->transport,
-	    .received_ns = event->received_ns, .zone_s = event->zone_s,
-	    .sender = copy(event->sender), .peer = copy(event->peer), .raw = copy(event->raw),
+	    .flags = event->flags,
+	    .at = event->at,
+	    .transport = event->transport,
+	    .received_ns = event->received_ns,
+	    .zone_s = event->zone_s,
+	    .sender = copy(event->sender),
+	    .peer = copy(event->peer),
+	    .raw = copy(event->raw),
 	    .raw_len = event->raw.len};
 }
 

@@ -24,18 +24,18 @@ struct seen {
 
 struct rig {
 	struct bus *bus;
-	enum fault fault;           /* for calls of that name, while it is set */
+	enum fault fault; /* for calls of that name, while it is set */
 	const char *fault_call;
-	uint64_t fault_every;       /* 0 and 1: each time */
+	uint64_t fault_every; /* 0 and 1: each time */
 	struct bus_reader *reader;
 	struct seen *seen;
 	size_t seen_count, seen_capacity;
 	uint64_t last[RIG_PARTITIONS]; /* counter of the last event of a partition */
-	uint64_t epoch;                /* of those */
-	bool holes;                    /* the bus loses single records: frames come out of order */
-	bool known[65536];             /* counters, with holes */
+	uint64_t epoch;		       /* of those */
+	bool holes;		       /* the bus loses single records: frames come out of order */
+	bool known[65536];	       /* counters, with holes */
 	uint64_t frames, repeats, ticks, gaps;
-	uint64_t gap_events[5];        /* by reason */
+	uint64_t gap_events[5]; /* by reason */
 	size_t frame_largest;
 	char gap_source[64];
 	char folder[64], identity[96];

@@ -40,12 +40,23 @@ static void stand_prepare(struct stand *stand, uint64_t bus_queue)
 	assert_int_equal(loop_open(&stand->loop, NULL), 0);
 	stand->listeners[UDP] = (struct collector_listener){"syslog-udp", "*:0"};
 	stand->listeners[TCP] = (struct collector_listener){"syslog-tcp", "*:0"};
-	stand->options = (struct collector_options){.bus = stand->rig.bus, .loop = stand->loop,
-	    .identity_path = stand->rig.identity, .listeners = stand->listeners,
-	    .listener_count = 2, .udp_sockets = 2, .udp_receive_buffer = 4u << 20,
-	    .connections_max = 2000, .connections_per_peer = 1500, .idle_ns = 600 * NS_PER_S,
-	    .frame_limit = 65536, .frame_bytes = 32768, .frame_delay_ns = 5 * NS_PER_MS,
-	    .tick_ns = 5 * NS_PER_S, .senders_max = 100, .zone_s = 25200, .agency = STR("langson"),
+	stand->options = (struct collector_options){.bus = stand->rig.bus,
+	    .loop = stand->loop,
+	    .identity_path = stand->rig.identity,
+	    .listeners = stand->listeners,
+	    .listener_count = 2,
+	    .udp_sockets = 2,
+	    .udp_receive_buffer = 4u << 20,
+	    .connections_max = 2000,
+	    .connections_per_peer = 1500,
+	    .idle_ns = 600 * NS_PER_S,
+	    .frame_limit = 65536,
+	    .frame_bytes = 32768,
+	    .frame_delay_ns = 5 * NS_PER_MS,
+	    .tick_ns = 5 * NS_PER_S,
+	    .senders_max = 100,
+	    .zone_s = 25200,
+	    .agency = STR("langson"),
 	    .clock = test_clock};
 }
 
@@ -76,7 +87,7 @@ static void assert_balance(struct stand *stand)
 
 	collector_total(stand->collector, &total);
 	assert_true(total.received == total.durable + total.refused_busy + total.refused_large +
-	    collector_in_flight(stand->collector));
+					  collector_in_flight(stand->collector));
 }
 
 /* Steps with a clock that goes 10 ms a step. */
@@ -478,7 +489,8 @@ static void test_kernel_drops(void **state)
 
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < 2000; i++)
-			send_all(udp, STR("<13>a datagram of a burst that is too fast for the buffer"));
+			send_all(
+			    udp, STR("<13>a datagram of a burst that is too fast for the buffer"));
 		/* The drops at the end of a burst come with no datagram; the tick finds them. */
 		now_ns += 2 * NS_PER_S;
 		steps(&stand, 3);

@@ -46,7 +46,8 @@ static bool take(struct framer *framer, struct str *rest, bool end, struct tape 
 	}
 }
 
-/* Pieces end at the offsets for which cuts has a bit, and the bytes stand in front of a guard page. */
+/* Pieces end at the offsets for which cuts has a bit, and the bytes stand in front of a guard page.
+ */
 static void run(struct str stream, size_t limit, bool (*cuts)(void *context, size_t at),
     void *context, struct tape *tape)
 {
@@ -56,8 +57,8 @@ static void run(struct str stream, size_t limit, bool (*cuts)(void *context, siz
 	size_t kept = 0;
 
 	if (map == NULL) {
-		map = mmap(NULL, map_len + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		    0);
+		map = mmap(NULL, map_len + page, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		assert_true(map != MAP_FAILED);
 		assert_int_equal(mprotect(map + map_len, page, PROT_NONE), 0);
 	}
@@ -127,7 +128,10 @@ struct row {
 	struct str stream, want;
 };
 
-#define ROW(stream, want) {STR_INIT(stream), STR_INIT(want)}
+#define ROW(stream, want)                                                                          \
+	{                                                                                          \
+		STR_INIT(stream), STR_INIT(want)                                                   \
+	}
 
 /* The limit is 16. Rows hold for any way in which the stream comes in pieces. */
 static const struct row rows[] = {
@@ -217,7 +221,8 @@ static void test_table(void **state)
 	}
 }
 
-/* At the end of what has come, NUL ends a frame of a sender that may be one which ends all with NUL. */
+/* At the end of what has come, NUL ends a frame of a sender that may be one which ends all with
+ * NUL. */
 static void test_nul_does_not_wait(void **state)
 {
 	struct framer framer = framer_begin(100);
@@ -237,17 +242,34 @@ static void test_nul_does_not_wait(void **state)
 }
 
 static const struct str pieces[] = {
-    STR_INIT("\n"), STR_INIT("\r\n"), STR_INIT("\0<"), STR_INIT("<13>"), STR_INIT("5 <13>a"),
-    STR_INIT("12 monkeys"), STR_INIT("4 abcd"), STR_INIT("0"), STR_INIT("19"), STR_INIT(" "),
-    STR_INIT("x"), STR_INIT("Lang Son"), STR_INIT("\r"), STR_INIT("31 <"), STR_INIT("17 <13>"),
-    STR_INIT("\xef\xbb\xbf"), STR_INIT("24 <1"), STR_INIT("\n\n"), STR_INIT("\0\n"), STR_INIT("\0y"),
-    STR_INIT("16 <13>456789abcdef"), STR_INIT("abcdefghijklmnopqrstuvwxyz"),
+    STR_INIT("\n"),
+    STR_INIT("\r\n"),
+    STR_INIT("\0<"),
+    STR_INIT("<13>"),
+    STR_INIT("5 <13>a"),
+    STR_INIT("12 monkeys"),
+    STR_INIT("4 abcd"),
+    STR_INIT("0"),
+    STR_INIT("19"),
+    STR_INIT(" "),
+    STR_INIT("x"),
+    STR_INIT("Lang Son"),
+    STR_INIT("\r"),
+    STR_INIT("31 <"),
+    STR_INIT("17 <13>"),
+    STR_INIT("\xef\xbb\xbf"),
+    STR_INIT("24 <1"),
+    STR_INIT("\n\n"),
+    STR_INIT("\0\n"),
+    STR_INIT("\0y"),
+    STR_INIT("16 <13>456789abcdef"),
+    STR_INIT("abcdefghijklmnopqrstuvwxyz"),
 };
 
 /*
- * Whatever the stream, its pieces do not matter. NUL that ends what has come is the one exception, and
- * only behind no frame or one that NUL ended: such streams begin with a line and have no frame that NUL
- * ends, or no NUL within.
+ * Whatever the stream, its pieces do not matter. NUL that ends what has come is the one exception,
+ * and only behind no frame or one that NUL ended: such streams begin with a line and have no frame
+ * that NUL ends, or no NUL within.
  */
 static size_t make_stream(char *out, size_t room, unsigned kind)
 {
@@ -293,8 +315,13 @@ static void test_pieces_do_not_matter(void **state)
 static void test_datagram(void **state)
 {
 	static const struct row datagrams[] = {
-	    ROW("", ""), ROW("\n", ""), ROW("\r\n\0\0", ""), ROW("<13>a", "<13>a"),
-	    ROW("<13>a\r\n", "<13>a"), ROW("<13>a\0", "<13>a"), ROW("<13>a\nb\0c\n", "<13>a\nb\0c"),
+	    ROW("", ""),
+	    ROW("\n", ""),
+	    ROW("\r\n\0\0", ""),
+	    ROW("<13>a", "<13>a"),
+	    ROW("<13>a\r\n", "<13>a"),
+	    ROW("<13>a\0", "<13>a"),
+	    ROW("<13>a\nb\0c\n", "<13>a\nb\0c"),
 	    ROW(" a ", " a "),
 	};
 

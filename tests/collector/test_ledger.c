@@ -10,8 +10,8 @@
 
 static struct ledger_row *four(struct ledger *ledger, uint32_t host, uint16_t port)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port),
-	    .sin_addr = {htonl(host)}};
+	struct sockaddr_in at = {
+	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(host)}};
 
 	return ledger_peer(ledger, (struct sockaddr *)&at);
 }

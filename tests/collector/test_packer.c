@@ -20,8 +20,8 @@ struct bench {
 	uint64_t sent;
 };
 
-static const struct packer_options usual = {.identity = {0xc0ffee, 1000}, .frame_bytes = 16384,
-    .frame_delay_ns = 5 * NS_PER_MS};
+static const struct packer_options usual = {
+    .identity = {0xc0ffee, 1000}, .frame_bytes = 16384, .frame_delay_ns = 5 * NS_PER_MS};
 
 static void bench_open(struct bench *bench, struct packer_options options, uint64_t bus_queue)
 {
@@ -48,16 +48,20 @@ static struct ledger_row *row_of(struct bench *bench, unsigned host)
 }
 
 /* raw: the number of the event, then filling up to len. */
-static void add(struct bench *bench, unsigned host, size_t len, enum transport transport,
-    int64_t now_ns)
+static void add(
+    struct bench *bench, unsigned host, size_t len, enum transport transport, int64_t now_ns)
 {
 	static char raw[200000];
 	struct ledger_row *row = row_of(bench, host);
-	int head = snprintf(raw, sizeof(raw), "<13>%u-%06llu", host, (unsigned long long)bench->sent++);
+	int head =
+	    snprintf(raw, sizeof(raw), "<13>%u-%06llu", host, (unsigned long long)bench->sent++);
 
 	memset(raw + head, '.', sizeof(raw) - (size_t)head);
-	struct event event = {.received_ns = now_ns, .transport = transport,
-	    .peer = STR("192.0.2.7:514"), .sender = row->counts.sender, .agency = STR("langson"),
+	struct event event = {.received_ns = now_ns,
+	    .transport = transport,
+	    .peer = STR("192.0.2.7:514"),
+	    .sender = row->counts.sender,
+	    .agency = STR("langson"),
 	    .raw = {raw, len < (size_t)head ? (size_t)head : len}};
 
 	packer_add(bench->packer, row, &event);
@@ -85,7 +89,7 @@ static void assert_balance(struct bench *bench)
 
 	ledger_total(bench->ledger, &total);
 	assert_true(total.received == total.durable + total.refused_busy + total.refused_large +
-	    packer_in_flight(bench->packer));
+					  packer_in_flight(bench->packer));
 	assert_true(total.published >= total.durable);
 	assert_true(total.published <= total.durable + packer_in_flight(bench->packer));
 }
@@ -184,7 +188,10 @@ static void test_frame_delay(void **state)
 
 static void test_ticks_and_gaps(void **state)
 {
-	struct frame_gap gap = {.reason = GAP_KERNEL_DROP, .count = 7, .from = 1, .to = 2,
+	struct frame_gap gap = {.reason = GAP_KERNEL_DROP,
+	    .count = 7,
+	    .from = 1,
+	    .to = 2,
 	    .source = STR("(syslog-udp)")};
 	struct bench bench;
 
@@ -213,8 +220,8 @@ static void trouble(struct bench *bench, const char *call, enum fault fault, uin
 
 static void test_unknown_is_sent_again_in_order(void **state)
 {
-	static const enum fault faults[] = {FAULT_LOSE_RECEIPT, FAULT_LOSE_RECORD, FAULT_REPEAT,
-	    FAULT_BUSY};
+	static const enum fault faults[] = {
+	    FAULT_LOSE_RECEIPT, FAULT_LOSE_RECORD, FAULT_REPEAT, FAULT_BUSY};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
@@ -317,8 +324,10 @@ static void test_too_large(void **state)
 	bench_open(&bench, usual, 0);
 	add(&bench, 1, 50, TRANSPORT_TCP, RIG_TIME);
 	struct ledger_row *row = row_of(&bench, 1);
-	struct event event = {.received_ns = RIG_TIME, .transport = TRANSPORT_TCP,
-	    .sender = row->counts.sender, .raw = {raw, sizeof(raw)}};
+	struct event event = {.received_ns = RIG_TIME,
+	    .transport = TRANSPORT_TCP,
+	    .sender = row->counts.sender,
+	    .raw = {raw, sizeof(raw)}};
 
 	packer_add(bench.packer, row, &event);
 	add(&bench, 1, 50, TRANSPORT_TCP, RIG_TIME);

@@ -1,4 +1,5 @@
-/* fuzz: collector - a stream of syslog over TCP, in one piece and in the pieces that its first byte says */
+/* fuzz: collector - a stream of syslog over TCP, in one piece and in the pieces that its first byte
+ * says */
 #include "collector/framer.h"
 
 #include "base/check.h"

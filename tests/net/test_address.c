@@ -38,10 +38,10 @@ static void test_format(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(peers) / sizeof(*peers); i++) {
-		struct sockaddr_in6 six = {.sin6_family = AF_INET6,
-		    .sin6_port = htons((uint16_t)peers[i].port)};
-		struct sockaddr_in four = {.sin_family = AF_INET,
-		    .sin_port = htons((uint16_t)peers[i].port)};
+		struct sockaddr_in6 six = {
+		    .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)peers[i].port)};
+		struct sockaddr_in four = {
+		    .sin_family = AF_INET, .sin_port = htons((uint16_t)peers[i].port)};
 		struct sockaddr *at = (struct sockaddr *)&four;
 
 		if (inet_pton(AF_INET, peers[i].host, &four.sin_addr) != 1) {

@@ -94,7 +94,8 @@ static size_t read_all(struct server *server, int fd, char *out, size_t room)
 		if (n == 0 || (n < 0 && errno == ECONNRESET))
 			return total;
 		if (n > 0 && total < room)
-			memcpy(out + total, bytes, total + (size_t)n <= room ? (size_t)n : room - total);
+			memcpy(out + total, bytes,
+			    total + (size_t)n <= room ? (size_t)n : room - total);
 		total += n > 0 ? (size_t)n : 0;
 		if (n < 0 && loop_step(server->loop, 0, NULL) == 0 && i > 1000)
 			return SIZE_MAX;
@@ -208,7 +209,8 @@ static void test_many_clients(void **state)
 	send_text(fd, "status\n");
 	assert_int_equal(read_all(&server, fd, out, sizeof(out)), 16);
 	close(fd);
-	/* One of the last 32 was not dropped, and gets all of a long answer when it begins to read. */
+	/* One of the last 32 was not dropped, and gets all of a long answer when it begins to read.
+	 */
 	assert_int_equal(read_all(&server, silent[38], out, sizeof(out)), BIG);
 	assert_true(read_all(&server, silent[0], out, sizeof(out)) < BIG);
 	for (size_t i = 0; i < 40; i++)
@@ -224,7 +226,8 @@ static void test_one_server(void **state)
 
 	(void)state;
 	serve(&server);
-	assert_int_equal(control_open(&second, server.loop, path, answer, &server, &error), ERR_USAGE);
+	assert_int_equal(
+	    control_open(&second, server.loop, path, answer, &server, &error), ERR_USAGE);
 	/* The connection that asked is closed by now; the first server goes on. */
 	steps(&server);
 	int fd = client_open();
@@ -246,7 +249,8 @@ static void test_one_server(void **state)
 	}
 	assert_true(count < 200);
 	error = (struct error){0};
-	assert_int_equal(control_open(&second, server.loop, path, answer, &server, &error), ERR_USAGE);
+	assert_int_equal(
+	    control_open(&second, server.loop, path, answer, &server, &error), ERR_USAGE);
 	for (size_t i = 0; i <= count; i++)
 		close(waiting[i]);
 	serve_no_more(&server);
