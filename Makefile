@@ -30,6 +30,11 @@ CC := gcc
 endif
 PREFIX ?= /usr/local
 PYTHON ?= python3
+# V=1 shows whole command lines
+V ?= 0
+ifeq ($(V),0)
+Q = @echo "  $(1) $@";
+endif
 
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wformat=2 -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough -Wswitch-enum -Wundef \
@@ -78,17 +83,17 @@ BENCH := $(sort $(wildcard bench/bench_*.c))
 all: $(B)/tocsin
 
 $(B)/tocsin: $(foreach r,$(ROOMS),$(if $(wildcard $(r)/*.c),$(B)/lib$(r).a))
-	$(CC) $(CFLAGS_ALL) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDFLAGS_ALL) \
+	$(call Q,LD)$(CC) $(CFLAGS_ALL) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDFLAGS_ALL) \
 		$(sort $(foreach r,$(ROOMS),$(LIBS_$(r))))
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+	$(call Q,CC)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 define ROOM_RULE
 $(B)/lib$(1).a: $$(call OBJECTS,$(1))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(call Q,AR)ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call ROOM_RULE,$(r))))
 
@@ -98,7 +103,7 @@ define UNIT_RULE
 $(B)/$(basename $(1)): $(B)/$(basename $(1)).o \
 		$$(patsubst %.c,$(B)/%.o,$$(filter-out tests/$(2)/test_%.c,$$(wildcard tests/$(2)/*.c))) \
 		$$(call ARCHIVES,$(if $(filter $(2),$(ROOMS)),$(2),cli))
-	$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
+	$$(call Q,LD)$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
 		$$(call LIBRARIES,$(if $(filter $(2),$(ROOMS)),$(2),cli)) -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call UNIT_RULE,$(t),$(notdir $(patsubst %/,%,$(dir $(t)))))))
@@ -109,14 +114,14 @@ FUZZ_ROOM = $(shell sed -n '1s,^/\* fuzz: \([a-z]*\).*,\1,p' $(1))
 define FUZZ_RULE
 $(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/replay.o) \
 		$$(call ARCHIVES,$(call FUZZ_ROOM,$(1)))
-	$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
+	$$(call Q,LD)$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
 		$$(call LIBRARIES,$(call FUZZ_ROOM,$(1)))
 endef
 $(foreach t,$(FUZZ),$(eval $(call FUZZ_RULE,$(t))))
 
 define BENCH_RULE
 $(B)/$(basename $(1)): $(B)/$(basename $(1)).o $$(call ARCHIVES,cli)
-	$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
+	$$(call Q,LD)$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
 		$$(call LIBRARIES,cli)
 endef
 $(foreach t,$(BENCH),$(eval $(call BENCH_RULE,$(t))))
