@@ -150,7 +150,7 @@ static int commit_hand_over(struct worker *worker, struct error *error)
 		    .topic = letter->topic, .partition = letter->partition, .key = letter->key,
 		    .value = letter->value};
 
-		if (!sender_add(worker->sender, &row))
+		if (!sender_add(worker->sender, &row, false))
 			return error_set(error, ERR_MEMORY, TEXT_base_memory);
 		worker->last_sequence = letter->sequence;
 		worker->has_sequence = true;

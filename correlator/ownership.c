@@ -37,7 +37,7 @@ static bool row_visit(void *context, const struct outbox_row *row)
 
 	if (row->owner != rows->owner)
 		return true;
-	if (!sender_add(worker->sender, row)) {
+	if (!sender_add(worker->sender, row, true)) {
 		rows->failed = true;
 		return false;
 	}

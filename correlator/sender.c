@@ -90,7 +90,7 @@ static bool sender_reserve(struct sender *sender)
 	return true;
 }
 
-bool sender_add(struct sender *sender, const struct outbox_row *from)
+bool sender_add(struct sender *sender, const struct outbox_row *from, bool again)
 {
 	size_t at = row_place(sender, from->sequence);
 	char *bytes;
@@ -106,7 +106,7 @@ bool sender_add(struct sender *sender, const struct outbox_row *from)
 	memmove(&sender->rows[at + 1], &sender->rows[at],
 	    (sender->count - at) * sizeof(*sender->rows));
 	sender->rows[at] = (struct row){.sequence = from->sequence, .owner = from->owner,
-	    .partition = from->partition, .topic = from->topic, .state = ROW_QUEUED,
+	    .partition = from->partition, .topic = from->topic, .state = ROW_QUEUED, .again = again,
 	    .key_len = (uint32_t)from->key.len, .value_len = (uint32_t)from->value.len,
 	    .bytes = bytes};
 	sender->count++;

@@ -22,9 +22,9 @@ void sender_free(struct sender *sender); /* accepts NULL */
 
 /*
  * Takes a copy; sequences ascend but for rows that were there before (then it finds their
- * place).
+ * place). again: somebody may have published it already, so publishing it is a resend.
  */
-bool sender_add(struct sender *sender, const struct outbox_row *row);
+bool sender_add(struct sender *sender, const struct outbox_row *row, bool again);
 /* Publishes what is not published; BUS_BUSY leaves the rest for later. 0 or negative. */
 int sender_publish(struct sender *sender, struct error *error);
 /* Collects receipts, waiting up to timeout_ns for the first. How many, or negative. */

@@ -43,7 +43,7 @@ static uint64_t row_put(struct fixture *fixture, uint32_t owner, const char *val
 	assert_int_equal(checkpoint_outbox_put(fixture->checkpoint, owner, row.topic, 0, row.key,
 	    row.value, &row.sequence, NULL), 0);
 	assert_int_equal(checkpoint_commit(fixture->checkpoint, NULL), 0);
-	assert_true(sender_add(fixture->sender, &row));
+	assert_true(sender_add(fixture->sender, &row, false));
 	return row.sequence;
 }
 
@@ -117,6 +117,21 @@ static void test_a_receipt_that_never_comes(void **state)
 	fixture_close(&fixture);
 }
 
+/* What a worker finds in the checkpoint at its start may be on the bus already. */
+static void test_a_row_of_a_life_before_is_a_resend(void **state)
+{
+	struct outbox_row row = {.sequence = 7, .topic = TOPIC_ALERTS, .value = STR("one")};
+	struct fixture fixture;
+
+	(void)state;
+	fixture_open(&fixture);
+	assert_true(sender_add(fixture.sender, &row, true));
+	assert_int_equal(fixture.stats.resent, 0);
+	assert_int_equal(sender_publish(fixture.sender, NULL), 0);
+	assert_int_equal(fixture.stats.resent, 1);
+	fixture_close(&fixture);
+}
+
 static void test_rows_of_another_owner_are_dropped(void **state)
 {
 	struct fixture fixture;
@@ -142,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_row_goes_once_its_receipt_is_there),
 	    cmocka_unit_test(test_a_receipt_that_never_comes),
+	    cmocka_unit_test(test_a_row_of_a_life_before_is_a_resend),
 	    cmocka_unit_test(test_rows_of_another_owner_are_dropped),
 	};
 
