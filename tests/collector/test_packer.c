@@ -370,6 +370,76 @@ static void test_json(void **state)
 	bench_close(&bench);
 }
 
+/* A bus that tells one receipt at a time, so that the outcomes of one loss come apart. */
+struct slow_bus {
+	struct bus bus;
+	uint64_t sent[64];
+	size_t sent_count, told;
+	size_t unknown; /* so many of the first are */
+};
+
+static int slow_publish(struct bus *bus, enum bus_topic topic, uint32_t partition, struct str key,
+    struct str value, uint64_t tag)
+{
+	struct slow_bus *slow = (struct slow_bus *)bus;
+
+	(void)topic;
+	(void)partition;
+	(void)key;
+	(void)value;
+	if (slow->sent_count == 64)
+		return BUS_BUSY;
+	slow->sent[slow->sent_count++] = tag;
+	return BUS_ACCEPTED;
+}
+
+static int slow_receipts(
+    struct bus *bus, struct bus_receipt *ret, size_t max, int64_t timeout_ns, struct error *error)
+{
+	struct slow_bus *slow = (struct slow_bus *)bus;
+
+	(void)max;
+	(void)timeout_ns;
+	(void)error;
+	if (slow->told == slow->sent_count)
+		return 0;
+	ret[0] = (struct bus_receipt){.tag = slow->sent[slow->told],
+	    .status = slow->told < slow->unknown ? RECEIPT_UNKNOWN : RECEIPT_DURABLE,
+	    .topic = TOPIC_EVENTS};
+	slow->told++;
+	return 1;
+}
+
+/* What was never sent waits until all that may have been lost is known, and goes behind it. */
+static void test_nothing_overtakes_a_loss(void **state)
+{
+	static const struct bus_backend backend = {
+	    .name = "slow", .publish = slow_publish, .receipts = slow_receipts};
+	static const uint64_t want[] = {0, 1, 2, 0, 1, 2, 3, 4};
+	struct slow_bus slow = {
+	    .bus = {.backend = &backend, .partitions = {1, 1, 1}}, .unknown = 3};
+	struct packer_options options = usual;
+	struct bench bench = {.sent = 0};
+
+	(void)state;
+	options.bus = &slow.bus;
+	bench.ledger = ledger_new(10, 1, STR(""));
+	bench.packer = packer_new(&options);
+	for (unsigned i = 0; i < 3; i++)
+		add(&bench, 1, 16384, TRANSPORT_TCP, RIG_TIME);
+	for (unsigned i = 0; i < 20; i++) {
+		drive(&bench, RIG_TIME, true);
+		assert_balance(&bench);
+		if (i < 2)
+			add(&bench, 1, 16384, TRANSPORT_TCP, RIG_TIME);
+	}
+	assert_int_equal(slow.sent_count, sizeof(want) / sizeof(*want));
+	assert_memory_equal(slow.sent, want, sizeof(want));
+	assert_int_equal(packer_in_flight(bench.packer), 0);
+	packer_free(bench.packer);
+	ledger_free(bench.ledger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +448,7 @@ int main(void)
 	    cmocka_unit_test(test_frame_delay),
 	    cmocka_unit_test(test_ticks_and_gaps),
 	    cmocka_unit_test(test_unknown_is_sent_again_in_order),
+	    cmocka_unit_test(test_nothing_overtakes_a_loss),
 	    cmocka_unit_test(test_behind),
 	    cmocka_unit_test(test_bus_down),
 	    cmocka_unit_test(test_too_large),
