@@ -9,41 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE_ARENA  (64u << 20)
 #define FOLLOW_NS   (100 * NS_PER_MS)
-
-struct listing {
-	const struct context *context;
-	bool json;
-	size_t shown;
-	struct str cursor;
-	char cursor_text[128];
-};
-
-static bool list_one(void *argument, const struct query_alert *alert)
-{
-	struct listing *listing = argument;
-
-	if (listing->json) {
-		show_json(alert, NULL, 0, false);
-	} else {
-		if (listing->shown == 0)
-			show_head(listing->context);
-		show_line(listing->context, alert);
-	}
-	listing->shown++;
-	if (alert->cursor.len < sizeof(listing->cursor_text)) {
-		memcpy(listing->cursor_text, alert->cursor.ptr, alert->cursor.len);
-		listing->cursor = str_from(listing->cursor_text, alert->cursor.len);
-	}
-	return true;
-}
-
-static void tell_damaged(void *argument, const struct error *error)
-{
-	(void)argument;
-	context_fail(error);
-}
 
 /* "high+" is high and above, "low-" low and below, "high" just that. */
 static int parse_level(const char *text, struct query_filter *filter, struct error *error)
@@ -119,21 +85,16 @@ static int parse_filter(const struct context *context, const struct arguments *a
 static int alerts_list(struct context *context, const struct arguments *arguments,
     struct query *query, struct error *error)
 {
-	struct listing listing = {.context = context, .json = arguments_has(arguments, "json")};
+	bool json = arguments_has(arguments, "json");
 	struct query_filter filter;
+	size_t shown = 0;
 	int code = parse_filter(context, arguments, &filter, error);
 
-	if (code < 0)
-		return code;
-	struct arena *arena = arena_new(1u << 30);
-
-	if (arena == NULL)
-		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	code = query_alerts(query, &filter, arena, list_one, &listing, tell_damaged, error);
-	arena_free(arena);
-	if (code == 0 && listing.shown == 0 && !listing.json)
+	if (code == 0)
+		code = show_list(context, query, &filter, json, &shown, error);
+	if (code == 0 && shown == 0 && !json)
 		fprintf(stderr, "%s\n", text(TEXT_cli_no_alerts));
-	return code < 0 ? code : listing.shown > 0 ? EXIT_OK : EXIT_NO;
+	return code < 0 ? code : shown > 0 ? EXIT_OK : EXIT_NO;
 }
 
 static int alerts_show(struct context *context, const struct arguments *arguments,
@@ -167,11 +128,13 @@ static int alerts_show(struct context *context, const struct arguments *argument
 #define SHOWN_MAX 65536u
 
 struct following {
-	struct listing listing;
+	const struct context *context;
+	bool json;
 	struct hash128 *shown;
 	size_t count;
 	struct query_alert *page;
 	size_t page_count, page_max;
+	size_t lines;
 	bool silent; /* the first round only learns what is there */
 };
 
@@ -201,7 +164,7 @@ static void show_page(struct following *f)
 	for (size_t i = f->page_count; i > 0; i--) {
 		f->shown[f->count++ % SHOWN_MAX] = f->page[i - 1].alert.id;
 		if (!f->silent)
-			list_one(&f->listing, &f->page[i - 1]);
+			show_one(f->context, &f->page[i - 1], f->json, f->lines++ == 0);
 	}
 	f->page_count = 0;
 	f->silent = false;

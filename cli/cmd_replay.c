@@ -88,47 +88,24 @@ static int replay_files(struct replaying *r, const struct arguments *arguments,
 	return code < 0 ? code : replay_finish(r->replay, error);
 }
 
-struct counting {
-	const struct context *context;
-	bool json;
-	size_t count;
-};
-
-static bool count_alert(void *argument, const struct query_alert *alert)
-{
-	struct counting *counting = argument;
-
-	if (counting->json)
-		show_json(alert, NULL, 0, false);
-	else
-		show_line(counting->context, alert);
-	counting->count++;
-	return true;
-}
-
 static int list_alerts(struct replaying *r, const char *store, const char *name, bool json,
     struct error *error)
 {
 	struct query_filter filter = {.since_ns = INT64_MIN, .until_ns = INT64_MAX,
 	    .level_max = LEVEL_CRITICAL, .replay = str_of(name), .limit = SIZE_MAX};
-	struct counting counting = {.context = r->context, .json = json};
-	struct arena *arena = arena_new(1u << 30);
 	struct query *query = NULL;
 	struct replay_totals totals;
-
-	if (arena == NULL)
-		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	size_t shown = 0;
 	int code = query_open(&query, store, error);
 
 	if (code == 0)
-		code = query_alerts(query, &filter, arena, count_alert, &counting, NULL, error);
+		code = show_list(r->context, query, &filter, json, &shown, error);
 	query_close(query);
-	arena_free(arena);
 	replay_totals(r->replay, &totals);
+	fflush(stdout);
 	if (code == 0 && !json)
-		print_text(stderr, TEXT_cli_replay_done, (unsigned long long)totals.lines,
-		    counting.count, (unsigned long long)totals.undecoded,
-		    (unsigned long long)totals.late);
+		print_text(stderr, TEXT_cli_replay_done, (unsigned long long)totals.lines, shown,
+		    (unsigned long long)totals.undecoded, (unsigned long long)totals.late);
 	return code;
 }
 

@@ -172,6 +172,8 @@ void help_bash(FILE *out)
 		bash_words(out, command_common_options);
 		fputs("\" ;;\n", out);
 	}
-	fputs("\t\tesac\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-	      "}\ncomplete -o default -F _tocsin tocsin\n", out);
+	fputs("\t\tesac\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- "
+	      "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
+	      "}\ncomplete -o default -F _tocsin tocsin\n",
+	    out);
 }

@@ -290,3 +290,65 @@ void show_json(const struct query_alert *shown, const struct query_evidence *evi
 	fwrite(out.ptr, 1, out.len, stdout);
 	buf_free(&out);
 }
+
+void show_one(const struct context *context, const struct query_alert *alert, bool json,
+    bool first)
+{
+	if (json) {
+		show_json(alert, NULL, 0, false);
+		return;
+	}
+	if (first)
+		show_head(context);
+	show_line(context, alert);
+}
+
+/* A query gives at most a page; the cursor of the last alert shown leads on to the next one. */
+#define PAGE       1000u
+#define PAGE_ARENA (256u << 20)
+
+struct listing {
+	const struct context *context;
+	bool json;
+	size_t shown;
+	char cursor[256];
+};
+
+static bool list_one(void *argument, const struct query_alert *alert)
+{
+	struct listing *listing = argument;
+
+	show_one(listing->context, alert, listing->json, listing->shown++ == 0);
+	snprintf(listing->cursor, sizeof(listing->cursor), "%.*s", STR_ARG(alert->cursor));
+	return true;
+}
+
+static void tell_damaged(void *argument, const struct error *error)
+{
+	(void)argument;
+	context_fail(error);
+}
+
+int show_list(const struct context *context, struct query *query,
+    const struct query_filter *filter, bool json, size_t *ret_shown, struct error *error)
+{
+	struct listing listing = {.context = context, .json = json};
+	struct arena *arena = arena_new(PAGE_ARENA);
+	struct query_filter page = *filter;
+	size_t before;
+	int code;
+
+	if (arena == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	do {
+		before = listing.shown;
+		page.limit = filter->limit - before < PAGE ? filter->limit - before : PAGE;
+		arena_reset(arena);
+		code = query_alerts(query, &page, arena, list_one, &listing, tell_damaged, error);
+		page.after = str_of(listing.cursor);
+	} while (
+	    code == 0 && listing.shown - before == page.limit && listing.shown < filter->limit);
+	arena_free(arena);
+	*ret_shown = listing.shown;
+	return code;
+}

@@ -17,5 +17,11 @@ void show_alert(const struct context *context, const struct query_alert *alert,
 void show_json(const struct query_alert *alert, const struct query_evidence *evidence,
     size_t count, bool with_evidence);
 struct str show_title(const struct alert *alert);
+/* A line, or a JSON object; first: under the head of the table. */
+void show_one(const struct context *context, const struct query_alert *alert, bool json,
+    bool first);
+/* All that the filter lets through, page by page, up to filter->limit; damaged files are told. */
+int show_list(const struct context *context, struct query *query,
+    const struct query_filter *filter, bool json, size_t *ret_shown, struct error *error);
 
 #endif
