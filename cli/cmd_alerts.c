@@ -195,8 +195,8 @@ static int follow_loop(struct query *query, struct query_filter *filter, struct 
 static int alerts_follow(struct context *context, const struct arguments *arguments,
     struct query *query, struct error *error)
 {
-	struct following f = {
-	    .listing = {.context = context, .json = arguments_has(arguments, "json")},
+	struct following f = {.context = context,
+	    .json = arguments_has(arguments, "json"),
 	    .page_max = 4096,
 	    .silent = !arguments_has(arguments, "since")};
 	struct query_filter filter;

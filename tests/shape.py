@@ -73,7 +73,7 @@ for path in sources + headers + tests:
         own = path[:-2] + ".h"
         first = re.search(r'#include ["<]([^">]+)[">]', text)
         # Jansson's own name json_null is taken for ours: its header comes before base/json.h.
-        near = (own, "jansson.h", "db/private.h", "cli/command.h")
+        near = (own, "jansson.h", "db/private.h", "cli/command.h", "storage/store_file.h")
         if os.path.exists(own) and first and first.group(1) not in near:
             order.append(f"{path}: includes {first.group(1)} before {own}")
     if path in headers:
