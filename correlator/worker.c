@@ -11,7 +11,7 @@
 #define ARENA_CEILING ((size_t)1 << 30)
 #define ARENA_ENOUGH  ((size_t)32 << 20) /* made by a batch; the rest waits for the next */
 #define WAITING_MAX   16384u             /* rows without a receipt before reading pauses */
-#define SLICE_NS      (20 * NS_PER_MS)   /* longest wait for one of several things */
+#define SLICE_NS      (5 * NS_PER_MS)    /* longest wait for one of several things */
 
 /* ---- birth and death ---- */
 
