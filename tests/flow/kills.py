@@ -1,8 +1,9 @@
 """kill -9 at random moments while events flow, on any bus. Used by test_kill.py and test_kill_kafka.py.
 
-The traffic: noise, and in it SOURCES addresses that each fail twelve SSH logins within a second. So each
-source is one brute-force alert (ten make it, two are left), whatever is killed; what is on the bus in
-the end is counted here by another method and must agree with what the store holds.
+The traffic: noise, and in it addresses that each fail twelve SSH logins within a second, told by four
+senders in turn, so that they meet only behind the partitions. So each address is one brute-force alert (ten
+make it, two are left), whatever is killed; what is on the bus in the end is counted here by another method
+and must agree with what the store holds.
 """
 import collections
 import json
@@ -17,6 +18,7 @@ import time
 from flow import House, case, note, send_tcp, stamp, wait_for
 
 RULE = "4e5d479d-6303-4038-b900-1eab94288d5f"
+SENDERS = 4
 FAILED = re.compile(r"Failed password for \S+ from (\S+) port")
 
 
@@ -48,9 +50,21 @@ class Traffic(threading.Thread):
                 out.append(f"<78>1 {now} gw1 CRON 99 - - (root) CMD (true #{self.sent + len(out)})\n")
         return out
 
+    def send(self, links, who, batch):
+        try:
+            if links[who] is None:
+                links[who] = socket.create_connection(("127.0.0.1", self.port), timeout=30,
+                                                      source_address=(f"127.0.0.{who + 2}", 0))
+            links[who].sendall("".join(batch).encode())
+            self.sent += len(batch)
+        except OSError:
+            self.breaks += 1
+            links[who] = None
+            time.sleep(0.02)
+
     def run(self):
-        link = None
-        begun, made = time.monotonic(), 0
+        links = [None] * SENDERS
+        begun, made, turn = time.monotonic(), 0, 0
         while not self.stopping.is_set() or self.queue:
             due = int((time.monotonic() - begun) * self.rate) - made
             if due < 50:
@@ -58,17 +72,12 @@ class Traffic(threading.Thread):
                 continue
             batch = self.lines(min(due, 500))
             made += len(batch)
-            try:
-                if link is None:
-                    link = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-                link.sendall("".join(batch).encode())
-                self.sent += len(batch)
-            except OSError:
-                self.breaks += 1
-                link = None
-                time.sleep(0.05)
-        if link is not None:
-            link.close()
+            for who in range(SENDERS):
+                self.send(links, (who + turn) % SENDERS, batch[who::SENDERS])
+            turn += 1
+        for link in links:
+            if link is not None:
+                link.close()
 
 
 def bus_truth(house):
@@ -85,7 +94,7 @@ def bus_truth(house):
         if key in seen:
             continue  # the same frame sent again: a repeat that the worker recognises too
         seen.add(key)
-        epochs["-".join(key.split("-")[:2])] += 1
+        epochs[int(key.split("-")[1], 16)] += 1
         match = FAILED.search(event.get("raw", ""))
         if match:
             failures[match.group(1)] += 1
@@ -99,12 +108,17 @@ class Campaign:
         self.traffic = Traffic(house.port, rate, seed)
         self.counters = collections.Counter()  # summed over the lives of the processes
         self.last = {}
+        self.durable = {}  # start of a collector's life to the receipts that it told of last
         self.killed = collections.Counter()
+        self.flowed = 0  # seconds
 
     def look(self):
         """Keeps the newest counters of each process; a new pid begins a new life."""
         for name, stage in self.house.status().items():
             details = stage["details"]
+            if name == "collect":
+                life = stage["started_ns"]
+                self.durable[life] = max(self.durable.get(life, 0), details["durable"])
             for key in ("resent", "repeats", "detection_repeats", "stale", "evidence_missing"):
                 value = details.get(key, 0)
                 before = self.last.get((name, stage["pid"], key), 0)
@@ -114,21 +128,44 @@ class Campaign:
     def start(self, name):
         self.house.start(name)
 
-    def run(self):
+    def kill(self):
+        self.look()
+        name = self.random.choice(self.victims)
+        self.house.stop(name, signal.SIGKILL)
+        self.killed[name] += 1
+        self.start(name)
+
+    def restart_time(self):
+        """Seconds from the start of correlate until it has read events, while they flow."""
+        self.look()
+        self.house.stop("correlate", signal.SIGKILL)
+        begun = time.monotonic()
+        self.start("correlate")
+
+        def consumes():
+            stage = self.house.status().get("correlate")
+            return stage is not None and stage["details"]["events"] > 0
+        return time.monotonic() - begun if wait_for(consumes, 20, 0.01) else None
+
+    def run(self, middle=None):
+        """middle: called once, half way through."""
         for name in ("store", "correlate", "collect"):
             self.start(name)
         wait_for(lambda: len(self.house.status()) == 3, 30)
         self.traffic.start()
-        for _ in range(self.kills):
-            time.sleep(self.random.uniform(0.15, 0.9))
-            self.look()
-            name = self.random.choice(self.victims)
-            self.house.stop(name, signal.SIGKILL)
-            self.killed[name] += 1
-            self.start(name)
-        time.sleep(1)
+        begun = time.monotonic()
+        for count in range(self.kills):
+            if middle is not None and count == self.kills // 2:
+                middle()
+            # one in five still starts up
+            time.sleep(self.random.uniform(*((0, 0.12) if self.random.random() < 0.2 else (0.15, 0.9))))
+            self.kill()
+        restarts = [self.restart_time() for _ in range(3)]
+        note("correlate started to events read: " +
+             ", ".join("never" if t is None else f"{t:.2f} s" for t in restarts))
         self.traffic.stopping.set()
         self.traffic.join(60)
+        self.flowed = time.monotonic() - begun
 
     def settle(self, seconds=60):
         """Everything read, everything stored, everything settled."""
@@ -155,6 +192,18 @@ def found(alerts):
     return by
 
 
+def unreceived(campaign, epochs):
+    """Lives of collectors that told of more receipts than the bus has events of theirs."""
+    short = []
+    for life, durable in campaign.durable.items():
+        # A collector takes its epoch just before it says that it runs.
+        near = [epoch for epoch in epochs if 0 <= life - epoch < 5e9]
+        held = epochs[max(near)] if near else 0
+        if held < durable:
+            short.append((life, durable, held))
+    return short
+
+
 def judge(campaign, where):
     house = campaign.house
     failures, epochs = bus_truth(house)
@@ -162,9 +211,13 @@ def judge(campaign, where):
     alerts = found(house.alerts())
     missing, extra = expected - set(alerts), set(alerts) - expected
     twice = [source for source, list_ in alerts.items() if len(list_) != 1]
-    note(f"{where}: {sum(epochs.values())} events on the bus, {campaign.traffic.sent} sent, "
+    note(f"{where}: {sum(epochs.values())} events on the bus, {campaign.traffic.sent} sent "
+         f"({campaign.traffic.sent / campaign.flowed:.0f}/s), {campaign.traffic.breaks} connections broken, "
          f"{sum(campaign.killed.values())} kills {dict(campaign.killed)}, {len(expected)} attacks, "
-         f"{len(alerts)} found; {dict(campaign.counters)}")
+         f"{len(alerts)} found; {({k: v for k, v in campaign.counters.items() if v})}")
+    short = unreceived(campaign, epochs)
+    case(f"{where}: what a collector called durable is on the bus",
+         not short and max(campaign.durable.values()) > 0, short[:10])
     case(f"{where}: no attack on the bus is missed", not missing and expected, sorted(missing)[:10], house.log())
     case(f"{where}: no alert without its attack", not extra, sorted(extra)[:10])
     case(f"{where}: no alert twice", not twice, twice[:10])

@@ -19,6 +19,9 @@ def clean_run(house):
         shutil.copytree(os.path.join(house.path, "bus"), os.path.join(clean.path, "bus"))
         for topic in ("detections", "alerts"):
             shutil.rmtree(os.path.join(clean.path, "bus", topic))
+        for name in os.listdir(os.path.join(clean.path, "bus", "events")):
+            if name.startswith("correlate."):  # how far the group has read
+                os.remove(os.path.join(clean.path, "bus", "events", name))
         shutil.copy(os.path.join(house.path, "site.key"), clean.path)
         for name in ("store", "correlate", "collect"):
             clean.start(name)
@@ -33,7 +36,7 @@ def clean_run(house):
 def main():
     need_binary()
     with House(settings=SETTINGS) as house:
-        campaign = Campaign(house, KILLS, 5000, SEED, ["collect", "correlate", "correlate", "store"])
+        campaign = Campaign(house, KILLS, 5500, SEED, ["collect", "correlate", "correlate", "store"])
         campaign.run()
         quiet, state = campaign.settle()
         case("everything under way ends", quiet, state, house.log())
