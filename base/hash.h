@@ -1,9 +1,9 @@
 /*
  * hash.h - keyed hashes and checksums.
  *
- * SipHash-2-4 (Aumasson, Bernstein 2012) wherever a stranger chooses the input: tables in memory use
- * a random key of the process, ids that are stored use the site's key. CRC32C (Castagnoli) guards
- * stored and travelling bytes against accidents, not against people.
+ * SipHash-2-4 (Aumasson, Bernstein 2012) wherever a stranger chooses the input: tables in memory
+ * use a random key of the process, ids that are stored use the site's key. CRC32C (Castagnoli)
+ * guards stored and travelling bytes against accidents, not against people.
  */
 #ifndef TOCSIN_BASE_HASH_H
 #define TOCSIN_BASE_HASH_H
@@ -22,7 +22,8 @@ struct hash128 {
 
 uint64_t hash_sip64(struct hash_key key, struct str bytes);
 struct hash128 hash_sip128(struct hash_key key, struct str bytes);
-/* From getrandom, once a process; the same afterwards. For tables in memory, never for what is kept. */
+/* From getrandom, once a process; the same afterwards. For tables in memory, never for what is
+ * kept. */
 struct hash_key hash_process_key(void);
 /* len bytes of the system's randomness; false when there is none. */
 bool hash_random(void *ret, size_t len);

@@ -116,7 +116,8 @@ static bool chained_key(const struct correlation *outer, uint32_t step,
 	struct str value;
 
 	for (size_t i = 0; i < outer->group_count; i++) {
-		if (!group_value(inner, key, outer->fields[step * outer->group_count + i], &value) &&
+		if (!group_value(
+			inner, key, outer->fields[step * outer->group_count + i], &value) &&
 		    !group_value(inner, key, outer->group_by[i], &value))
 			return false;
 		group_key_put(ret, value);

@@ -13,7 +13,7 @@
 enum feed_result {
 	FEED_MEMORY = -1, /* ERR_MEMORY */
 	FEED_WAIT = 0,
-	FEED_FIRE = 1     /* the marks that are in the window now made it; the caller consumes them */
+	FEED_FIRE = 1 /* the marks that are in the window now made it; the caller consumes them */
 };
 
 struct correlate_type {

@@ -166,7 +166,8 @@ static struct str group_of(struct detect *detect, struct str value)
 static bool link_groups(const struct pass *pass, const struct correlation *correlation,
     uint32_t step, struct detection *detection)
 {
-	if (correlation->group_count > DETECTION_VALUES || correlation->value_count > DETECTION_VALUES)
+	if (correlation->group_count > DETECTION_VALUES ||
+	    correlation->value_count > DETECTION_VALUES)
 		return false; /* the rule loader refuses such rules */
 	for (size_t i = 0; i < correlation->group_count; i++) {
 		const struct field *field = record_find(pass->record,

@@ -2,9 +2,9 @@
  * matcher.h - one event against all rules at once.
  *
  * A matcher is the mutable side of a ruleset: scratch and memo of one thread. Each predicate is
- * evaluated at most once an event and shared by all rules. Pure: the same record and ruleset give the
- * same matches. Hostile values cost a bounded amount: regex steps are limited, and an event that
- * passes its budget is counted.
+ * evaluated at most once an event and shared by all rules. Pure: the same record and ruleset give
+ * the same matches. Hostile values cost a bounded amount: regex steps are limited, and an event
+ * that passes its budget is counted.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_H
 #define TOCSIN_CORRELATOR_MATCHER_H

@@ -1,6 +1,6 @@
 /*
- * matcher_chain.h - inside the matcher: a hash table from 64-bit keys to what stands under them, with
- * a bitmap in front of it, since nearly every lookup finds nothing.
+ * matcher_chain.h - inside the matcher: a hash table from 64-bit keys to what stands under them,
+ * with a bitmap in front of it, since nearly every lookup finds nothing.
  *
  * The rules choose what is in it, so a stranger cannot make its chains long.
  */

@@ -1,6 +1,6 @@
 /*
- * matcher_class.h - inside the matcher: records by log source. A class is what rules can tell apart:
- * names that no rule uses are all one, so a stranger cannot make classes without end.
+ * matcher_class.h - inside the matcher: records by log source. A class is what rules can tell
+ * apart: names that no rule uses are all one, so a stranger cannot make classes without end.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_CLASS_H
 #define TOCSIN_CORRELATOR_MATCHER_CLASS_H

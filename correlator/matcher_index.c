@@ -137,7 +137,8 @@ static uint64_t text_key(struct str text)
 	uint64_t hash = text.len;
 
 	for (; text.len >= 8; text.ptr += 8, text.len -= 8)
-		hash = (hash ^ load(text.ptr, 8)) * UINT64_C(0x9e3779b97f4a7c15), hash ^= hash >> 32;
+		hash = (hash ^ load(text.ptr, 8)) * UINT64_C(0x9e3779b97f4a7c15),
+		hash ^= hash >> 32;
 	if (text.len > 0)
 		hash ^= load(text.ptr, text.len);
 	return word_key(WORD_EXACT, hash);
@@ -168,7 +169,8 @@ static bool anchor_add(struct table *table, struct str text, bool prefix, uint32
 	return word_add(table, word, word_key(word, bytes), entry);
 }
 
-/* The rarest window; of a long literal the rarest four in a row, one of which a stride of 4 meets. */
+/* The rarest window; of a long literal the rarest four in a row, one of which a stride of 4 meets.
+ */
 static bool literal_add(struct table *table, const struct commonness *commonness, struct str text,
     uint32_t entry)
 {
@@ -376,7 +378,8 @@ static void windows_probe(struct search *search, const struct chain *chain, stru
 	for (size_t at = 0; at + GRAM <= text.len; at += stride) {
 		uint64_t key = load(text.ptr + at, GRAM);
 
-		for (uint32_t i = chain_first(chain, key); i != CHAIN_END; i = chain->nodes[i].next) {
+		for (uint32_t i = chain_first(chain, key); i != CHAIN_END;
+		     i = chain->nodes[i].next) {
 			if (chain->nodes[i].key == key)
 				literal_try(search, &chain->nodes[i], text, at);
 		}
@@ -405,7 +408,8 @@ static void anchors_probe(struct search *search, const struct table *table, stru
 	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]); i++) {
 		if ((table->words_used >> anchors[i].word & 1) == 0 || text.len < anchors[i].len)
 			continue;
-		const char *at = anchors[i].prefix ? text.ptr : text.ptr + text.len - anchors[i].len;
+		const char *at =
+		    anchors[i].prefix ? text.ptr : text.ptr + text.len - anchors[i].len;
 
 		word_probe(search, table, word_key(anchors[i].word, load(at, anchors[i].len)));
 	}

@@ -5,8 +5,8 @@
  * holds whenever the rule matches (and: the best child's; or: all children's together; not: none).
  * Only those predicates are looked for, by tables for each field: whole values, beginnings and ends
  * by hash, contained literals by a filter over 4-byte windows. A rule without a clause is always a
- * candidate. Literals are folded even where case counts, and what is found is tested exactly, so the
- * index never loses a match: tests compare it with the plain evaluator.
+ * candidate. Literals are folded even where case counts, and what is found is tested exactly, so
+ * the index never loses a match: tests compare it with the plain evaluator.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_INDEX_H
 #define TOCSIN_CORRELATOR_MATCHER_INDEX_H

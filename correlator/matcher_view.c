@@ -72,7 +72,8 @@ void view_begin(struct view *view, const struct record *record)
 	view_forget(view);
 	view->record = record;
 	view->raw = (struct view_value){
-	    .subject = {FIELD_STRING, record->event == NULL ? STR_NONE : record->event->raw, STR_NONE}};
+	    .subject = {
+		FIELD_STRING, record->event == NULL ? STR_NONE : record->event->raw, STR_NONE}};
 	if (count > view->value_capacity) {
 		struct view_value *grown = realloc(view->values, count * sizeof(*grown));
 

@@ -192,7 +192,8 @@ static int offset_begin(struct worker *worker, enum bus_topic topic, uint32_t pa
     uint64_t *offset, struct error *error)
 {
 	uint64_t end;
-	int code = bus_committed(worker->options.bus, WORKER_GROUP, topic, partition, offset, error);
+	int code =
+	    bus_committed(worker->options.bus, WORKER_GROUP, topic, partition, offset, error);
 
 	if (code == 0 && *offset == NOWHERE)
 		code = bus_range(worker->options.bus, topic, partition, offset, &end, error);

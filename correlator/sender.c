@@ -97,7 +97,8 @@ bool sender_add(struct sender *sender, const struct outbox_row *from, bool again
 
 	if (at < sender->count && sender->rows[at].sequence == from->sequence)
 		return true;
-	if (!sender_reserve(sender) || (bytes = malloc(from->key.len + from->value.len + 1)) == NULL)
+	if (!sender_reserve(sender) ||
+	    (bytes = malloc(from->key.len + from->value.len + 1)) == NULL)
 		return false;
 	if (from->key.len > 0)
 		memcpy(bytes, from->key.ptr, from->key.len);

@@ -486,7 +486,8 @@ static bool item_keep(struct reader *reader, const struct item *from)
 		reader->dropped++;
 		return true;
 	}
-	correlation = ruleset_rule(reader->correlate->options.ruleset, from->correlation)->correlation;
+	correlation =
+	    ruleset_rule(reader->correlate->options.ruleset, from->correlation)->correlation;
 	if (correlation == NULL || from->step >= correlation->rule_count)
 		return false;
 	item = item_new(&from->event, from->key);

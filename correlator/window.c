@@ -180,7 +180,8 @@ void window_table_end(struct window_table *table)
 	for (uint32_t i = 0; table->lists != NULL && i < table->list_count; i++) {
 		struct window *next;
 
-		for (struct window *window = table->lists[i].oldest; window != NULL; window = next) {
+		for (struct window *window = table->lists[i].oldest; window != NULL;
+		     window = next) {
 			next = window->newer;
 			window_free(window);
 		}
@@ -205,7 +206,8 @@ static struct window **bucket_of(const struct window_table *table, uint64_t hash
 static struct window *window_look(const struct window_table *table, uint64_t hash,
     uint32_t correlation, struct str key)
 {
-	for (struct window *window = *bucket_of(table, hash); window != NULL; window = window->chain)
+	for (struct window *window = *bucket_of(table, hash); window != NULL;
+	     window = window->chain)
 		if (window->hash == hash && window->correlation == correlation &&
 		    str_eq(str_from(window->key, window->key_len), key))
 			return window;

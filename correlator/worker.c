@@ -136,8 +136,8 @@ static int take_gap(struct worker *worker, const struct bus_record *record, stru
 		source = detect_source(worker->detect, record->partition);
 		time_ns = source->latest_ns != WATERMARK_NONE ? source->latest_ns : 0;
 	}
-	alert_of_gap(&alert, &worker->site, worker->arena, bus_identity(worker->options.bus), record,
-	    time_ns);
+	alert_of_gap(&alert, &worker->site, worker->arena, bus_identity(worker->options.bus),
+	    record, time_ns);
 	if (!alert_post(&alert, &worker->site, &worker->batch,
 	    letter_owner(record->topic, record->partition)))
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);

@@ -23,13 +23,14 @@ struct worker_options {
 	struct ruleset *ruleset;       /* taken over by worker_open, also when it fails */
 	struct hash_key site;
 	bool group;                    /* partitions come and go (kafka groups) */
-	uint32_t instance, instances;  /* else: owns the partitions p with p % instances == instance */
+	uint32_t instance,
+	    instances; /* else: owns the partitions p with p % instances == instance */
 	size_t batch;                  /* most records a step and topic */
 	int64_t lateness_ns, skew_ns, idle_ns, snapshot_ns;
 	size_t groups_max;             /* live window keys; the oldest goes first, counted */
 	size_t pending_max;            /* detections that wait for the watermark */
 	int64_t fold_default_ns;
-	struct str replay;             /* name of a replay: event times alone, no clamp; empty live */
+	struct str replay; /* name of a replay: event times alone, no clamp; empty live */
 };
 
 int worker_open(struct worker **ret, const struct worker_options *options, struct error *error);

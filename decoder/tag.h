@@ -11,9 +11,9 @@ struct tag {
 };
 
 /*
- * Takes the tag off the front of *rest: "app:", "app[pid]:", "app[pid]", "app -:", "level app[pid]:",
- * and the tail of RFC 5424 without its head ("app 123 ID -"). Without one *rest stays where it is and
- * *ret is empty.
+ * Takes the tag off the front of *rest: "app:", "app[pid]:", "app[pid]", "app -:", "level
+ * app[pid]:", and the tail of RFC 5424 without its head ("app 123 ID -"). Without one *rest stays
+ * where it is and *ret is empty.
  */
 void tag_take(struct str *rest, struct tag *ret);
 /* The program's name without path and "(pam_unix)": "/usr/sbin/cron" is cron. */

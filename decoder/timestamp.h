@@ -1,10 +1,11 @@
 /*
- * timestamp.h - the time stamps that senders write, in all their forms, and the instant that is meant.
+ * timestamp.h - the time stamps that senders write, in all their forms, and the instant that is
+ * meant.
  *
- * Forms: RFC 3164 (with the year nowhere, before or after the time), ISO 8601 and RFC 3339 (with T or a
- * space, with or without seconds and zone), Cisco IOS and NX-OS, ctime, RFC 2822, CLF, NetScaler,
- * BIND, PAN-OS, epoch in s, ms, us, ns. Zones: Z, +07, +0700, +07:00, (UTC+07:00), abbreviations.
- * No libc, no time zone file: the same text gives the same instant for ever.
+ * Forms: RFC 3164 (with the year nowhere, before or after the time), ISO 8601 and RFC 3339 (with T
+ * or a space, with or without seconds and zone), Cisco IOS and NX-OS, ctime, RFC 2822, CLF,
+ * NetScaler, BIND, PAN-OS, epoch in s, ms, us, ns. Zones: Z, +07, +0700, +07:00, (UTC+07:00),
+ * abbreviations. No libc, no time zone file: the same text gives the same instant for ever.
  */
 #ifndef TOCSIN_DECODER_TIMESTAMP_H
 #define TOCSIN_DECODER_TIMESTAMP_H
@@ -25,7 +26,7 @@ struct timestamp {
 	int32_t zone_s;      /* east of UTC, when has_zone */
 	bool has_zone;
 	bool unsynced;       /* Cisco: '*' or '.' before the stamp */
-	bool day_first;      /* 03/04/2026: which is the day is not clear; civil has the month first */
+	bool day_first; /* 03/04/2026: which is the day is not clear; civil has the month first */
 };
 
 /* Takes a stamp off the front of *rest. False, and *rest unchanged, when none stands there. */
@@ -37,8 +38,8 @@ bool timestamp_zone(struct str *rest, int32_t *ret_zone_s);
 
 /*
  * The instant. Stamps without a zone are in zone_s. A missing year is the one that brings the stamp
- * nearest to received_ns, but never more than a day after it. False when it says no instant: uptime,
- * 24:00:00, 29 February of a common year, 30 February.
+ * nearest to received_ns, but never more than a day after it. False when it says no instant:
+ * uptime, 24:00:00, 29 February of a common year, 30 February.
  */
 bool timestamp_ns(const struct timestamp *stamp, int64_t received_ns, int32_t zone_s,
     int64_t *ret_ns);
@@ -48,12 +49,13 @@ bool timestamp_set(struct record *record, const struct timestamp *stamp);
 /* timestamp_parse and timestamp_set; false and no change when value is no usable stamp. */
 bool timestamp_set_text(struct record *record, struct str value);
 
-#define TIMESTAMP_NEAR 160 /* bytes at the front of a message in which its own stamp is looked for */
+#define TIMESTAMP_NEAR                                                                             \
+	160 /* bytes at the front of a message in which its own stamp is looked for */
 
 /*
- * Many devices write the time twice: to the second in the header, finer or with the year behind it. A
- * stamp that agrees with the record's time, but for digits of the second or a year that was chosen,
- * takes its place. False, and no change, for any other.
+ * Many devices write the time twice: to the second in the header, finer or with the year behind it.
+ * A stamp that agrees with the record's time, but for digits of the second or a year that was
+ * chosen, takes its place. False, and no change, for any other.
  */
 bool timestamp_refine(struct record *record, const struct timestamp *stamp);
 /* The same with the first stamp that fits among those near the front of text. */

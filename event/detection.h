@@ -22,7 +22,7 @@ struct detection {
 	size_t group_count;
 	struct str values[DETECTION_VALUES]; /* fields that it counts; ptr NULL where absent */
 	size_t value_count;
-	int64_t time_ns;             /* event time that counts: clamped, see correlator/watermark.h */
+	int64_t time_ns; /* event time that counts: clamped, see correlator/watermark.h */
 	int64_t received_ns;
 	struct coordinate at;
 	struct position position;    /* on "events" */

@@ -158,7 +158,8 @@ static void value_write(struct json *json, const struct document_row *row, const
 		json_u64(json, *(const uint32_t *)at);
 		break;
 	case DOCUMENT_U64:
-		json_u64(json, *(const uint64_t *)at > INT64_MAX ? INT64_MAX : *(const uint64_t *)at);
+		json_u64(
+		    json, *(const uint64_t *)at > INT64_MAX ? INT64_MAX : *(const uint64_t *)at);
 		break;
 	case DOCUMENT_HASH:
 		json_str(json, hash128_format(*(const struct hash128 *)at, text));

@@ -42,12 +42,13 @@ enum transport {
 enum encoding { ENCODING_TEXT, ENCODING_JSON };
 
 enum event_flag {
-	EVENT_TRUNCATED = 1u << 0,  /* the sender's line was longer than the frame limit */
+	EVENT_TRUNCATED = 1u << 0, /* the sender's line was longer than the frame limit */
 	EVENT_HAS_NUL = 1u << 1,
 	EVENT_BAD_UTF8 = 1u << 2,
-	EVENT_CLOCK_SKEW = 1u << 3, /* event time too far from the receive time; the latter counts */
+	EVENT_CLOCK_SKEW =
+	    1u << 3, /* event time too far from the receive time; the latter counts */
 	EVENT_REPLAYED = 1u << 4,
-	EVENT_FOREIGN = 1u << 5     /* not framed by a collector of ours */
+	EVENT_FOREIGN = 1u << 5 /* not framed by a collector of ours */
 };
 
 struct event {

@@ -19,8 +19,8 @@ struct taxon {
 static const struct taxon taxonomy[] = {
 	[FIELD_OTHER] = {{"", 0}, {"", 0}, {"", 0}},
 #define FIELD(symbol, sigma, ecs, meaning)                                                         \
-	[FIELD_##symbol] = {{sigma, sizeof(sigma) - 1}, {ecs, sizeof(ecs) - 1},                        \
-	    {meaning, sizeof(meaning) - 1}},
+	[FIELD_##symbol] = {                                                                       \
+	    {sigma, sizeof(sigma) - 1}, {ecs, sizeof(ecs) - 1}, {meaning, sizeof(meaning) - 1}},
 #include "event/field.def"
 #undef FIELD
 };

@@ -49,8 +49,8 @@ void frame_add(struct buf *out, const struct event *event);
 /* Bytes that frame_add will write, to close a frame before it grows too large. */
 size_t frame_event_size(const struct event *event);
 /*
- * Writes the head as told; count must be the events that were added. False when out has failed or is
- * longer than FRAME_MAX.
+ * Writes the head as told; count must be the events that were added. False when out has failed or
+ * is longer than FRAME_MAX.
  */
 bool frame_end(struct buf *out, const struct frame_head *head);
 /* A whole tick or gap frame. */

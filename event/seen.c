@@ -132,8 +132,9 @@ static void source_squeeze(struct seen *seen, struct source *source)
 static bool source_is_full(const struct seen *seen, const struct source *source)
 {
 	return source->count >= SEEN_INTERVALS ||
-	    (source->count >= (source->capacity == 0 ? 1 : source->capacity) &&
-		seen->total + (source->capacity == 0 ? 4 : source->capacity) > SEEN_INTERVALS_TOTAL);
+	       (source->count >= (source->capacity == 0 ? 1 : source->capacity) &&
+		   seen->total + (source->capacity == 0 ? 4 : source->capacity) >
+		       SEEN_INTERVALS_TOTAL);
 }
 
 static int interval_insert(struct seen *seen, struct source *source, uint32_t index,

@@ -128,7 +128,8 @@ static int fires_read(struct builder *builder, const struct yaml_node *node,
     struct rule_example *example)
 {
 	if (!yaml_to_bool(node, &example->fires))
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_bool, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_bool, STR_ARG(node->key));
 	return 0;
 }
 
@@ -152,7 +153,8 @@ static int example_read(struct builder *builder, const struct yaml_node *node,
     struct rule_example *example)
 {
 	if (node->kind != YAML_MAP)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_map, STR_ARG(STR("examples")));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_map, STR_ARG(STR("examples")));
 	example->line = node->line;
 	for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
 		size_t i = 0;
@@ -179,7 +181,8 @@ static int read_examples(struct builder *builder, const struct yaml_node *node,
     struct draft *draft)
 {
 	if (node->kind != YAML_LIST)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_list, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_list, STR_ARG(node->key));
 	struct rule_example *examples = arena_array(builder->arena, node->count, sizeof(*examples));
 	size_t count = 0;
 

@@ -35,7 +35,8 @@ bool array_grow(struct arena *arena, void *array, size_t count, size_t *capacity
 struct hash128 content_hash(struct str bytes)
 {
 	/* "tocsin sigma 1 .", as two little-endian words */
-	static const struct hash_key key = {UINT64_C(0x73206e6973636f74), UINT64_C(0x2e203120616d6769)};
+	static const struct hash_key key = {
+	    UINT64_C(0x73206e6973636f74), UINT64_C(0x2e203120616d6769)};
 
 	return hash_sip128(key, bytes);
 }
@@ -81,10 +82,10 @@ static uint64_t predicate_hash(const struct builder *builder, size_t index)
 
 int builder_slot(struct builder *builder, struct str field, uint32_t *ret)
 {
-	if (!table_grow(builder, &builder->slot_table, &builder->slot_table_size, builder->slot_count,
-	        slot_hash) ||
-	    !array_grow(builder->arena, &builder->slots, builder->slot_count, &builder->slot_capacity,
-	        sizeof(*builder->slots)))
+	if (!table_grow(builder, &builder->slot_table, &builder->slot_table_size,
+		builder->slot_count, slot_hash) ||
+	    !array_grow(builder->arena, &builder->slots, builder->slot_count,
+		&builder->slot_capacity, sizeof(*builder->slots)))
 		return builder_no_memory(builder);
 	size_t mask = builder->slot_table_size - 1;
 	size_t at = content_hash(field).low & mask;

@@ -124,8 +124,8 @@ static int quantifier_compile(struct condition *c, uint64_t need, size_t need_at
 		c->token_at = need_at;
 		return condition_refuse(c, TEXT_sigma_condition_count, character_of(c), count);
 	}
-	*ret = expression_at_least(c->builder, need == 0 ? (uint32_t)count : (uint32_t)need, children,
-	    count);
+	*ret = expression_at_least(
+	    c->builder, need == 0 ? (uint32_t)count : (uint32_t)need, children, count);
 	return *ret == NULL ? builder_no_memory(c->builder) : token_next(c);
 }
 
@@ -149,7 +149,8 @@ static int name_compile(struct condition *c, const struct expression **ret)
 			return token_next(c);
 		}
 	}
-	return condition_refuse(c, TEXT_sigma_condition_undefined, character_of(c), STR_ARG(c->token));
+	return condition_refuse(
+	    c, TEXT_sigma_condition_undefined, character_of(c), STR_ARG(c->token));
 }
 
 static int of_compile(struct condition *c, const struct expression **ret)
@@ -213,7 +214,8 @@ static int series_compile(struct condition *c, const char *word, enum expression
 	size_t count = 0, capacity = 0;
 
 	for (;;) {
-		if (!array_grow(c->builder->scratch, &children, count, &capacity, sizeof(*children)))
+		if (!array_grow(
+			c->builder->scratch, &children, count, &capacity, sizeof(*children)))
 			return builder_no_memory(c->builder);
 		children[count] = NULL;
 		int code = child_compile(c, &children[count++]);

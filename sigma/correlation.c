@@ -37,14 +37,16 @@ static int read_type(struct builder *builder, const struct yaml_node *node, stru
 			return 0;
 		}
 	}
-	return builder_refuse_node(builder, node, TEXT_sigma_correlation_type, STR_ARG(node->scalar));
+	return builder_refuse_node(
+	    builder, node, TEXT_sigma_correlation_type, STR_ARG(node->scalar));
 }
 
 /* A list of different texts, not empty. */
 static int list_check(struct builder *builder, const struct yaml_node *node, size_t max)
 {
 	if (node->kind != YAML_LIST)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_list, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_list, STR_ARG(node->key));
 	if (node->count == 0)
 		return builder_refuse_node(builder, node, TEXT_sigma_empty, STR_ARG(node->key));
 	if (node->count > max)
@@ -53,7 +55,8 @@ static int list_check(struct builder *builder, const struct yaml_node *node, siz
 		if (child->kind != YAML_SCALAR || child->scalar.len == 0)
 			return builder_refuse_node(builder, child, TEXT_sigma_expected_text,
 			    STR_ARG(node->key));
-		for (const struct yaml_node *other = node->first; other != child; other = other->next) {
+		for (const struct yaml_node *other = node->first; other != child;
+		     other = other->next) {
 			if (str_eq(other->scalar, child->scalar))
 				return builder_refuse_node(builder, child,
 				    TEXT_sigma_correlation_twice, STR_ARG(child->scalar));
@@ -90,7 +93,8 @@ static int read_generate(struct builder *builder, const struct yaml_node *node,
     struct draft *draft)
 {
 	if (!yaml_to_bool(node, &draft->correlation->generate))
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_bool, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_bool, STR_ARG(node->key));
 	return 0;
 }
 
@@ -98,7 +102,8 @@ static int read_aliases(struct builder *builder, const struct yaml_node *node, s
 {
 	draft->aliases = node;
 	if (node->kind != YAML_MAP)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_map, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_map, STR_ARG(node->key));
 	for (const struct yaml_node *alias = node->first; alias != NULL; alias = alias->next) {
 		if (alias->kind != YAML_MAP)
 			return builder_refuse_node(builder, alias, TEXT_sigma_expected_map,
@@ -161,7 +166,8 @@ static int read_field(struct builder *builder, const struct yaml_node *node, str
 	struct correlation *correlation = draft->correlation;
 
 	if (correlation->type != CORRELATION_VALUE_COUNT)
-		return builder_refuse_key(builder, node, TEXT_sigma_unknown_key, STR_ARG(node->key));
+		return builder_refuse_key(
+		    builder, node, TEXT_sigma_unknown_key, STR_ARG(node->key));
 	int code = node->kind == YAML_LIST ? list_check(builder, node, GROUPS_MAX) : 0;
 
 	if (code == 0)

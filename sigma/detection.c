@@ -126,8 +126,12 @@ static int field_value_predicate(struct item *item, const struct value *value,
 
 static int value_predicate(struct item *item, const struct value *value, struct predicate *ret)
 {
-	*ret = (struct predicate){.slot = SLOT_ANYWHERE, .cased = value->cased, .number = value->number,
-	    .compare = value->compare, .part = value->part, .cidr = value->cidr};
+	*ret = (struct predicate){.slot = SLOT_ANYWHERE,
+	    .cased = value->cased,
+	    .number = value->number,
+	    .compare = value->compare,
+	    .part = value->part,
+	    .cidr = value->cidr};
 	int code = item->field.len == 0 ? 0 : builder_slot(item->builder, item->field, &ret->slot);
 
 	if (code < 0)
@@ -159,7 +163,8 @@ static int value_compile(struct item *item, struct value *value, const struct ex
 	uint32_t index;
 
 	if (value->kind == VALUE_ANY_OF)
-		return values_compile(item, value->variants, value->variant_count, EXPRESSION_OR, ret);
+		return values_compile(
+		    item, value->variants, value->variant_count, EXPRESSION_OR, ret);
 	if (value->kind == VALUE_NUMBER && item->field.len == 0) {
 		int code = value_set_text(item, value, value->scalar);
 
@@ -227,7 +232,8 @@ static int values_take(struct item *item, const struct yaml_node *node)
 	const struct yaml_node *child = list ? node->first : node;
 
 	item->value_count = list ? node->count : 1;
-	item->values = arena_array(item->builder->scratch, item->value_count, sizeof(*item->values));
+	item->values =
+	    arena_array(item->builder->scratch, item->value_count, sizeof(*item->values));
 	if (item->values == NULL)
 		return builder_no_memory(item->builder);
 	if (node->kind == YAML_LIST && !list) {
@@ -303,7 +309,8 @@ static int search_compile(struct builder *builder, const struct yaml_node *node,
 	if (node->kind == YAML_SCALAR)
 		return keyword_compile(builder, node, ret);
 	if (node->count == 0)
-		return builder_refuse_node(builder, node, TEXT_sigma_detection_empty, STR_ARG(name));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_detection_empty, STR_ARG(name));
 	const struct expression **children =
 	    arena_array(builder->scratch, node->count, sizeof(*children));
 	size_t count = 0;
@@ -336,7 +343,8 @@ static int searches_compile(struct builder *builder, const struct yaml_node *nod
 		if (str_eq(child->key, STR("timeframe")))
 			return builder_refuse_key(builder, child, TEXT_sigma_unsupported,
 			    STR_ARG(child->key));
-		int code = search_compile(builder, child, child->key, &detections[count].expression);
+		int code =
+		    search_compile(builder, child, child->key, &detections[count].expression);
 
 		if (code < 0)
 			return code;
@@ -359,7 +367,8 @@ static int conditions_compile(struct builder *builder, const struct yaml_node *n
 	if (node->kind == YAML_SCALAR)
 		return condition_compile(builder, node, detections, count, ret);
 	if (node->kind != YAML_LIST || node->count == 0)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_text, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_text, STR_ARG(node->key));
 	for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
 		if (child->kind != YAML_SCALAR)
 			return builder_refuse_node(builder, child, TEXT_sigma_expected_text,

@@ -5,9 +5,11 @@
 int text_take(struct builder *builder, const struct yaml_node *node, size_t max, struct str *ret)
 {
 	if (node->kind != YAML_SCALAR)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_text, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_text, STR_ARG(node->key));
 	if (node->scalar.len > max)
-		return builder_refuse_node(builder, node, TEXT_sigma_too_long, STR_ARG(node->key), max);
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_too_long, STR_ARG(node->key), max);
 	*ret = arena_dup(builder->arena, yaml_is_null(node) ? STR("") : node->scalar);
 	return ret->ptr == NULL ? builder_no_memory(builder) : 0;
 }
@@ -20,7 +22,8 @@ int texts_take(struct builder *builder, const struct yaml_node *node, struct str
 	size_t count = list ? node->count : yaml_is_null(node) ? 0 : 1;
 
 	if (node->kind == YAML_MAP)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_list, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_list, STR_ARG(node->key));
 	*ret_count = 0;
 	*ret = arena_array(builder->arena, count, sizeof(**ret));
 	if (*ret == NULL)
@@ -39,7 +42,8 @@ int keys_read(struct builder *builder, const struct yaml_node *map, const struct
     size_t count, bool tolerant, struct draft *draft)
 {
 	if (map->kind != YAML_MAP)
-		return builder_refuse_node(builder, map, TEXT_sigma_expected_map, STR_ARG(map->key));
+		return builder_refuse_node(
+		    builder, map, TEXT_sigma_expected_map, STR_ARG(map->key));
 	for (const struct yaml_node *child = map->first; child != NULL; child = child->next) {
 		size_t i = 0;
 
@@ -88,7 +92,8 @@ static int read_taxonomy(struct builder *builder, const struct yaml_node *node,
 {
 	(void)draft;
 	if (node->kind != YAML_SCALAR || !str_eq(node->scalar, STR("sigma")))
-		return builder_refuse_node(builder, node, TEXT_sigma_taxonomy, STR_ARG(node->scalar));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_taxonomy, STR_ARG(node->scalar));
 	return 0;
 }
 
@@ -130,7 +135,8 @@ static int read_author(struct builder *builder, const struct yaml_node *node, st
 static int read_level(struct builder *builder, const struct yaml_node *node, struct draft *draft)
 {
 	if (node->kind != YAML_SCALAR)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_text, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_text, STR_ARG(node->key));
 	if (!level_parse(node->scalar, &draft->rule.meta.level))
 		return builder_refuse_node(builder, node, TEXT_sigma_level, STR_ARG(node->scalar));
 	return 0;

@@ -33,8 +33,8 @@ int correlation_read(struct builder *builder, const struct yaml_node *node, stru
 /* The list of references; correlation_read has checked that it is a list of texts. */
 const struct yaml_node *correlation_references(const struct draft *draft);
 /*
- * Binds a correlation to its steps, which are READY: everything but indexes, root and keys. Makes it
- * the parent of those that are correlations.
+ * Binds a correlation to its steps, which are READY: everything but indexes, root and keys. Makes
+ * it the parent of those that are correlations.
  */
 int correlation_bind(struct builder *builder, struct draft *draft);
 

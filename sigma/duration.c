@@ -7,7 +7,8 @@ struct unit {
 	int64_t seconds;
 };
 
-/* A month and a year are a twelfth and the whole of the mean Gregorian year, as elsewhere in Sigma. */
+/* A month and a year are a twelfth and the whole of the mean Gregorian year, as elsewhere in Sigma.
+ */
 static const struct unit units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800},
     {'M', 2629746}, {'y', 31556952}};
 
@@ -33,7 +34,8 @@ int duration_take(struct builder *builder, const struct yaml_node *node, bool ze
 	struct str text = node->scalar;
 
 	if (node->kind != YAML_SCALAR)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_text, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_text, STR_ARG(node->key));
 	if (zero && str_eq(text, STR("0"))) {
 		*ret = 0;
 		return 0;

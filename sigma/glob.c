@@ -150,7 +150,8 @@ bool glob_dashes(struct arena *arena, struct glob glob, struct glob *ret)
 
 bool glob_fold(struct arena *arena, struct glob glob, struct glob *ret)
 {
-	struct glob folded = {arena_array(arena, glob.count + 1, sizeof(*folded.tokens)), glob.count};
+	struct glob folded = {
+	    arena_array(arena, glob.count + 1, sizeof(*folded.tokens)), glob.count};
 
 	if (folded.tokens == NULL)
 		return false;
@@ -249,8 +250,8 @@ bool glob_match(struct glob glob, struct str subject)
 }
 
 /*
- * Eight bytes at a time: a byte in 'A'..'Z' gets its high bit in the mask, and a quarter of that bit
- * is the difference of the cases. Only for words without a byte beyond ASCII.
+ * Eight bytes at a time: a byte in 'A'..'Z' gets its high bit in the mask, and a quarter of that
+ * bit is the difference of the cases. Only for words without a byte beyond ASCII.
  */
 static uint64_t upper_mask(uint64_t word)
 {

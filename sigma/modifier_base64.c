@@ -65,7 +65,8 @@ static int apply_offset(struct item *item, struct value *value)
 		if (whole.ptr == NULL)
 			return builder_no_memory(item->builder);
 		if (front[i] + cut >= whole.len)
-			return builder_refuse_node(item->builder, value->node, TEXT_sigma_base64_short);
+			return builder_refuse_node(
+			    item->builder, value->node, TEXT_sigma_base64_short);
 		code = value_set_text(item, &value->variants[i],
 		    str_slice(whole, front[i], whole.len - cut));
 	}

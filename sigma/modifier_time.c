@@ -40,14 +40,16 @@ static int apply_year(struct item *item, struct value *value)
 	return apply(item, value, TIME_YEAR);
 }
 
-const struct modifier modifier_minute = {
-    .name = "minute", .summary = "the minute of the timestamp is the number", .value = apply_minute};
+const struct modifier modifier_minute = {.name = "minute",
+    .summary = "the minute of the timestamp is the number",
+    .value = apply_minute};
 const struct modifier modifier_hour = {
     .name = "hour", .summary = "the hour of the timestamp is the number", .value = apply_hour};
 const struct modifier modifier_day = {
     .name = "day", .summary = "the day of the timestamp is the number", .value = apply_day};
-const struct modifier modifier_week = {
-    .name = "week", .summary = "the ISO 8601 week of the timestamp is the number", .value = apply_week};
+const struct modifier modifier_week = {.name = "week",
+    .summary = "the ISO 8601 week of the timestamp is the number",
+    .value = apply_week};
 const struct modifier modifier_month = {
     .name = "month", .summary = "the month of the timestamp is the number", .value = apply_month};
 const struct modifier modifier_year = {

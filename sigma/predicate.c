@@ -48,7 +48,8 @@ static bool digits_at(struct str text, size_t from, size_t to, int *ret)
 	return true;
 }
 
-/* "2026-11-22T06:27:00", "2026-11-22 06:27": the zone is not looked at, as the specification asks. */
+/* "2026-11-22T06:27:00", "2026-11-22 06:27": the zone is not looked at, as the specification asks.
+ */
 static bool time_take(struct str text, struct civil *ret)
 {
 	struct civil civil = {0};
@@ -109,8 +110,9 @@ static bool time_equals(const struct predicate *predicate, const struct subject 
 	struct civil civil;
 
 	/* Nanoseconds in 64 bits end in 2262, and begin in 1678. */
-	return time_take(str_trim(subject->raw), &civil) && civil.year > 1700 && civil.year < 2262 &&
-	    (double)time_part_of(predicate->part, civil) == predicate->number;
+	return time_take(str_trim(subject->raw), &civil) && civil.year > 1700 &&
+	       civil.year < 2262 &&
+	       (double)time_part_of(predicate->part, civil) == predicate->number;
 }
 
 static bool cidr_holds(const struct predicate *predicate, const struct subject *subject)

@@ -48,7 +48,8 @@ static uint32_t options_of(unsigned flags)
 enum regex_status regex_compile(struct regex **ret, struct arena *arena, struct str pattern,
     unsigned flags, size_t *ret_offset, char *reason, size_t size)
 {
-	pcre2_general_context *general = pcre2_general_context_create(memory_take, memory_keep, arena);
+	pcre2_general_context *general =
+	    pcre2_general_context_create(memory_take, memory_keep, arena);
 	pcre2_compile_context *context =
 	    general == NULL ? NULL : pcre2_compile_context_create(general);
 	struct regex *regex = arena_zalloc(arena, sizeof(*regex));

@@ -1,7 +1,7 @@
 /*
  * The longest run of plain ASCII characters at the top level of an expression, folded: whatever the
- * expression matches contains it, with or without case. Where the syntax is not understood the answer
- * is the empty text, which is always right.
+ * expression matches contains it, with or without case. Where the syntax is not understood the
+ * answer is the empty text, which is always right.
  */
 #include "sigma/regex.h"
 
@@ -55,7 +55,8 @@ static void class_skip(struct reader *reader)
 		reader->at++;
 	while (reader->at < reader->pattern.len && peek(reader, 0) != ']') {
 		/* A class of classes and \Q would need more care. */
-		reader->lost |= peek(reader, 0) == '[' || (peek(reader, 0) == '\\' && peek(reader, 1) == 'Q');
+		reader->lost |=
+		    peek(reader, 0) == '[' || (peek(reader, 0) == '\\' && peek(reader, 1) == 'Q');
 		reader->at += peek(reader, 0) == '\\' ? 2 : 1;
 	}
 	reader->at++;
@@ -69,9 +70,10 @@ static void group_skip(struct reader *reader)
 {
 	size_t depth = 1;
 
-	reader->lost |= peek(reader, 0) == '*' || (peek(reader, 0) == '?' && peek(reader, 1) == '#');
-	for (size_t i = 1; peek(reader, 0) == '?' && peek(reader, i) != ':' && peek(reader, i) != ')' &&
-	     peek(reader, i) != '\0';
+	reader->lost |=
+	    peek(reader, 0) == '*' || (peek(reader, 0) == '?' && peek(reader, 1) == '#');
+	for (size_t i = 1; peek(reader, 0) == '?' && peek(reader, i) != ':' &&
+			   peek(reader, i) != ')' && peek(reader, i) != '\0';
 	     i++)
 		reader->lost |= peek(reader, i) == 'x';
 	while (reader->at < reader->pattern.len && depth > 0) {

@@ -17,11 +17,13 @@ enum correlation_type {
 
 #define RULE_DEFAULT_FOLD (-1)
 
-/* A line or two of traffic that must, or must not, raise the rule: custom attribute tocsin.examples. */
+/* A line or two of traffic that must, or must not, raise the rule: custom attribute
+ * tocsin.examples. */
 struct rule_example {
 	struct str name;
 	bool fires;
-	int64_t received_ns;  /* receive time of the first line; chooses the year where lines have none */
+	int64_t received_ns;  /* receive time of the first line; chooses the year where lines have
+				 none */
 	struct str *lines;    /* as received */
 	size_t line_count;
 	unsigned line;        /* where it stands in the rule's file */
@@ -34,8 +36,8 @@ struct rule_use {
 };
 
 /*
- * Count conditions as an interval, so that two operators are a range: min <= n <= max, and not equal
- * except_. gt 4 is min 5. A temporal correlation counts distinct referenced rules.
+ * Count conditions as an interval, so that two operators are a range: min <= n <= max, and not
+ * equal except_. gt 4 is min 5. A temporal correlation counts distinct referenced rules.
  */
 struct correlation_condition {
 	uint64_t min, max;    /* max UINT64_MAX: none */
@@ -47,16 +49,17 @@ struct correlation {
 	size_t rule_count;
 	struct str *group_by;       /* names, or aliases, as written */
 	size_t group_count;
-	struct str *fields;         /* [step * group_count + group]: the field of that rule's events */
+	struct str *fields; /* [step * group_count + group]: the field of that rule's events */
 	struct str *value_fields;   /* value_count: field or tuple of fields */
 	size_t value_count;
 	int64_t timespan_ns;
 	struct correlation_condition condition;
 	bool generate;              /* the referenced rules alert on their own too */
 	/*
-	 * Chaining: a correlation that another one refers to is evaluated where that one is. root is the
-	 * outermost; its group-by is a subset of each inner one's, so the key of the root decides the
-	 * partition. key_groups[i]: which of this correlation's groups is the root's i-th.
+	 * Chaining: a correlation that another one refers to is evaluated where that one is. root
+	 * is the outermost; its group-by is a subset of each inner one's, so the key of the root
+	 * decides the partition. key_groups[i]: which of this correlation's groups is the root's
+	 * i-th.
 	 */
 	uint32_t root;
 	uint32_t *key_groups;
@@ -71,7 +74,7 @@ struct rule {
 	struct str file;            /* ended by NUL */
 	unsigned line;              /* of its document */
 	struct str product, category, service; /* log source; empty: any */
-	bool silent;                /* only feeds correlations without generate: no alert of its own */
+	bool silent; /* only feeds correlations without generate: no alert of its own */
 	struct str *entity;         /* tocsin.entity: fields whose values name what the alert is about */
 	size_t entity_count;        /* 0: the default (host, user, source address as present) */
 	int64_t fold_ns;            /* tocsin.fold; 0 never; RULE_DEFAULT_FOLD: the store's default */

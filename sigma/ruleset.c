@@ -137,8 +137,8 @@ static int name_claim(struct loader *loader, struct draft *draft, uint32_t index
 
 		if (node == NULL)
 			node = draft->root;
-		return builder_refuse_node(&loader->builder, node, TEXT_sigma_duplicate, STR_ARG(name),
-		    other->file, other->rule.line);
+		return builder_refuse_node(&loader->builder, node, TEXT_sigma_duplicate,
+		    STR_ARG(name), other->file, other->rule.line);
 	}
 	if (name.len > 0 && !names_put(loader->builder.scratch, &loader->names, name, index))
 		return builder_no_memory(&loader->builder);
@@ -161,7 +161,8 @@ static bool is_skipped(const struct loader *loader, const struct yaml_node *root
 	const struct yaml_node *status = yaml_get(root, STR("status"));
 
 	return loader->options->skip_deprecated && status != NULL &&
-	    (str_eq(status->scalar, STR("deprecated")) || str_eq(status->scalar, STR("unsupported")));
+	       (str_eq(status->scalar, STR("deprecated")) ||
+		   str_eq(status->scalar, STR("unsupported")));
 }
 
 static int document_load(struct loader *loader, const struct yaml_node *root, const char *file,
@@ -246,7 +247,8 @@ static int path_load(struct loader *loader, const char *path, struct error *erro
 {
 	struct str *files = NULL;
 	size_t count = 0;
-	int code = file_list(loader->builder.scratch, path, STR(""), FILES_MAX, &files, &count, error);
+	int code =
+	    file_list(loader->builder.scratch, path, STR(""), FILES_MAX, &files, &count, error);
 
 	for (size_t i = 0; i < count && code == 0; i++) {
 		if (is_rule_file(files[i]) || str_eq(files[i], str_of(path)))
@@ -276,8 +278,8 @@ static int steps_find(struct loader *loader, struct draft *draft, bool *ret_read
 		struct draft *step = draft_find(loader, one->scalar);
 
 		if (step == NULL || step->state == DRAFT_REFUSED)
-			return builder_refuse_node(&loader->builder, one, TEXT_sigma_correlation_rule,
-			    STR_ARG(one->scalar));
+			return builder_refuse_node(&loader->builder, one,
+			    TEXT_sigma_correlation_rule, STR_ARG(one->scalar));
 		*ret_ready &= step->state == DRAFT_READY;
 		draft->steps[count++] = step;
 	}
@@ -429,7 +431,8 @@ static int correlations_place(struct loader *loader)
 	for (size_t i = 0; i < loader->draft_count; i++) {
 		struct draft *draft = loader->drafts[i];
 
-		if (draft->state == DRAFT_READY && draft->correlation != NULL && draft->parent == NULL)
+		if (draft->state == DRAFT_READY && draft->correlation != NULL &&
+		    draft->parent == NULL)
 			keys_descend(draft);
 	}
 	return 0;
@@ -445,7 +448,8 @@ static int uses_place(struct ruleset *ruleset)
 		for (size_t s = 0; correlation != NULL && s < correlation->rule_count; s++, total++)
 			ruleset->rules[correlation->rules[s]].use_count++;
 	}
-	struct rule_use *uses = arena_array(ruleset->arena, total, sizeof(*uses)), *free_uses = uses;
+	struct rule_use *uses = arena_array(ruleset->arena, total, sizeof(*uses)),
+			*free_uses = uses;
 
 	if (uses == NULL)
 		return ERR_MEMORY;

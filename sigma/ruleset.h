@@ -1,8 +1,8 @@
 /*
  * ruleset.h - all rules, loaded, checked and compiled; immutable afterwards.
  *
- * A rule that cannot be honoured is refused with file, line and column, and the others load: a silent
- * approximation is a defect. Hot reload builds a new ruleset beside the running one.
+ * A rule that cannot be honoured is refused with file, line and column, and the others load: a
+ * silent approximation is a defect. Hot reload builds a new ruleset beside the running one.
  */
 #ifndef TOCSIN_SIGMA_RULESET_H
 #define TOCSIN_SIGMA_RULESET_H
