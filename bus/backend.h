@@ -25,8 +25,10 @@ struct bus_backend {
 	int (*poll)(struct bus_reader *, struct bus_record *, size_t, int64_t, struct error *);
 	int (*seek)(struct bus_reader *, uint32_t, uint64_t, struct error *);
 	int (*commit)(struct bus_reader *, uint32_t, uint64_t, struct error *);
-	int (*range)(struct bus *, enum bus_topic, uint32_t, uint64_t *, uint64_t *, struct error *);
-	int (*fetch)(struct bus *, enum bus_topic, uint32_t, uint64_t, struct buf *, struct error *);
+	int (*range)(
+	    struct bus *, enum bus_topic, uint32_t, uint64_t *, uint64_t *, struct error *);
+	int (*fetch)(
+	    struct bus *, enum bus_topic, uint32_t, uint64_t, struct buf *, struct error *);
 	int (*committed)(struct bus *, const char *, enum bus_topic, uint32_t, uint64_t *,
 	    struct error *);
 };
@@ -53,7 +55,14 @@ extern const struct bus_backend bus_local, bus_kafka, bus_memory;
  * it, answer BUS_BUSY, swallow receipts or turn them into RECEIPT_UNKNOWN after the record went.
  * call is "publish", "poll", ...; number counts the calls of that name from 0. Owns inner.
  */
-enum fault { FAULT_NONE, FAULT_ERROR, FAULT_BUSY, FAULT_LOSE_RECEIPT, FAULT_LOSE_RECORD, FAULT_REPEAT };
+enum fault {
+	FAULT_NONE,
+	FAULT_ERROR,
+	FAULT_BUSY,
+	FAULT_LOSE_RECEIPT,
+	FAULT_LOSE_RECORD,
+	FAULT_REPEAT
+};
 typedef enum fault fault_plan(void *context, const char *call, uint64_t number);
 int bus_fault_open(struct bus **ret, struct bus *inner, fault_plan *plan, void *context);
 

@@ -2,13 +2,13 @@
  * bus.h - how records travel: one interface, four backends (bus_local, bus_kafka, bus_memory,
  * bus_fault), one conformance suite (tests/bus).
  *
- * Life: bus_open, any number of bus_publish / bus_receipts and readers, bus_close. One handle is used
- * by one thread. Promises of every backend:
+ * Life: bus_open, any number of bus_publish / bus_receipts and readers, bus_close. One handle is
+ * used by one thread. Promises of every backend:
  *  - a record with a durable receipt (RECEIPT_DURABLE) is read by every reader, in offset order,
  *    after kill -9 and (local) power loss;
  *  - records of one handle to one partition keep their order;
- *  - no receipt means unknown: the record may or may not be there; the caller sends it again and the
- *    readers recognise it (docs/wire.md);
+ *  - no receipt means unknown: the record may or may not be there; the caller sends it again and
+ * the readers recognise it (docs/wire.md);
  *  - what retention took before it was read is told as one BUS_GAP record, never silently;
  *  - nothing is queued without a bound: bus_publish answers BUS_BUSY instead.
  */
@@ -19,7 +19,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* Key and value of a record together; the largest that a Kafka broker takes by default, and less. */
+/* Key and value of a record together; the largest that a Kafka broker takes by default, and less.
+ */
 #define BUS_RECORD_MAX     1000000
 #define BUS_PARTITIONS_MAX 256
 
@@ -56,7 +57,8 @@ int bus_open(struct bus **ret, const struct bus_options *options, struct error *
 /* Unreceipted records become unknown. Accepts NULL. */
 void bus_close(struct bus *bus);
 uint32_t bus_partitions(const struct bus *bus, enum bus_topic topic);
-/* Names this bus for ever (Kafka cluster id; local: made with the folder). For foreign coordinates. */
+/* Names this bus for ever (Kafka cluster id; local: made with the folder). For foreign coordinates.
+ */
 struct str bus_identity(const struct bus *bus);
 
 /* ---- publishing ---- */
@@ -95,7 +97,8 @@ int bus_receipts(struct bus *bus, struct bus_receipt *ret, size_t max, int64_t t
     struct error *error);
 /* Accepted and not yet receipted records. */
 size_t bus_pending(const struct bus *bus);
-/* Commits now and drives until nothing is pending or timeout_ns passed; receipts stay to be collected. */
+/* Commits now and drives until nothing is pending or timeout_ns passed; receipts stay to be
+ * collected. */
 int bus_flush(struct bus *bus, int64_t timeout_ns, struct error *error);
 
 /* ---- reading ---- */
@@ -131,13 +134,14 @@ struct bus_assignment {
 struct bus_reader_options {
 	enum bus_topic topic;
 	const char *group;          /* names the reader for committed offsets and retention */
-	const uint32_t *partitions; /* static assignment; NULL: the group decides (kafka), all (others) */
+	const uint32_t
+	    *partitions; /* static assignment; NULL: the group decides (kafka), all (others) */
 	size_t partition_count;
 	struct bus_assignment assignment;
 };
 
-int bus_reader_open(struct bus_reader **ret, struct bus *bus, const struct bus_reader_options *options,
-    struct error *error);
+int bus_reader_open(struct bus_reader **ret, struct bus *bus,
+    const struct bus_reader_options *options, struct error *error);
 /* Accepts NULL. Calls on_revoke for what it owns. */
 void bus_reader_close(struct bus_reader *reader);
 /*
@@ -148,7 +152,8 @@ int bus_poll(struct bus_reader *reader, struct bus_record *ret, size_t max, int6
     struct error *error);
 /* Reads on from offset; the next bus_poll begins there. For a fence that found a new position. */
 int bus_seek(struct bus_reader *reader, uint32_t partition, uint64_t offset, struct error *error);
-/* Tells the bus what the reader will never ask for again (retention, lag). After the transaction. */
+/* Tells the bus what the reader will never ask for again (retention, lag). After the transaction.
+ */
 int bus_commit(struct bus_reader *reader, uint32_t partition, uint64_t next, struct error *error);
 
 /* ---- looking ---- */
@@ -156,7 +161,8 @@ int bus_commit(struct bus_reader *reader, uint32_t partition, uint64_t next, str
 /* first: oldest offset that is there; next: the one that the next record will get. */
 int bus_range(struct bus *bus, enum bus_topic topic, uint32_t partition, uint64_t *ret_first,
     uint64_t *ret_next, struct error *error);
-/* A single record into out (cleared first). ERR_MISSING when it is not there. May be slow (kafka). */
+/* A single record into out (cleared first). ERR_MISSING when it is not there. May be slow (kafka).
+ */
 int bus_fetch(struct bus *bus, enum bus_topic topic, uint32_t partition, uint64_t offset,
     struct buf *out, struct error *error);
 /* The committed offset of a group; UINT64_MAX when none. */

@@ -1,11 +1,12 @@
 /*
- * checkpoint.h - where a stage stands: consumed offsets, outbox, state and fence in one transaction.
+ * checkpoint.h - where a stage stands: consumed offsets, outbox, state and fence in one
+ * transaction.
  *
  * One LMDB file a stage and worker group on one host, shared by its workers and their replacements:
- * LMDB serialises the writers, and checkpoint_advance compares the stored offset with what the worker
- * believes (the fence): ERR_STALE means that somebody else has gone on from there; drop the batch,
- * reload, seek. Transactions are durable but for the last one on power loss (MDB_NOMETASYNC), which
- * is then replayed whole; kill -9 loses nothing that was committed.
+ * LMDB serialises the writers, and checkpoint_advance compares the stored offset with what the
+ * worker believes (the fence): ERR_STALE means that somebody else has gone on from there; drop the
+ * batch, reload, seek. Transactions are durable but for the last one on power loss
+ * (MDB_NOMETASYNC), which is then replayed whole; kill -9 loses nothing that was committed.
  */
 #ifndef TOCSIN_BUS_CHECKPOINT_H
 #define TOCSIN_BUS_CHECKPOINT_H
@@ -15,8 +16,8 @@
 struct checkpoint;
 
 /*
- * path: file, made when missing; NULL: in memory only (replay, tests). name goes into the file's head
- * and must agree ("correlate").
+ * path: file, made when missing; NULL: in memory only (replay, tests). name goes into the file's
+ * head and must agree ("correlate").
  */
 int checkpoint_open(struct checkpoint **ret, const char *path, const char *name,
     struct error *error);

@@ -171,7 +171,8 @@ static int read_field(struct builder *builder, const struct yaml_node *node, str
 	int code = node->kind == YAML_LIST ? list_check(builder, node, GROUPS_MAX) : 0;
 
 	if (code == 0)
-		code = texts_take(builder, node, &correlation->value_fields, &correlation->value_count);
+		code = texts_take(
+		    builder, node, &correlation->value_fields, &correlation->value_count);
 	if (code == 0 && (correlation->value_count == 0 || correlation->value_fields[0].len == 0))
 		return builder_refuse_node(builder, node, TEXT_sigma_empty, STR_ARG(node->key));
 	/* One field for all rules is all that a value tuple has room for. */
@@ -212,7 +213,8 @@ static int condition_read(struct builder *builder, const struct yaml_node *node,
 
 	if (code == 0 && correlation->condition.min == 0)
 		return builder_refuse_node(builder, node, TEXT_sigma_correlation_condition);
-	if (code == 0 && correlation->type == CORRELATION_VALUE_COUNT && correlation->value_count == 0)
+	if (code == 0 && correlation->type == CORRELATION_VALUE_COUNT &&
+	    correlation->value_count == 0)
 		return builder_refuse_node(builder, node, TEXT_sigma_missing, "field");
 	/* Some of the steps in order is not defined by the specification. */
 	uint64_t most = correlation->rule_count;
@@ -221,7 +223,8 @@ static int condition_read(struct builder *builder, const struct yaml_node *node,
 	    (correlation->condition.min > most ||
 	        (correlation->type == CORRELATION_TEMPORAL_ORDERED &&
 	            correlation->condition.min < most)))
-		return builder_refuse_node(builder, node, TEXT_sigma_correlation_count, (size_t)most);
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_correlation_count, (size_t)most);
 	return code;
 }
 
@@ -316,7 +319,8 @@ static int piece_compare(const void *a, const void *b)
 
 static int pair_compare(const void *a, const void *b)
 {
-	return str_compare(((const struct alert_pair *)a)->name, ((const struct alert_pair *)b)->name);
+	return str_compare(
+	    ((const struct alert_pair *)a)->name, ((const struct alert_pair *)b)->name);
 }
 
 /* A step's piece of the name: what it is, and its fields for the groups in order of their names. */
@@ -344,7 +348,8 @@ static bool step_name(struct builder *builder, const struct draft *draft, size_t
 static bool pieces_name(struct builder *builder, const struct draft *draft, struct buf *out)
 {
 	const struct correlation *correlation = draft->correlation;
-	struct str *pieces = arena_array(builder->scratch, correlation->rule_count, sizeof(*pieces));
+	struct str *pieces =
+	    arena_array(builder->scratch, correlation->rule_count, sizeof(*pieces));
 	bool whole = pieces != NULL;
 
 	for (size_t i = 0; whole && i < correlation->rule_count; i++) {
@@ -370,7 +375,8 @@ static int correlation_name(struct builder *builder, struct draft *draft)
 {
 	struct correlation *correlation = draft->correlation;
 	struct buf out = BUF(16 << 20);
-	struct str *values = arena_array(builder->scratch, correlation->value_count, sizeof(*values));
+	struct str *values =
+	    arena_array(builder->scratch, correlation->value_count, sizeof(*values));
 
 	if (values == NULL)
 		return builder_no_memory(builder);

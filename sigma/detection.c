@@ -387,7 +387,8 @@ int detection_compile(struct builder *builder, const struct yaml_node *node,
     const struct expression **ret)
 {
 	if (node->kind != YAML_MAP)
-		return builder_refuse_node(builder, node, TEXT_sigma_expected_map, STR_ARG(node->key));
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_expected_map, STR_ARG(node->key));
 	const struct yaml_node *condition = yaml_get(node, STR("condition"));
 	struct detection *detections =
 	    arena_array(builder->scratch, node->count + 1, sizeof(*detections));

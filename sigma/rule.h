@@ -75,9 +75,9 @@ struct rule {
 	unsigned line;              /* of its document */
 	struct str product, category, service; /* log source; empty: any */
 	bool silent; /* only feeds correlations without generate: no alert of its own */
-	struct str *entity;         /* tocsin.entity: fields whose values name what the alert is about */
+	struct str *entity; /* tocsin.entity: fields whose values name what the alert is about */
 	size_t entity_count;        /* 0: the default (host, user, source address as present) */
-	int64_t fold_ns;            /* tocsin.fold; 0 never; RULE_DEFAULT_FOLD: the store's default */
+	int64_t fold_ns; /* tocsin.fold; 0 never; RULE_DEFAULT_FOLD: the store's default */
 	const struct rule_use *uses;
 	size_t use_count;
 	const struct correlation *correlation; /* RULE_CORRELATION */

@@ -177,7 +177,8 @@ static void test_order_is_kept_in_each_partition(void **state)
 	for (uint64_t i = 0; i < 400; i++) {
 		int len = snprintf(text, sizeof(text), "%lu", i / 4);
 
-		publish(bus, TOPIC_EVENTS, (uint32_t)(i % 4), STR("k"), str_from(text, (size_t)len), i);
+		publish(
+		    bus, TOPIC_EVENTS, (uint32_t)(i % 4), STR("k"), str_from(text, (size_t)len), i);
 	}
 	drain(bus);
 	struct bus_reader *reader = open_reader(bus, "detect", TOPIC_EVENTS, 4);
@@ -420,8 +421,8 @@ static _Noreturn void publish_until_killed(const struct bus_options *options, in
 	for (;;) {
 		int len = snprintf(text, sizeof(text), "%lu", sent);
 
-		if (bus_publish(bus, TOPIC_EVENTS, 0, STR("k"), str_from(text, (size_t)len), sent) ==
-		    BUS_ACCEPTED)
+		if (bus_publish(bus, TOPIC_EVENTS, 0, STR("k"), str_from(text, (size_t)len),
+			sent) == BUS_ACCEPTED)
 			sent++;
 		if (sent % 7 != 0 && bus_pending(bus) < 1000)
 			continue;

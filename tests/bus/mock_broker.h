@@ -17,8 +17,8 @@ struct mock_broker {
 /* Before the first client of librdkafka in this process: it forks. 0 or -1. */
 int mock_broker_start(struct mock_broker *mock);
 /*
- * "topic NAME PARTITIONS", "down", "up", "rtt MS", "fail API CODE COUNT" (the next COUNT requests of
- * that kind are answered with the error). Returns when it is done; -1 when it is not.
+ * "topic NAME PARTITIONS", "down", "up", "rtt MS", "fail API CODE COUNT" (the next COUNT requests
+ * of that kind are answered with the error). Returns when it is done; -1 when it is not.
  */
 int mock_broker_tell(struct mock_broker *mock, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -54,7 +54,8 @@ static uint64_t offset_of(struct checkpoint *checkpoint, uint32_t partition)
 	struct error error = {0};
 	uint64_t offset = 0;
 
-	assert_int_equal(checkpoint_offset(checkpoint, TOPIC_EVENTS, partition, &offset, &error), 0);
+	assert_int_equal(
+	    checkpoint_offset(checkpoint, TOPIC_EVENTS, partition, &offset, &error), 0);
 	return offset;
 }
 
@@ -86,7 +87,8 @@ static void test_an_offset_moves_only_by_comparison(void **state)
 	(void)state;
 	assert_true(offset_of(checkpoint, 0) == UINT64_MAX);
 	assert_int_equal(checkpoint_begin(checkpoint, &error), 0);
-	assert_int_equal(checkpoint_advance(checkpoint, TOPIC_EVENTS, 0, UINT64_MAX, 10, &error), 0);
+	assert_int_equal(
+	    checkpoint_advance(checkpoint, TOPIC_EVENTS, 0, UINT64_MAX, 10, &error), 0);
 	assert_int_equal(checkpoint_advance(checkpoint, TOPIC_EVENTS, 0, 10, 12, &error), 0);
 	assert_int_equal(offset_of(checkpoint, 0), 12);
 	assert_int_equal(checkpoint_commit(checkpoint, &error), 0);
@@ -362,7 +364,8 @@ static void test_state_comes_back_whole(void **state)
 	(void)state;
 	assert_non_null(large);
 	memset(large, 'w', size);
-	assert_int_equal(checkpoint_state_get(checkpoint, STR("windows"), &out, &error), ERR_MISSING);
+	assert_int_equal(
+	    checkpoint_state_get(checkpoint, STR("windows"), &out, &error), ERR_MISSING);
 	error_clear(&error);
 	assert_int_equal(checkpoint_begin(checkpoint, &error), 0);
 	assert_int_equal(checkpoint_state_put(checkpoint, STR("windows"), str_from(large, size),
@@ -379,7 +382,8 @@ static void test_state_comes_back_whole(void **state)
 	assert_int_equal(checkpoint_begin(checkpoint, &error), 0);
 	assert_int_equal(checkpoint_state_delete(checkpoint, STR("windows"), &error), 0);
 	assert_int_equal(checkpoint_commit(checkpoint, &error), 0);
-	assert_int_equal(checkpoint_state_get(checkpoint, STR("windows"), &out, &error), ERR_MISSING);
+	assert_int_equal(
+	    checkpoint_state_get(checkpoint, STR("windows"), &out, &error), ERR_MISSING);
 	checkpoint_close(checkpoint);
 	buf_free(&out);
 	free(large);
@@ -441,7 +445,8 @@ static _Noreturn void die_after(unsigned steps)
 			code = checkpoint_begin(checkpoint, &error);
 			break;
 		case 1:
-			code = checkpoint_advance(checkpoint, TOPIC_EVENTS, 0, UINT64_MAX, 7, &error);
+			code =
+			    checkpoint_advance(checkpoint, TOPIC_EVENTS, 0, UINT64_MAX, 7, &error);
 			break;
 		case 2:
 			code = checkpoint_outbox_put(checkpoint, 0, TOPIC_ALERTS, 0, STR("k"),

@@ -1,4 +1,5 @@
-/* The failing twin: with a quiet plan it is a bus like others, with others it does what they say. */
+/* The failing twin: with a quiet plan it is a bus like others, with others it does what they say.
+ */
 #include "tests/bus/conformance.h"
 
 #include <setjmp.h>
@@ -162,7 +163,8 @@ static void test_readers_fail_when_told(void **state)
 
 int main(void)
 {
-	static const struct house house = {"bus_fault", HOUSE_RETAIN | HOUSE_TWICE, fresh, open_slow};
+	static const struct house house = {
+	    "bus_fault", HOUSE_RETAIN | HOUSE_TWICE, fresh, open_slow};
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_publish_faults),
 		cmocka_unit_test(test_calls_fail_when_told),

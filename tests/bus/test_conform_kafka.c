@@ -1,6 +1,6 @@
 /*
- * The suite on a real broker, where TOCSIN_TEST_KAFKA=host:port names one (make kafka), and what only
- * a real broker shows: rebalances and a truncated topic.
+ * The suite on a real broker, where TOCSIN_TEST_KAFKA=host:port names one (make kafka), and what
+ * only a real broker shows: rebalances and a truncated topic.
  */
 #include "tests/bus/conformance.h"
 
@@ -47,7 +47,8 @@ static void remove_topics(void)
 		for (int i = 0; i < all->topic_cnt; i++) {
 			if (strncmp(all->topics[i].topic, "conform-", 8) != 0)
 				continue;
-			rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(all->topics[i].topic);
+			rd_kafka_DeleteTopic_t *topic =
+			    rd_kafka_DeleteTopic_new(all->topics[i].topic);
 
 			rd_kafka_DeleteTopics(rk, &topic, 1, NULL, queue);
 			rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);

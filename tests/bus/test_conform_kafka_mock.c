@@ -196,8 +196,8 @@ static void test_too_large_for_the_broker_is_refused(void **state)
 }
 
 /*
- * Out of order, and no gap may be left (enable.gapless.guarantee): librdkafka gives the producer up.
- * The records become unknown, are sent again by a new producer, and none is missing.
+ * Out of order, and no gap may be left (enable.gapless.guarantee): librdkafka gives the producer
+ * up. The records become unknown, are sent again by a new producer, and none is missing.
  */
 static void test_a_fatal_producer_is_made_anew(void **state)
 {

@@ -651,8 +651,8 @@ static void test_folder_of_others(void **state)
 enum { FLIP_RECORDS = 120, FLIP_IMAGES = 150 };
 
 /*
- * What is handed out is right and in order, and a record published now gets an offset that none had.
- * Exit code 1: that does not hold; 2: the bus says that it cannot; 0: well, or with gaps.
+ * What is handed out is right and in order, and a record published now gets an offset that none
+ * had. Exit code 1: that does not hold; 2: the bus says that it cannot; 0: well, or with gaps.
  */
 static int read_flipped(const char *path)
 {
@@ -672,7 +672,8 @@ static int read_flipped(const char *path)
 		for (int i = 0; i < count; i++) {
 			const struct bus_record *record = &records[i];
 
-			if (record->offset != next[record->partition] || record->next <= record->offset)
+			if (record->offset != next[record->partition] ||
+			    record->next <= record->offset)
 				return 1;
 			next[record->partition] = record->next;
 			if (record->kind == BUS_GAP)

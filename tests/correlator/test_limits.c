@@ -142,8 +142,9 @@ static void test_a_silent_partition_is_not_waited_for(void **state)
 	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 2});
 	town_send_as(&town, 0, 1, "web09", TOWN_START, TOWN_START, FAIL("192.0.2.9", "an"));
 	for (unsigned i = 0; i < 6; i++)
-		town_send_as(&town, 1 + i, 0, "web01", TOWN_START + i * 40 * SECOND / (1 + (i < 5) * 39),
-		    TOWN_START + i * SECOND, FAIL("192.0.2.1", "an"));
+		town_send_as(&town, 1 + i, 0, "web01",
+		    TOWN_START + i * 40 * SECOND / (1 + (i < 5) * 39), TOWN_START + i * SECOND,
+		    FAIL("192.0.2.1", "an"));
 	town.now_ns = TOWN_START + 10 * SECOND;
 	for (unsigned i = 0; i < 4; i++)
 		town_run(&town);
@@ -285,7 +286,8 @@ static void test_group_values_without_end(void **state)
 	    CORRELATION_RULE("long", "event_count", "[failed]", "[User]", "60s",
 	    "    condition:\n        gte: 2\n")});
 	for (unsigned i = 0; i < 4; i++) {
-		snprintf(body, sizeof(body), "{\"act\":\"fail\",\"User\":\"%*d\"}", 2000, (int)i / 3);
+		snprintf(
+		    body, sizeof(body), "{\"act\":\"fail\",\"User\":\"%*d\"}", 2000, (int)i / 3);
 		town_send(&town, "web01", TOWN_START + i, body);
 	}
 	town_settle(&town);
@@ -388,7 +390,8 @@ static void test_bad_snapshots_are_refused_and_made_anew(void **state)
 		town_run(&town);
 		town_crash(&town, 0);
 		for (uint32_t p = 0; p < 2; p++)
-			snapshot_replace(&town, p, i < 30 ? i * i : 1 << 24, i < 30 ? -1 : (int)i % 8);
+			snapshot_replace(
+			    &town, p, i < 30 ? i * i : 1 << 24, i < 30 ? -1 : (int)i % 8);
 		for (unsigned n = 3; n < 5; n++)
 			try_log_in(&town, 1, TOWN_START + n * SECOND);
 		town_send(&town, "web01", TOWN_START + 5 * SECOND, OK("10.0.0.1"));

@@ -16,9 +16,9 @@ static uint32_t draw(uint32_t *state, uint32_t below)
 	return (uint32_t)((uint64_t)(*state >> 8) * below >> 24);
 }
 
-static const char *const pieces[] = {"a", "ab", "abc", "powershell", "-enc", "C:\\",
-    "(abcd)?x", "[ab]abc", "aaab+", "\\cmd.exe",
-    "Lai Châu", "LAI CHÂU", "x", "", "4625", "192.0.2.7", "aaaa", "aaab", "mimikatz", "Z", "\\temp\\"};
+static const char *const pieces[] = {"a", "ab", "abc", "powershell", "-enc", "C:\\", "(abcd)?x",
+    "[ab]abc", "aaab+", "\\cmd.exe", "Lai Châu", "LAI CHÂU", "x", "", "4625", "192.0.2.7", "aaaa",
+    "aaab", "mimikatz", "Z", "\\temp\\"};
 static const char *const modifiers[] = {"", "|contains", "|startswith", "|endswith", "|cased",
     "|contains|cased", "|re", "|contains|windash", "|endswith|cased", "|neq", "|contains|all",
     "|startswith|cased", "|re|i"};
@@ -83,7 +83,8 @@ static struct record *record_draw(uint32_t *state, struct arena *arena)
 	for (uint32_t n = draw(state, 5); n > 0; n--) {
 		char name[8];
 
-		snprintf(name, sizeof(name), "%sF%u", draw(state, 8) == 0 ? "!" : "", draw(state, 3));
+		snprintf(
+		    name, sizeof(name), "%sF%u", draw(state, 8) == 0 ? "!" : "", draw(state, 3));
 		text_draw(state, value, sizeof(value));
 		strcat(strcat(strcat(strcat(fields, name), "="), value), "\n");
 	}
@@ -164,8 +165,8 @@ static void refusal_print(void *context, const struct error *error)
 /* The active rules of SigmaHQ, unpacked into folder. */
 static struct ruleset *sigmahq_load(const char *archive, const char *folder)
 {
-	static const char *const parts[] = {"rules", "rules-emerging-threats", "rules-threat-hunting",
-	    "rules-compliance"};
+	static const char *const parts[] = {
+	    "rules", "rules-emerging-threats", "rules-threat-hunting", "rules-compliance"};
 	char paths[4][256], command[1024];
 	const char *list[4];
 	struct ruleset_options options = {.paths = list, .path_count = 4, .refused = refusal_print};

@@ -1,6 +1,6 @@
 /*
- * What a detection means: every modifier, value and condition, on small events. The matcher with its
- * index and the plain evaluator must both say so.
+ * What a detection means: every modifier, value and condition, on small events. The matcher with
+ * its index and the plain evaluator must both say so.
  */
 #include "tests/correlator/rulebook.h"
 
@@ -234,7 +234,8 @@ static void regex_flags_and_dots(void **state)
 	static const struct {
 		const char *key;
 		bool matches;
-	} cases[] = {{"A|re", false}, {"A|re|m", true}, {"A|re|multiline", true}, {"A|re|s", false}};
+	} cases[] = {
+	    {"A|re", false}, {"A|re|m", true}, {"A|re|multiline", true}, {"A|re|s", false}};
 	static const struct {
 		const char *key;
 		bool matches;
@@ -247,8 +248,10 @@ static void regex_flags_and_dots(void **state)
 		bool expected = i < 4 ? cases[i].matches : dots[i - 4].matches;
 		char detection[64];
 
-		snprintf(detection, sizeof(detection), "s: {%s: '%s'}", key, i < 4 ? "^hai$" : "m.+i");
-		struct ruleset *ruleset = meaning_load(&(struct meaning){detection, NULL, expected});
+		snprintf(
+		    detection, sizeof(detection), "s: {%s: '%s'}", key, i < 4 ? "^hai$" : "m.+i");
+		struct ruleset *ruleset =
+		    meaning_load(&(struct meaning){detection, NULL, expected});
 		struct matcher *matcher = matcher_new(ruleset);
 		struct record *record = rulebook_record(arena, "", "");
 		const uint32_t *matches;
@@ -311,8 +314,9 @@ static void log_sources_cover_what_they_name(void **state)
 
 static void hostile_text_costs_a_bounded_amount(void **state)
 {
-	struct ruleset *ruleset = rulebook_load("title: Thu\nlogsource: {product: thu}\n"
-	                                        "detection: {s: {A|re: '(a|aa)+$'}, condition: s}\n");
+	struct ruleset *ruleset =
+	    rulebook_load("title: Thu\nlogsource: {product: thu}\n"
+			  "detection: {s: {A|re: '(a|aa)+$'}, condition: s}\n");
 	struct matcher *matcher = matcher_new(ruleset);
 	struct arena *arena = arena_new(1 << 20);
 	struct record *record = rulebook_record(arena, "", "");

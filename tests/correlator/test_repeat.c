@@ -16,10 +16,11 @@ static void test_repeats_and_what_only_comes_late(void **state)
 	} rows[] = {
 	    {{5, 0, 1}, REPEAT_NEW},
 	    {{5, 0, 1}, REPEAT_KNOWN},
-	    {{5, 0, 2}, REPEAT_NEW},   /* the same event for another correlation */
+	    {{5, 0, 2}, REPEAT_NEW}, /* the same event for another correlation */
 	    {{5, 1, 1}, REPEAT_NEW},
 	    {{9, 0, 1}, REPEAT_NEW},
-	    {{7, 0, 1}, REPEAT_NEW},   /* below the mark, not known: its producer had to send it again */
+	    {{7, 0, 1},
+		REPEAT_NEW}, /* below the mark, not known: its producer had to send it again */
 	    {{7, 0, 1}, REPEAT_KNOWN},
 	    {{5, 0, 2}, REPEAT_KNOWN},
 	    {{0, 0, 1}, REPEAT_NEW},

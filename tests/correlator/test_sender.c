@@ -58,7 +58,8 @@ static size_t rows_kept(struct fixture *fixture)
 {
 	size_t count = 0;
 
-	assert_int_equal(checkpoint_outbox_each(fixture->checkpoint, 0, count_row, &count, NULL), 0);
+	assert_int_equal(
+	    checkpoint_outbox_each(fixture->checkpoint, 0, count_row, &count, NULL), 0);
 	return count;
 }
 

@@ -145,7 +145,8 @@ static int place_compare(const void *left, const void *right)
 static void shuffle(struct sent *list)
 {
 	for (unsigned i = 0; i < SENT; i++)
-		list[i].place = (list[i].counter + (unsigned)rand() % 20) * SENT + (unsigned)rand() % SENT;
+		list[i].place =
+		    (list[i].counter + (unsigned)rand() % 20) * SENT + (unsigned)rand() % SENT;
 	qsort(list, SENT, sizeof(*list), place_compare);
 }
 

@@ -183,8 +183,11 @@ void town_tick(struct town *town)
 {
 	for (uint32_t i = 0; i < town->options.events; i++) {
 		struct buf frame = BUF(FRAME_MAX);
-		struct frame_head head = {.type = FRAME_TICK, .collector = COLLECTOR, .epoch = EPOCH,
-		    .first = town->counter, .previous = town->previous[i],
+		struct frame_head head = {.type = FRAME_TICK,
+		    .collector = COLLECTOR,
+		    .epoch = EPOCH,
+		    .first = town->counter,
+		    .previous = town->previous[i],
 		    .made_ns = town->now_ns};
 
 		CHECK(frame_tick(&frame, &head));
@@ -214,7 +217,8 @@ void town_run(struct town *town)
 				count = worker_step(town->workers[i], town->now_ns, 0, &error);
 			if (count < 0)
 				town_crash(town, i);
-			busy |= count != 0 || (i < town->options.workers && town->workers[i] == NULL);
+			busy |=
+			    count != 0 || (i < town->options.workers && town->workers[i] == NULL);
 		}
 		/* An announcement is due once a second. */
 		town->now_ns += busy ? 0 : SECOND;

@@ -20,15 +20,16 @@ struct decoded_row {
 };
 
 #define ROW(raw, expect)                                                                           \
-	{                                                                                              \
-		STR_INIT(raw), expect                                                                      \
+	{                                                                                          \
+		STR_INIT(raw), expect                                                              \
 	}
 
 #define DECODED_RECEIVED "2026-11-22T06:27:00Z"
 
 /*
- * Decodes each row as received at DECODED_RECEIVED, in UTC, and holds it against its demands; then every
- * prefix of it, and it with a NUL and with a bad byte at each place, flush against a guard page.
+ * Decodes each row as received at DECODED_RECEIVED, in UTC, and holds it against its demands; then
+ * every prefix of it, and it with a NUL and with a bad byte at each place, flush against a guard
+ * page.
  */
 void decoded_check(const struct decoded_row *rows, size_t count);
 /* The same for an event of which more is told than the text. */

@@ -17,8 +17,8 @@ static void every_field_is_found_by_its_name(void **state)
 		assert_int_equal(field_lookup(name), id);
 		assert_int_equal(field_lookup(str_slice(name, 0, name.len - 1)) == id, false);
 	}
-	static const char *const unknown[] = {"", "image", "IMAGE", "Image ", "no such field at all",
-	    "ParentCommandLineParentCommandLine"};
+	static const char *const unknown[] = {"", "image", "IMAGE", "Image ",
+	    "no such field at all", "ParentCommandLineParentCommandLine"};
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
 		assert_int_equal(field_lookup(str_of(unknown[i])), FIELD_OTHER);

@@ -62,8 +62,8 @@ static void write_foreign(struct buf *out)
 {
 	struct event event;
 
-	frame_foreign(STR("langson-cluster"), STR("events"), (struct position){3, 99, 0}, SAMPLE_TIME,
-	    STR("<13>hello"), &event);
+	frame_foreign(STR("langson-cluster"), STR("events"), (struct position){3, 99, 0},
+	    SAMPLE_TIME, STR("<13>hello"), &event);
 	frame_json(out, &event);
 }
 

@@ -58,7 +58,8 @@ static void patterns_match_as_specified(void **state)
 		}
 		for (size_t j = 0; j < 4 && cases[i].no[j] != NULL; j++) {
 			if (glob_match(glob, str_of(cases[i].no[j])))
-				fail_msg("'%s' must not match '%s'", cases[i].pattern, cases[i].no[j]);
+				fail_msg(
+				    "'%s' must not match '%s'", cases[i].pattern, cases[i].no[j]);
 		}
 	}
 	arena_free(arena);
@@ -123,13 +124,33 @@ static void stars_cost_no_explosion(void **state)
 static void an_expression_needs_its_literal(void **state)
 {
 	static const char *const literals[][2] = {
-	    {"abcd", "abcd"}, {"ABcd.*efghi", "efghi"}, {"abc?d", "ab"}, {"ab{0,2}cde", "cde"},
-	    {"abc+de", "abc"}, {"(abcdef)gh", "gh"}, {"ab|cdefg", ""}, {"a[bcdefgh]ij", "ij"},
-	    {"\\\\temp\\\\", "\\temp\\"}, {"a\\.exe$", "a.exe"}, {"\\x41bcdef", ""},
-	    {"(?i)Invoke-\\w+x", "invoke-"}, {"(?x) a b c d", ""}, {"\\Qa.b\\E", ""}, {"[]abc]de", "de"},
-	    {"[^]abc]de", "de"}, {"(a(b)c)*def", "def"}, {"a\\dbcd", "bcd"}, {"ằabc", "abc"},
-	    {"(?#x)abcd", ""}, {"(\\))abc", "abc"}, {"(a[)]b)cd", "cd"}, {"", ""}, {"abc*?def", "def"},
-	    {"z$etection: {a: {A|", ""}, {"a{b}cde", "cde"}, {"abcd(?#()|x", ""},
+	    {"abcd", "abcd"},
+	    {"ABcd.*efghi", "efghi"},
+	    {"abc?d", "ab"},
+	    {"ab{0,2}cde", "cde"},
+	    {"abc+de", "abc"},
+	    {"(abcdef)gh", "gh"},
+	    {"ab|cdefg", ""},
+	    {"a[bcdefgh]ij", "ij"},
+	    {"\\\\temp\\\\", "\\temp\\"},
+	    {"a\\.exe$", "a.exe"},
+	    {"\\x41bcdef", ""},
+	    {"(?i)Invoke-\\w+x", "invoke-"},
+	    {"(?x) a b c d", ""},
+	    {"\\Qa.b\\E", ""},
+	    {"[]abc]de", "de"},
+	    {"[^]abc]de", "de"},
+	    {"(a(b)c)*def", "def"},
+	    {"a\\dbcd", "bcd"},
+	    {"ằabc", "abc"},
+	    {"(?#x)abcd", ""},
+	    {"(\\))abc", "abc"},
+	    {"(a[)]b)cd", "cd"},
+	    {"", ""},
+	    {"abc*?def", "def"},
+	    {"z$etection: {a: {A|", ""},
+	    {"a{b}cde", "cde"},
+	    {"abcd(?#()|x", ""},
 	};
 	struct arena *arena = arena_new(1 << 20);
 
@@ -138,7 +159,8 @@ static void an_expression_needs_its_literal(void **state)
 		struct str found = regex_literal(arena, str_of(literals[i][0]));
 
 		if (!str_eq(found, str_of(literals[i][1])))
-			fail_msg("%s: '%.*s', expected '%s'", literals[i][0], STR_ARG(found), literals[i][1]);
+			fail_msg("%s: '%.*s', expected '%s'", literals[i][0], STR_ARG(found),
+			    literals[i][1]);
 	}
 	arena_free(arena);
 }

@@ -108,39 +108,41 @@ static const struct refusal_case correlations[] = {
     {BASE "  type: event_count\n  rules: ten_a\n", 15, 10, "'rules' must be a list"},
     {BASE "  type: event_count\n  rules: []\n", 15, 10, "'rules' must not be empty"},
     {BASE "  type: event_count\n  rules: [id-a, id-a]\n", 15, 17, "'id-a' is listed twice"},
-    {BASE "  type: event_count\n  rules: [id-a, ten_a]\n  timespan: 1m\n  condition: {gte: 2}\n", 15,
-        17, "'ten_a' is listed twice"},
+    {BASE "  type: event_count\n  rules: [id-a, ten_a]\n  timespan: 1m\n  condition: {gte: 2}\n",
+	15, 17, "'ten_a' is listed twice"},
     {BASE "  type: event_count\n  rules: [nobody]\n  timespan: 1m\n  condition: {gte: 2}\n", 15, 11,
-        "no rule 'nobody'"},
+	"no rule 'nobody'"},
     {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 5x\n", 16, 13, "not a duration"},
     {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 0s\n", 16, 13, "not a duration"},
-    {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n", 14, 3, "'condition' is missing"},
+    {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n", 14, 3,
+	"'condition' is missing"},
     {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {lt: 3}\n", 17, 15,
-        "'lt' is not supported yet"},
+	"'lt' is not supported yet"},
     {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {lte: 3}\n", 17, 15,
-        "'lte' is not supported yet"},
+	"'lte' is not supported yet"},
     {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {eq: 3}\n", 17, 15,
-        "'eq' is not supported yet"},
+	"'eq' is not supported yet"},
     {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {neq: 3}\n", 17, 15,
-        "'neq' is not supported yet"},
+	"'neq' is not supported yet"},
     {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {gte: 0}\n", 17, 20,
-        "from 1 to"},
+	"from 1 to"},
     {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {gte: 2, field: x}\n",
-        17, 23, "unknown key 'field'"},
+	17, 23, "unknown key 'field'"},
     {BASE "  type: value_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {gte: 2}\n", 17, 14,
-        "'field' is missing"},
+	"'field' is missing"},
     {BASE "  type: value_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {field: x}\n", 17, 14,
-        "needs 'gt' or 'gte'"},
+	"needs 'gt' or 'gte'"},
     {BASE "  type: temporal\n  rules: [id-a, id-b]\n  timespan: 1m\n  condition: {gte: 3}\n", 17,
-        14, "from 1 to 2"},
+	14, "from 1 to 2"},
     {BASE "  type: temporal\n  rules: [id-a, id-b]\n  timespan: 1m\n"
-          "  condition: id-a and not id-b\n",
-        17, 14, "is not supported yet"},
-    {BASE "  type: temporal_ordered\n  rules: [id-a, id-b]\n  timespan: 1m\n  condition: {gte: 1}\n",
-        17, 14, "from 1 to 2"},
+	  "  condition: id-a and not id-b\n",
+	17, 14, "is not supported yet"},
+    {BASE
+	"  type: temporal_ordered\n  rules: [id-a, id-b]\n  timespan: 1m\n  condition: {gte: 1}\n",
+	17, 14, "from 1 to 2"},
     {BASE "  type: event_count\n  rules: [id-a, id-b]\n  timespan: 1m\n  condition: {gte: 2}\n"
-          "  group-by: [ai]\n  aliases: {ai: {ten_a: User}}\n",
-        19, 17, "names no field for the rule 'id-b'"},
+	  "  group-by: [ai]\n  aliases: {ai: {ten_a: User}}\n",
+	19, 17, "names no field for the rule 'id-b'"},
 };
 
 static void correlations_are_refused_with_a_position(void **state)
@@ -152,8 +154,8 @@ static void correlations_are_refused_with_a_position(void **state)
 }
 
 #define COUNT_OF_RULE(id, rule, group)                                                             \
-	"---\ntitle: x\nid: " id "\ncorrelation: {type: event_count, rules: [" rule "], group-by: ["   \
-	group "], timespan: 1m, condition: {gte: 2}}\n"
+	"---\ntitle: x\nid: " id "\ncorrelation: {type: event_count, rules: [" rule                \
+	"], group-by: [" group "], timespan: 1m, condition: {gte: 2}}\n"
 
 static void circles_and_wide_groups_are_refused(void **state)
 {

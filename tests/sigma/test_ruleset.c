@@ -172,8 +172,8 @@ static void units_of_timespans(void **state)
 	static const struct {
 		const char *text;
 		int64_t seconds;
-	} cases[] = {{"7s", 7}, {"5m", 300}, {"2h", 7200}, {"1d", 86400}, {"1w", 604800}, {"1M", 2629746},
-	    {"1y", 31556952}};
+	} cases[] = {{"7s", 7}, {"5m", 300}, {"2h", 7200}, {"1d", 86400}, {"1w", 604800},
+	    {"1M", 2629746}, {"1y", 31556952}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -243,10 +243,11 @@ static void only_meaning_names_the_compiled_form(void **state)
 		struct ruleset *first = load_text(namings[i].first, NULL);
 		struct ruleset *second = load_text(namings[i].second, NULL);
 
-		if (hash128_eq(ruleset_rule(first, 0)->meta.hash, ruleset_rule(second, 0)->meta.hash) !=
-		    namings[i].same)
+		if (hash128_eq(ruleset_rule(first, 0)->meta.hash,
+			ruleset_rule(second, 0)->meta.hash) != namings[i].same)
 			fail_msg("%s\n%s", namings[i].first, namings[i].second);
-		assert_int_equal(hash128_eq(ruleset_hash(first), ruleset_hash(second)), namings[i].same);
+		assert_int_equal(
+		    hash128_eq(ruleset_hash(first), ruleset_hash(second)), namings[i].same);
 		ruleset_free(first);
 		ruleset_free(second);
 	}

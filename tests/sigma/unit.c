@@ -24,7 +24,8 @@ struct ruleset *load_text(const char *text, struct refusals *refusals)
 	assert_int_equal(code, 0);
 	assert_int_equal(ruleset_refused(ruleset), to->count);
 	if (refusals == NULL && own.count > 0)
-		fail_msg("%u:%u: %s in\n%s", own.first.line, own.first.column, own.first.text, text);
+		fail_msg(
+		    "%u:%u: %s in\n%s", own.first.line, own.first.column, own.first.text, text);
 	return ruleset;
 }
 
