@@ -112,7 +112,8 @@ int file_sync_folder(const char *path, struct error *error)
 	int system = fsync(fd) == 0 ? 0 : errno;
 
 	close(fd);
-	/* A file system that cannot sync a folder says EINVAL; there is nothing better to do there.
+	/*
+	 * A file system that cannot sync a folder says EINVAL; there is nothing better to do there.
 	 */
 	return system == 0 || system == EINVAL
 		   ? 0
@@ -197,7 +198,8 @@ static int walk_entry(struct walk *walk, const char *path, const char *name, uns
 		return 0;
 	if (snprintf(full, sizeof(full), "%s/%s", path, name) >= (int)sizeof(full))
 		return error_system(walk->error, ENAMETOOLONG, TEXT_base_open, path);
-	/* What has vanished since the folder was read, and links that lead nowhere, are not there.
+	/*
+	 * What has vanished since the folder was read, and links that lead nowhere, are not there.
 	 */
 	if (lstat(full, &itself) != 0 || stat(full, &target) != 0)
 		return 0;

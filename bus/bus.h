@@ -19,7 +19,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* Key and value of a record together; the largest that a Kafka broker takes by default, and less.
+/*
+ * Key and value of a record together; the largest that a Kafka broker takes by default, and less.
  */
 #define BUS_RECORD_MAX     1000000
 #define BUS_PARTITIONS_MAX 256
@@ -57,7 +58,8 @@ int bus_open(struct bus **ret, const struct bus_options *options, struct error *
 /* Unreceipted records become unknown. Accepts NULL. */
 void bus_close(struct bus *bus);
 uint32_t bus_partitions(const struct bus *bus, enum bus_topic topic);
-/* Names this bus for ever (Kafka cluster id; local: made with the folder). For foreign coordinates.
+/*
+ * Names this bus for ever (Kafka cluster id; local: made with the folder). For foreign coordinates.
  */
 struct str bus_identity(const struct bus *bus);
 
@@ -152,7 +154,8 @@ int bus_poll(struct bus_reader *reader, struct bus_record *ret, size_t max, int6
     struct error *error);
 /* Reads on from offset; the next bus_poll begins there. For a fence that found a new position. */
 int bus_seek(struct bus_reader *reader, uint32_t partition, uint64_t offset, struct error *error);
-/* Tells the bus what the reader will never ask for again (retention, lag). After the transaction.
+/*
+ * Tells the bus what the reader will never ask for again (retention, lag). After the transaction.
  */
 int bus_commit(struct bus_reader *reader, uint32_t partition, uint64_t next, struct error *error);
 
@@ -161,7 +164,8 @@ int bus_commit(struct bus_reader *reader, uint32_t partition, uint64_t next, str
 /* first: oldest offset that is there; next: the one that the next record will get. */
 int bus_range(struct bus *bus, enum bus_topic topic, uint32_t partition, uint64_t *ret_first,
     uint64_t *ret_next, struct error *error);
-/* A single record into out (cleared first). ERR_MISSING when it is not there. May be slow (kafka).
+/*
+ * A single record into out (cleared first). ERR_MISSING when it is not there. May be slow (kafka).
  */
 int bus_fetch(struct bus *bus, enum bus_topic topic, uint32_t partition, uint64_t offset,
     struct buf *out, struct error *error);

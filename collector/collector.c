@@ -108,7 +108,8 @@ void collector_close(struct collector *collector)
 	free(collector);
 }
 
-/* What was refused because nobody could wait is told on the bus, so that silence is not mistaken.
+/*
+ * What was refused because nobody could wait is told on the bus, so that silence is not mistaken.
  */
 static void tell_refused(struct collector *collector)
 {

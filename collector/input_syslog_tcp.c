@@ -206,7 +206,8 @@ static void listener_ready(void *context, unsigned ready)
 		    input->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
-			/* Out of descriptors: without a pause this would be called again at once.
+			/*
+			 * Out of descriptors: without a pause this would be called again at once.
 			 */
 			input->accept_paused = errno == EMFILE || errno == ENFILE ||
 					       errno == ENOMEM || errno == ENOBUFS;

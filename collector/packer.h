@@ -39,7 +39,8 @@ bool packer_is_behind(const struct packer *packer);
 bool packer_has_drained(const struct packer *packer);
 /* Closes the frames that are due (all: every one), sends, collects receipts. 0 or negative. */
 int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *error);
-/* A tick on every partition, or a gap on one (false: no memory). Waits in the queue like a frame.
+/*
+ * A tick on every partition, or a gap on one (false: no memory). Waits in the queue like a frame.
  */
 void packer_tick(struct packer *packer, int64_t now_ns);
 bool packer_gap(

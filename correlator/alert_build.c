@@ -283,7 +283,8 @@ bool alert_post(struct alert *alert, const struct alert_site *site, struct batch
 	alert->made_ns = batch->now_ns;
 	alert_write(&json, alert);
 	if (json.failed) {
-		/* Too long after all: what it is about matters more than the fields of its event.
+		/*
+		 * Too long after all: what it is about matters more than the fields of its event.
 		 */
 		alert->field_count = alert->matched_count = 0;
 		buf_clear(&json);

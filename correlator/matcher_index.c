@@ -169,7 +169,8 @@ static bool anchor_add(struct table *table, struct str text, bool prefix, uint32
 	return word_add(table, word, word_key(word, bytes), entry);
 }
 
-/* The rarest window; of a long literal the rarest four in a row, one of which a stride of 4 meets.
+/*
+ * The rarest window; of a long literal the rarest four in a row, one of which a stride of 4 meets.
  */
 static bool literal_add(struct table *table, const struct commonness *commonness, struct str text,
     uint32_t entry)

@@ -41,7 +41,8 @@ static bool take_stamp(struct str *rest, struct header *header)
 	return true;
 }
 
-/* One word with a colon that Cisco devices write before the stamp. False: none, or not of the kind.
+/*
+ * One word with a colon that Cisco devices write before the stamp. False: none, or not of the kind.
  */
 static bool take_cisco_word(struct str *rest, struct header *header)
 {

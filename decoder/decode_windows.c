@@ -175,7 +175,8 @@ static void put_renames(struct record *record, struct str event)
 	}
 }
 
-/* The machine that the event is about stands before the collector that a header or an agent names.
+/*
+ * The machine that the event is about stands before the collector that a header or an agent names.
  */
 static void put_host(struct record *record)
 {

@@ -97,7 +97,8 @@ static const struct decoder *try_hint(struct chain *chain, struct str text)
 	return hint;
 }
 
-/* "message repeated 3 times: [ Failed password ...]": the message in the brackets is what happened.
+/*
+ * "message repeated 3 times: [ Failed password ...]": the message in the brackets is what happened.
  */
 static struct str unwrap_repeat(struct record *record, struct str text)
 {

@@ -159,7 +159,8 @@ static bool is_payload(struct str at)
 	       str_starts(at, STR("last message repeated "));
 }
 
-/* The word as a host: "slot1/name" (chassis) is name, "name,mac,version" (access points) is name.
+/*
+ * The word as a host: "slot1/name" (chassis) is name, "name,mac,version" (access points) is name.
  */
 static struct str trimmed(struct str word)
 {

@@ -14,7 +14,8 @@
 size_t kv_key(struct str s);
 /* Where the first pair behind a separator begins; STR_NOT_FOUND without one. */
 size_t kv_begin(struct str text);
-/* Puts every pair of text as a field and says how many there were. Words between them are skipped.
+/*
+ * Puts every pair of text as a field and says how many there were. Words between them are skipped.
  */
 size_t kv_put(struct record *record, struct str text);
 

@@ -124,7 +124,8 @@ struct str tag_program(struct str app)
 	return app;
 }
 
-/* The single digit that is the severity, between two dashes; from the right, as names have digits.
+/*
+ * The single digit that is the severity, between two dashes; from the right, as names have digits.
  */
 static size_t severity_at(struct str text)
 {

@@ -187,7 +187,8 @@ static void control_accept(void *context, unsigned ready)
 	control->client_count++;
 }
 
-/* A socket that nobody listens on was left by a process that was killed; nothing else is removed.
+/*
+ * A socket that nobody listens on was left by a process that was killed; nothing else is removed.
  */
 static int remove_stale(struct control *control, const struct sockaddr_un *at, struct error *error)
 {

@@ -18,7 +18,8 @@ typedef void watch_call(void *context, unsigned ready);
 
 int loop_open(struct loop **ret, struct error *error);
 void loop_close(struct loop *loop); /* accepts NULL; watchers must be gone */
-/* Waits up to timeout_ns (negative: for ever) and serves what is ready. Returns how many, or < 0.
+/*
+ * Waits up to timeout_ns (negative: for ever) and serves what is ready. Returns how many, or < 0.
  */
 int loop_step(struct loop *loop, int64_t timeout_ns, struct error *error);
 /* fd stays the caller's. wants: WATCH_READ and WATCH_WRITE; 0 pauses. */

@@ -51,7 +51,8 @@ const struct expression *expression_not(struct builder *builder, const struct ex
 const struct expression *expression_at_least(struct builder *builder, uint32_t need,
     const struct expression **children, size_t count);
 
-/* The key of everything that names a compiled form; fixed, since those names are compared for ever.
+/*
+ * The key of everything that names a compiled form; fixed, since those names are compared for ever.
  */
 struct hash128 content_hash(struct str bytes);
 /* Appends text with its length. */

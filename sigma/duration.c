@@ -7,7 +7,8 @@ struct unit {
 	int64_t seconds;
 };
 
-/* A month and a year are a twelfth and the whole of the mean Gregorian year, as elsewhere in Sigma.
+/*
+ * A month and a year are a twelfth and the whole of the mean Gregorian year, as elsewhere in Sigma.
  */
 static const struct unit units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800},
     {'M', 2629746}, {'y', 31556952}};

@@ -54,7 +54,8 @@ struct item {
 struct modifier {
 	const char *name;
 	const char *summary;
-	/* Exactly one: on each value that is no VALUE_ANY_OF, or on the item. 0 or a negative code.
+	/*
+	 * Exactly one: on each value that is no VALUE_ANY_OF, or on the item. 0 or a negative code.
 	 */
 	int (*value)(struct item *item, struct value *value);
 	int (*item)(struct item *item);

@@ -48,7 +48,8 @@ static bool digits_at(struct str text, size_t from, size_t to, int *ret)
 	return true;
 }
 
-/* "2026-11-22T06:27:00", "2026-11-22 06:27": the zone is not looked at, as the specification asks.
+/*
+ * "2026-11-22T06:27:00", "2026-11-22 06:27": the zone is not looked at, as the specification asks.
  */
 static bool time_take(struct str text, struct civil *ret)
 {

@@ -1,4 +1,5 @@
-/* The failing twin: with a quiet plan it is a bus like others, with others it does what they say.
+/*
+ * The failing twin: with a quiet plan it is a bus like others, with others it does what they say.
  */
 #include "tests/bus/conformance.h"
 

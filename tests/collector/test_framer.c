@@ -46,7 +46,8 @@ static bool take(struct framer *framer, struct str *rest, bool end, struct tape 
 	}
 }
 
-/* Pieces end at the offsets for which cuts has a bit, and the bytes stand in front of a guard page.
+/*
+ * Pieces end at the offsets for which cuts has a bit, and the bytes stand in front of a guard page.
  */
 static void run(struct str stream, size_t limit, bool (*cuts)(void *context, size_t at),
     void *context, struct tape *tape)

@@ -149,7 +149,8 @@ static void check(struct arena *arena, const struct event *event, const char *ex
 	}
 }
 
-/* Nothing is asserted but what must always hold: the event is kept and nothing beyond it was read.
+/*
+ * Nothing is asserted but what must always hold: the event is kept and nothing beyond it was read.
  */
 static void decode_hostile(struct arena *arena, const struct event *like, struct str text)
 {

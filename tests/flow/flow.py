@@ -75,19 +75,22 @@ def wait_for(condition, seconds=20, pause=0.05):
 class House:
     """A folder, a configuration, and the stages that run over it."""
 
-    def __init__(self, rules=None, settings=(), kafka=False, folder=None):
+    def __init__(self, rules=None, settings=(), kafka=None, folder=None):
+        """kafka: True for the broker of the suite, or the address of another."""
         self.own = folder is None
         self.path = folder or tempfile.mkdtemp(prefix="tocsin-flow-")
         self.port = free_port()
         self.processes = {}
+        self.broker = None
         self.settings = [
             f"data.path={self.path}", f"rules.paths={rules or os.path.join(ROOT, 'rules')}",
             f"syslog.udp.listen=127.0.0.1:{self.port}", f"syslog.tcp.listen=127.0.0.1:{self.port}",
             "bus.local.segment=16M", "site.zone=+00:00", "language=en"]
         if kafka:
-            prefix = f"flow-{os.getpid()}-{self.port}."
-            self.settings += ["bus.backend=kafka", f"bus.kafka.prefix={prefix}",
-                              f"bus.kafka.properties.bootstrap.servers={KAFKA}"]
+            self.broker = KAFKA if kafka is True else kafka
+            self.prefix = f"flow-{os.getpid()}-{self.port}."
+            self.settings += ["bus.backend=kafka", f"bus.kafka.prefix={self.prefix}",
+                              f"bus.kafka.properties.bootstrap.servers={self.broker}"]
         self.settings += list(settings)
 
     def arguments(self, *words):
@@ -179,6 +182,18 @@ class House:
 
     def __exit__(self, *_):
         self.close()
+
+
+def copy_events(house, to, seed=1, bound_ms=0):
+    """The events of a house's bus into a new local bus, moved by less than bound_ms; gives their count."""
+    where = ["kafka", house.prefix, house.broker] if house.broker else \
+        ["local", os.path.join(house.path, "bus")]
+    os.makedirs(to, exist_ok=True)
+    out = subprocess.run([os.path.join(BUILD, "tests", "flow", "test_shuffle"), *where, to, str(seed),
+                          str(bound_ms)], capture_output=True, text=True, timeout=300)
+    if out.returncode != 0:
+        raise RuntimeError(f"test_shuffle: {out.stderr}")
+    return int(out.stdout)
 
 
 def send_tcp(port, lines, host="127.0.0.1"):

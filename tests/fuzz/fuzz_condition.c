@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new((size_t)32 << 20);
 	struct error error = {0};
-	struct builder builder = {.arena = arena, .scratch = arena, .file = "fuzz.yml", .error = &error};
+	struct builder builder = {
+	    .arena = arena, .scratch = arena, .file = "fuzz.yml", .error = &error};
 	struct yaml_node node = {.kind = YAML_SCALAR, .line = 1, .column = 1};
 	struct detection detections[4];
 	const struct expression *expression = NULL;

@@ -34,8 +34,10 @@ static void progress_again(const struct progress *progress, size_t count)
 	CHECK(progress_read(buf_str(&out), rows, &again));
 	CHECK(again == count);
 	for (size_t i = 0; i < count; i++)
-		CHECK(rows[i].time_ns == progress[i].time_ns && rows[i].offset == progress[i].offset &&
-		    rows[i].partition == progress[i].partition && rows[i].idle == progress[i].idle);
+		CHECK(rows[i].time_ns == progress[i].time_ns &&
+		      rows[i].offset == progress[i].offset &&
+		      rows[i].partition == progress[i].partition &&
+		      rows[i].idle == progress[i].idle);
 	buf_free(&out);
 }
 

@@ -1,7 +1,7 @@
 /* fuzz: correlator - rules and an event: the index finds what the plain evaluator finds */
 /*
- * The text up to the first line "..." is rules; each line behind it is a field "Name=value", and all
- * of them together are the raw line.
+ * The text up to the first line "..." is rules; each line behind it is a field "Name=value", and
+ * all of them together are the raw line.
  */
 #include "base/check.h"
 #include "correlator/matcher.h"

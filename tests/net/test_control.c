@@ -209,7 +209,8 @@ static void test_many_clients(void **state)
 	send_text(fd, "status\n");
 	assert_int_equal(read_all(&server, fd, out, sizeof(out)), 16);
 	close(fd);
-	/* One of the last 32 was not dropped, and gets all of a long answer when it begins to read.
+	/*
+	 * One of the last 32 was not dropped, and gets all of a long answer when it begins to read.
 	 */
 	assert_int_equal(read_all(&server, silent[38], out, sizeof(out)), BIG);
 	assert_true(read_all(&server, silent[0], out, sizeof(out)) < BIG);

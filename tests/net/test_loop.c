@@ -77,7 +77,8 @@ static void test_ready(void **state)
 	loop_close(loop);
 }
 
-/* A paused watcher is not called, whatever happens to its descriptor, and does not wake the loop.
+/*
+ * A paused watcher is not called, whatever happens to its descriptor, and does not wake the loop.
  */
 static void test_pause(void **state)
 {
