@@ -1,0 +1,226 @@
+/*
+ * Matching, from raw bytes to exact hits: decoder_run and matcher_run, as the stage detect does. Our
+ * own rules over a mix of syslog of our own making, and all rules of SigmaHQ's `rules` over the two
+ * corpora, where they are there (TOCSIN_CORPORA). Events that are not from Windows say in `_ls`
+ * what their decoder would have decided; here it is set.
+ */
+#include "bench/lines.h"
+
+#include "correlator/matcher.h"
+#include "decoder/decoder.h"
+
+#define CORPUS_BYTES (512u << 20)
+
+struct source {
+	struct str product, category, service; /* of `_ls`; empty: none */
+	bool told;
+};
+
+struct matching {
+	struct lines lines;
+	struct source *sources; /* NULL: the decoder decides */
+	struct matcher *matcher;
+	struct arena *arena;
+	uint64_t matches;
+};
+
+static void decode_one(struct matching *m, size_t i, struct record *record)
+{
+	arena_reset(m->arena);
+	decoder_run(record, &m->lines.events[i], m->arena);
+	if (m->sources != NULL && m->sources[i].told) {
+		record->product = m->sources[i].product;
+		record->service = m->sources[i].service;
+		record->category_count = 0;
+		if (m->sources[i].category.len > 0)
+			record_category(record, m->sources[i].category);
+	}
+}
+
+static size_t decode_all(void *context)
+{
+	struct matching *m = context;
+	struct record record;
+
+	for (size_t i = 0; i < m->lines.count; i++)
+		decode_one(m, i, &record);
+	return m->lines.count;
+}
+
+static size_t match_all(void *context)
+{
+	struct matching *m = context;
+	struct record record;
+	const uint32_t *rules;
+
+	m->matches = 0;
+	for (size_t i = 0; i < m->lines.count; i++) {
+		decode_one(m, i, &record);
+		m->matches += matcher_run(m->matcher, &record, &rules);
+	}
+	return m->lines.count;
+}
+
+/* ---- the corpora ---- */
+
+static const char *corpora(void)
+{
+	const char *path = getenv("TOCSIN_CORPORA");
+
+	return path != NULL && path[0] != '\0' ? path : "../shared/corpora";
+}
+
+static bool is_there(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", corpora(), name);
+	return access(path, R_OK) == 0;
+}
+
+static struct str unpack(struct arena *arena, const char *name)
+{
+	char command[600];
+
+	snprintf(command, sizeof(command), "gzip -dc '%s/%s'", corpora(), name);
+	FILE *in = popen(command, "r");
+	char *text = arena_alloc(arena, CORPUS_BYTES);
+
+	CHECK(in != NULL && text != NULL);
+	size_t len = fread(text, 1, CORPUS_BYTES, in);
+	CHECK(pclose(in) == 0 && len < CORPUS_BYTES);
+	return str_from(text, len);
+}
+
+static struct str part_of(struct str *rest)
+{
+	struct str part;
+
+	return str_cut(rest, '|', &part) && !str_eq(part, STR("-")) ? part : STR_NONE;
+}
+
+static struct source source_of(struct str raw)
+{
+	struct str key = STR("\"_ls\":\"");
+	size_t at = str_find(raw, key);
+
+	if (at == STR_NOT_FOUND)
+		return (struct source){.told = false};
+	struct str rest = str_slice(raw, at + key.len, raw.len);
+	rest = str_slice(rest, 0, str_find_char(rest, '"'));
+	struct source source = {.told = true};
+	source.product = part_of(&rest);
+	source.category = part_of(&rest);
+	source.service = part_of(&rest);
+	return source;
+}
+
+static void corpus_load(struct matching *m, const char *name)
+{
+	m->lines = (struct lines){.arena = arena_new(CORPUS_BYTES + (64u << 20))};
+	CHECK(m->lines.arena != NULL);
+	struct str text = unpack(m->lines.arena, name), line;
+
+	m->lines.events = arena_array(m->lines.arena, 100000, sizeof(*m->lines.events));
+	m->sources = calloc(100000, sizeof(*m->sources));
+	CHECK(m->lines.events != NULL && m->sources != NULL);
+	while (str_cut(&text, '\n', &line) && m->lines.count < 100000) {
+		if (line.len == 0)
+			continue;
+		m->sources[m->lines.count] = source_of(line);
+		m->lines.events[m->lines.count] = bench_event(line, m->lines.count);
+		m->lines.count++;
+	}
+}
+
+/* ---- figures ---- */
+
+static void match_print(struct matching *m, const char *name, size_t rounds)
+{
+	char full[96], extra[160];
+	struct matcher_stats before, after;
+	uint64_t events;
+
+	snprintf(full, sizeof(full), "decode %s", name);
+	bench_print(full, bench_measure(decode_all, m, rounds, 1), "");
+	matcher_stats(m->matcher, &before);
+	struct bench_figure figure = bench_measure(match_all, m, rounds, 1);
+	matcher_stats(m->matcher, &after);
+	events = after.events - before.events;
+	CHECK(events > 0);
+	snprintf(extra, sizeof(extra),
+	    ",\"matches_per_1000\":%.2f,\"candidates_per_event\":%.2f,\"predicates_per_event\":%.2f",
+	    1000.0 * (double)m->matches / (double)m->lines.count,
+	    (double)(after.candidates - before.candidates) / (double)events,
+	    (double)(after.predicates - before.predicates) / (double)events);
+	snprintf(full, sizeof(full), "decode and match %s", name);
+	bench_print(full, figure, extra);
+}
+
+static struct ruleset *rules_load(const char *path)
+{
+	struct ruleset *ruleset = NULL;
+	struct ruleset_options options = {.paths = &path, .path_count = 1};
+	struct error error = {0};
+	int64_t begin = clock_cpu_ns();
+
+	bench_must(ruleset_load(&ruleset, &options, &error), &error);
+	fprintf(stderr, "%s: %zu rules, %zu refused, %.2f s of CPU to load\n", path,
+	    ruleset_count(ruleset), ruleset_refused(ruleset), (double)(clock_cpu_ns() - begin) / 1e9);
+	return ruleset;
+}
+
+static void matching_free(struct matching *m)
+{
+	matcher_free(m->matcher);
+	arena_free(m->arena);
+	lines_free(&m->lines);
+	free(m->sources);
+}
+
+static void own_rules(void)
+{
+	struct ruleset *ruleset = rules_load("rules");
+	struct matching m = {.lines = lines_make(line_mixed, 20000), .arena = arena_new(8u << 20),
+	    .matcher = matcher_new(ruleset)};
+
+	CHECK(m.arena != NULL && m.matcher != NULL);
+	match_print(&m, "mixed syslog, our rules", 7);
+	matching_free(&m);
+	ruleset_free(ruleset);
+}
+
+static void corpus_rules(const struct ruleset *ruleset, const char *file, const char *name)
+{
+	struct matching m = {.arena = arena_new(8u << 20), .matcher = matcher_new(ruleset)};
+
+	CHECK(m.arena != NULL && m.matcher != NULL);
+	if (!is_there(file)) {
+		bench_skip(name, "the corpus is not there: TOCSIN_CORPORA");
+	} else {
+		corpus_load(&m, file);
+		match_print(&m, name, 5);
+	}
+	matching_free(&m);
+}
+
+int main(void)
+{
+	char folder[256], command[900], rules[300];
+
+	own_rules();
+	if (!is_there("sigmahq-rules.tar.gz")) {
+		bench_skip("decode and match corpora, SigmaHQ", "SigmaHQ's rules are not there: TOCSIN_CORPORA");
+		return 0;
+	}
+	bench_folder(folder);
+	snprintf(command, sizeof(command), "tar -xzf '%s/sigmahq-rules.tar.gz' -C '%s'", corpora(), folder);
+	CHECK(system(command) == 0);
+	snprintf(rules, sizeof(rules), "%s/rules", folder);
+	struct ruleset *ruleset = rules_load(rules);
+	corpus_rules(ruleset, "mixed-events-bench.ndjson.gz", "mixed corpus, SigmaHQ");
+	corpus_rules(ruleset, "windows-events-bench.ndjson.gz", "Windows corpus, SigmaHQ");
+	ruleset_free(ruleset);
+	bench_forget(folder);
+	return 0;
+}
