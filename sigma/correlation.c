@@ -5,11 +5,12 @@
 #include "sigma/draft.h"
 
 #include "base/check.h"
+#include "event/detection.h"
 
 #include <stdlib.h>
 
 #define STEPS_MAX  256u
-#define GROUPS_MAX 32u
+#define GROUPS_MAX DETECTION_VALUES /* what travels with a match */
 
 static const char *const type_names[] = {
 #define CORRELATION(symbol, name, meaning) [CORRELATION_##symbol] = name,

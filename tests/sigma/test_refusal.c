@@ -143,6 +143,12 @@ static const struct refusal_case correlations[] = {
     {BASE "  type: event_count\n  rules: [id-a, id-b]\n  timespan: 1m\n  condition: {gte: 2}\n"
 	  "  group-by: [ai]\n  aliases: {ai: {ten_a: User}}\n",
 	19, 17, "names no field for the rule 'id-b'"},
+    {BASE "  type: event_count\n  rules: [id-a]\n  timespan: 1m\n  condition: {gte: 2}\n"
+	  "  group-by: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q]\n",
+	18, 13, "from 1 to 16"},
+    {BASE "  type: value_count\n  rules: [id-a]\n  timespan: 1m\n"
+	  "  condition: {gte: 2, field: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q]}\n",
+	17, 30, "from 1 to 16"},
 };
 
 static void correlations_are_refused_with_a_position(void **state)
