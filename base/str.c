@@ -43,11 +43,6 @@ int char_hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool str_eq(struct str a, struct str b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 bool str_eq_fold(struct str a, struct str b)
 {
 	return a.len == b.len && str_starts_fold(a, b);

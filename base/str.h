@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
 	const char *ptr;
@@ -28,7 +29,11 @@ struct str {
 struct str str_of(const char *text);
 struct str str_from(const void *ptr, size_t len);
 
-bool str_eq(struct str a, struct str b);
+/* Here, for it is asked in vain nearly always: the lengths tell, without a call. */
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 /* Equal but for the case of ASCII letters. */
 bool str_eq_fold(struct str a, struct str b);
 /* Like memcmp, the shorter first: negative, 0, positive. */

@@ -1,7 +1,10 @@
 #include "decoder/alias.h"
 
 #include "decoder/host.h"
+#include "decoder/names.h"
 #include "decoder/timestamp.h"
+
+#include <pthread.h>
 
 enum alias_kind { ADDRESS, TEXT };
 
@@ -26,19 +29,29 @@ static const struct str time_names[] = {STR_INIT("TimeCreated"), STR_INIT("Event
     STR_INIT("Event.System.TimeCreated.SystemTime"), STR_INIT("rt"), STR_INIT("end"),
     STR_INIT("start"), STR_INIT("t"), STR_INIT("date"), STR_INIT("created_at")};
 
+static struct names alias_names, ranks;
+static pthread_once_t built = PTHREAD_ONCE_INIT;
+
+static void build(void)
+{
+	names_build(&alias_names, &aliases[0].name, sizeof(aliases[0]),
+	    sizeof(aliases) / sizeof(aliases[0]));
+	names_build(&ranks, time_names, sizeof(time_names[0]),
+	    sizeof(time_names) / sizeof(time_names[0]));
+}
+
 static const struct alias *find(struct str name)
 {
-	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
-		if (str_eq(aliases[i].name, name))
-			return &aliases[i];
-	}
-	return NULL;
+	size_t at = names_find(&alias_names, name);
+
+	return at == NAMES_NONE ? NULL : &aliases[at];
 }
 
 void alias_apply(struct record *record, size_t first)
 {
 	size_t end = record->field_count;
 
+	pthread_once(&built, build);
 	for (size_t i = first; i < end; i++) {
 		struct field field = record->fields[i];
 		const struct alias *alias = field.value.len > 0 ? find(field.name) : NULL;
@@ -50,28 +63,18 @@ void alias_apply(struct record *record, size_t first)
 	}
 }
 
-static size_t time_rank(struct str name)
-{
-	size_t count = sizeof(time_names) / sizeof(time_names[0]);
-
-	for (size_t i = 0; i < count; i++) {
-		if (str_eq(time_names[i], name))
-			return i;
-	}
-	return SIZE_MAX;
-}
-
 bool alias_time(struct record *record, size_t first)
 {
 	struct timestamp best = {0}, stamp;
-	size_t best_rank = SIZE_MAX;
+	size_t best_rank = NAMES_NONE;
 	int64_t ns;
 
+	pthread_once(&built, build);
 	for (size_t i = first; i < record->field_count; i++) {
 		struct str value = record->fields[i].value;
-		size_t rank = time_rank(record->fields[i].name);
+		size_t rank = names_find(&ranks, record->fields[i].name);
 
-		if (rank == SIZE_MAX || !timestamp_parse(value, &stamp) ||
+		if (rank == NAMES_NONE || !timestamp_parse(value, &stamp) ||
 		    !timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns))
 			continue;
 		if (!stamp.has_zone)
@@ -81,7 +84,7 @@ bool alias_time(struct record *record, size_t first)
 			best = stamp;
 		}
 	}
-	return best_rank != SIZE_MAX && timestamp_set(record, &best);
+	return best_rank != NAMES_NONE && timestamp_set(record, &best);
 }
 
 void alias_time_behind(struct record *record, size_t first)
@@ -92,8 +95,9 @@ void alias_time_behind(struct record *record, size_t first)
 		alias_time(record, first);
 		return;
 	}
+	pthread_once(&built, build);
 	for (size_t i = first; i < record->field_count; i++) {
-		if (time_rank(record->fields[i].name) != SIZE_MAX &&
+		if (names_find(&ranks, record->fields[i].name) != NAMES_NONE &&
 		    timestamp_parse(record->fields[i].value, &stamp) &&
 		    timestamp_refine(record, &stamp))
 			return;

@@ -6,7 +6,10 @@
 #include "decoder/decoders.h"
 
 #include "decoder/alias.h"
+#include "decoder/names.h"
 #include "decoder/scan.h"
+
+#include <pthread.h>
 
 struct service {
 	struct str name, channel;
@@ -108,9 +111,18 @@ static void strip_spaces(struct record *record, struct field *field)
 	rename_field(field, str_from(out, n));
 }
 
+static struct names naming_names;
+static pthread_once_t built = PTHREAD_ONCE_INIT;
+
+static void build(void)
+{
+	names_build(&naming_names, &namings[0].from, sizeof(namings[0]), COUNT(namings));
+}
+
 static void put_naming(struct record *record, const struct field *field)
 {
-	for (size_t i = 0; i < COUNT(namings); i++) {
+	/* A name may stand for several; the first that is not there yet is given. */
+	for (size_t i = names_find(&naming_names, field->name); i < COUNT(namings); i++) {
 		if (str_eq(field->name, namings[i].from) &&
 		    record_find(record, namings[i].name) == NULL) {
 			record_put_named(record, namings[i].name, field->kind, field->value);
@@ -123,6 +135,7 @@ static void normalise(struct record *record)
 {
 	size_t end = record->field_count;
 
+	pthread_once(&built, build);
 	for (size_t i = 0; i < end; i++) {
 		strip_prefix(&record->fields[i]);
 		strip_spaces(record, &record->fields[i]);
