@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 
+#define FETCH_NEAR 64u /* records */
+
 static struct bus_in_kafka *in_kafka(struct bus *bus)
 {
 	return (struct bus_in_kafka *)bus;
@@ -101,15 +103,19 @@ static rd_kafka_resp_err_t fetcher_point(struct bus_in_kafka *kafka, enum bus_to
 	rd_kafka_resp_err_t response = rd_kafka_assign(kafka->fetcher, list);
 
 	rd_kafka_topic_partition_list_destroy(list);
+	kafka->fetching = response == RD_KAFKA_RESP_ERR_NO_ERROR;
+	kafka->fetch_topic = topic;
+	kafka->fetch_partition = partition;
 	return response;
 }
 
 /* True when the message is the record; a later one means that it is not there. */
-static bool fetched(const rd_kafka_message_t *message, uint64_t offset, struct buf *out,
-    int *ret_response)
+static bool fetched(const rd_kafka_message_t *message, uint32_t partition, uint64_t offset,
+    struct buf *out, int *ret_response)
 {
 	*ret_response = message->err;
-	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR ||
+	    message->partition != (int32_t)partition)
 		return false;
 	if ((uint64_t)message->offset > offset)
 		*ret_response = RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
@@ -123,32 +129,50 @@ static int fetcher_take(struct bus_in_kafka *kafka, uint64_t offset, struct buf 
 {
 	int64_t end = clock_monotonic_ns() + 2 * KAFKA_ANSWER_MS * NS_PER_MS;
 	int response = RD_KAFKA_RESP_ERR__TIMED_OUT;
-	bool done = false;
+	bool found = false, over = false;
 
-	while (!done && clock_monotonic_ns() < end) {
+	while (!found && !over && clock_monotonic_ns() < end) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(kafka->fetcher, 100);
 
 		if (message == NULL)
 			continue;
-		done = fetched(message, offset, out, &response) ||
-		    response == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+		found = fetched(message, kafka->fetch_partition, offset, out, &response);
+		over = response == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
 		    response == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
 		rd_kafka_message_destroy(message);
 	}
-	rd_kafka_assign(kafka->fetcher, NULL);
-	return response;
+	kafka->fetch_next = offset + 1;
+	if (!found) {
+		rd_kafka_assign(kafka->fetcher, NULL);
+		kafka->fetching = false;
+	}
+	if (!found && response == RD_KAFKA_RESP_ERR_NO_ERROR)
+		response = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	return found ? RD_KAFKA_RESP_ERR_NO_ERROR : response;
 }
 
-static int kafka_fetch(struct bus *bus, enum bus_topic topic, uint32_t partition, uint64_t offset,
-    struct buf *out, struct error *error)
+/* Reading on to a record a little further is quicker than asking the broker for it. */
+static bool fetcher_is_near(const struct bus_in_kafka *kafka, enum bus_topic topic,
+    uint32_t partition, uint64_t offset)
 {
-	struct bus_in_kafka *kafka = in_kafka(bus);
-	uint64_t first, next;
-	int code = kafka_range(bus, topic, partition, &first, &next, error);
+	return kafka->fetching && kafka->fetch_topic == topic &&
+	    kafka->fetch_partition == partition && offset >= kafka->fetch_next &&
+	    offset - kafka->fetch_next <= FETCH_NEAR && offset < kafka->fetch_end;
+}
+
+/* Stands before the record, or fails: ERR_MISSING where there is none. */
+static int fetcher_go(struct bus_in_kafka *kafka, enum bus_topic topic, uint32_t partition,
+    uint64_t offset, struct error *error)
+{
+	uint64_t first;
+
+	if (fetcher_is_near(kafka, topic, partition, offset))
+		return 0;
+	int code = kafka_range(&kafka->bus, topic, partition, &first, &kafka->fetch_end, error);
 
 	if (code < 0)
 		return code;
-	if (offset < first || offset >= next)
+	if (offset < first || offset >= kafka->fetch_end)
 		return error_set(error, ERR_MISSING, TEXT_bus_record_missing,
 		    bus_topic_name(topic).ptr, partition, offset);
 	if (kafka->fetcher == NULL) {
@@ -158,10 +182,22 @@ static int kafka_fetch(struct bus *bus, enum bus_topic topic, uint32_t partition
 			return code;
 		rd_kafka_poll_set_consumer(kafka->fetcher);
 	}
-	int response = fetcher_point(kafka, topic, partition, offset);
+	rd_kafka_resp_err_t response = fetcher_point(kafka, topic, partition, offset);
 
-	if (response == RD_KAFKA_RESP_ERR_NO_ERROR)
-		response = fetcher_take(kafka, offset, out);
+	return response == RD_KAFKA_RESP_ERR_NO_ERROR ? 0
+	    : kafka_failed(kafka, response, "fetch", error);
+}
+
+static int kafka_fetch(struct bus *bus, enum bus_topic topic, uint32_t partition, uint64_t offset,
+    struct buf *out, struct error *error)
+{
+	struct bus_in_kafka *kafka = in_kafka(bus);
+	int code = fetcher_go(kafka, topic, partition, offset, error);
+
+	if (code < 0)
+		return code;
+	int response = fetcher_take(kafka, offset, out);
+
 	if (response == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
 	    response == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
 		return error_set(error, ERR_MISSING, TEXT_bus_record_missing,

@@ -57,6 +57,10 @@ struct bus_in_kafka {
 	size_t receipt_head, receipt_count;
 
 	struct rd_kafka_s *fetcher;
+	bool fetching;                 /* the fetcher stands before fetch_next of ... */
+	enum bus_topic fetch_topic;
+	uint32_t fetch_partition;
+	uint64_t fetch_next, fetch_end; /* end: offset that was next when it was asked last */
 };
 
 enum kafka_role { KAFKA_PRODUCER, KAFKA_CONSUMER, KAFKA_FETCHER };

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define BATCH 256
+/* A broker may take its time, and the last records of a partition may be nothing to read. */
+#define QUIET_MAX 20
 
 static int bus_topics(struct bus *bus, struct error *error)
 {
@@ -178,13 +180,23 @@ static void write_record(struct catting *catting, const struct bus_record *recor
 	catting->left--;
 }
 
+static bool lacks(const uint64_t ends[BUS_PARTITIONS_MAX])
+{
+	for (uint32_t p = 0; p < BUS_PARTITIONS_MAX; p++)
+		if (ends[p] > 0)
+			return true;
+	return false;
+}
+
 static int bus_read(struct bus *bus, struct catting *catting, enum bus_topic topic, bool tail,
     struct error *error)
 {
 	struct bus_reader_options options = {.topic = topic, .group = "tocsin-cat"};
 	struct bus_record records[BATCH];
 	struct bus_reader *reader;
-	uint32_t all[256];
+	uint64_t ends[BUS_PARTITIONS_MAX] = {0}; /* where to stop; 0: reached */
+	uint32_t all[BUS_PARTITIONS_MAX];
+	int quiet = 0;
 
 	options.partition_count = bus_partitions(bus, topic);
 	for (uint32_t p = 0; p < options.partition_count; p++)
@@ -195,18 +207,23 @@ static int bus_read(struct bus *bus, struct catting *catting, enum bus_topic top
 	if (code < 0)
 		return code;
 	for (uint32_t p = 0; p < options.partition_count && code == 0; p++) {
-		uint64_t first, next;
+		uint64_t first = 0, next = 0;
 
 		code = bus_range(bus, topic, p, &first, &next, error);
 		if (code == 0)
 			code = bus_seek(reader, p, tail ? next : first, error);
+		ends[p] = next > first ? next : 0;
 	}
-	while (code >= 0 && catting->left > 0 && !ferror(stdout)) {
+	while (code >= 0 && catting->left > 0 && !ferror(stdout) && (tail || lacks(ends))) {
 		code = bus_poll(reader, records, BATCH, 300 * NS_PER_MS, error);
-		if (code == 0 && !tail)
+		quiet = code == 0 ? quiet + 1 : 0;
+		if (quiet == QUIET_MAX && !tail)
 			break;
-		for (int i = 0; i < code && catting->left > 0; i++)
+		for (int i = 0; i < code && catting->left > 0; i++) {
 			write_record(catting, &records[i]);
+			if (records[i].next >= ends[records[i].partition])
+				ends[records[i].partition] = 0;
+		}
 		fflush(stdout);
 	}
 	bus_reader_close(reader);

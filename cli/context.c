@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,17 +90,24 @@ int context_bus(struct context *context, struct bus **ret, struct error *error)
 	return code < 0 ? code : bus_open(ret, &options, error);
 }
 
+/* Several stages may start at once in a new folder; the first key stays. */
 static int site_key_make(const char *path, struct error *error)
 {
 	uint8_t bytes[16];
-	char text[40] = "";
+	char text[40] = "", own[4096];
 
 	if (!hash_random(bytes, sizeof(bytes)))
 		return error_set(error, ERR_IO, TEXT_collector_random);
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
 	text[32] = '\n';
-	return file_replace(path, str_from(text, 33), 0600, error);
+	snprintf(own, sizeof(own), "%s.%d", path, (int)getpid());
+	int code = file_replace(own, str_from(text, 33), 0600, error);
+
+	if (code == 0 && link(own, path) != 0 && errno != EEXIST)
+		code = error_system(error, errno, TEXT_base_write, path);
+	unlink(own);
+	return code;
 }
 
 int context_site_key(struct context *context, struct hash_key *ret, struct error *error)
