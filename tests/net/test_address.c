@@ -81,7 +81,9 @@ static void test_bind_and_connect(void **state)
 		char at[64];
 		int fd = address_bind(places[i].listen, SOCK_STREAM, false, &error);
 
-		if (fd < 0 && error.system != 0 && strchr(places[i].listen, '[') != NULL) {
+		/* A machine without IPv6, or without a name for itself (no /etc/hosts). */
+		if (fd < 0 && (strchr(places[i].listen, '[') != NULL ? error.system != 0
+				: places[i].listen[0] == 'l' && access("/etc/hosts", F_OK) != 0)) {
 			fprintf(stderr, "# skipped: %s\n", error.text);
 			continue;
 		}
