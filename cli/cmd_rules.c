@@ -12,14 +12,9 @@ static int load(struct context *context, const struct arguments *arguments,
     void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
     struct error *error)
 {
-	struct ruleset_options options = {.paths = arguments->words + 1,
-	    .path_count = arguments->word_count > 1 ? arguments->word_count - 1 : 0,
-	    .regex_steps = (uint32_t)config_number(context->config, CONFIG_MATCH_REGEX_STEPS),
-	    .skip_deprecated = true, .refused = refused, .context = argument};
-
-	if (options.path_count == 0)
-		return context_rules(context, refused, argument, ret, error);
-	return ruleset_load(ret, &options, error);
+	return context_rules_of(context, arguments->words + 1,
+	    arguments->word_count > 1 ? arguments->word_count - 1 : 0, refused, argument, ret,
+	    error);
 }
 
 struct telling {

@@ -132,21 +132,38 @@ int context_site_key(struct context *context, struct hash_key *ret, struct error
 	return 0;
 }
 
-int context_rules(struct context *context, void (*refused)(void *, const struct error *),
-    void *argument, struct ruleset **ret, struct error *error)
+static const char **paths_of(struct context *context, enum config_key key)
 {
-	size_t count = config_count(context->config, CONFIG_RULES_PATHS);
+	size_t count = config_count(context->config, key);
 	const char **paths = arena_array(context->arena, count, sizeof(*paths));
 
-	if (paths == NULL)
+	for (size_t i = 0; paths != NULL && i < count; i++)
+		paths[i] = config_item(context->config, key, i).ptr;
+	return paths;
+}
+
+int context_rules_of(struct context *context, const char *const *paths, size_t count,
+    void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
+    struct error *error)
+{
+	const char **own = paths_of(context, CONFIG_RULES_PATHS);
+	const char **lists = paths_of(context, CONFIG_RULES_LISTS);
+
+	if (own == NULL || lists == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	for (size_t i = 0; i < count; i++)
-		paths[i] = config_item(context->config, CONFIG_RULES_PATHS, i).ptr;
-	struct ruleset_options options = {.paths = paths, .path_count = count,
+	struct ruleset_options options = {.paths = count > 0 ? paths : own,
+	    .path_count = count > 0 ? count : config_count(context->config, CONFIG_RULES_PATHS),
+	    .lists = lists, .list_count = config_count(context->config, CONFIG_RULES_LISTS),
 	    .regex_steps = (uint32_t)config_number(context->config, CONFIG_MATCH_REGEX_STEPS),
 	    .skip_deprecated = true, .refused = refused, .context = argument};
 
 	return ruleset_load(ret, &options, error);
+}
+
+int context_rules(struct context *context, void (*refused)(void *, const struct error *),
+    void *argument, struct ruleset **ret, struct error *error)
+{
+	return context_rules_of(context, NULL, 0, refused, argument, ret, error);
 }
 
 int context_code(const struct error *error)

@@ -40,6 +40,10 @@ int context_site_key(struct context *context, struct hash_key *ret, struct error
 /* Loads rules.paths; each refused rule is told through refused (may be NULL). */
 int context_rules(struct context *context, void (*refused)(void *, const struct error *),
     void *argument, struct ruleset **ret, struct error *error);
+/* The same of other files and folders; a count of 0 is rules.paths. */
+int context_rules_of(struct context *context, const char *const *paths, size_t count,
+    void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
+    struct error *error);
 
 /* The program's one report of an error: log for stages, standard error for tools. Gives exit code.
  */

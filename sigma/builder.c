@@ -206,7 +206,7 @@ static const struct expression *expression_make(struct builder *builder, enum ex
 {
 	struct expression *made = arena_zalloc(builder->arena, sizeof(*made));
 
-	CHECK(count > 0);
+	CHECK(count > 0 || kind == EXPRESSION_OR);
 	if (made == NULL)
 		return NULL;
 	made->kind = kind;
@@ -215,7 +215,8 @@ static const struct expression *expression_make(struct builder *builder, enum ex
 	made->children = arena_array(builder->arena, count, sizeof(*children));
 	if (made->children == NULL)
 		return NULL;
-	memcpy(made->children, children, count * sizeof(*children));
+	if (count > 0)
+		memcpy(made->children, children, count * sizeof(*children));
 	return expression_name(builder, made) ? made : NULL;
 }
 
@@ -228,6 +229,11 @@ const struct expression *expression_group(struct builder *builder, enum expressi
 const struct expression *expression_not(struct builder *builder, const struct expression *child)
 {
 	return expression_make(builder, EXPRESSION_NOT, 0, &child, 1);
+}
+
+const struct expression *expression_never(struct builder *builder)
+{
+	return expression_make(builder, EXPRESSION_OR, 0, NULL, 0);
 }
 
 const struct expression *expression_at_least(struct builder *builder, uint32_t need,

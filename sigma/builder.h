@@ -22,6 +22,8 @@ struct builder {
 	size_t predicate_count, predicate_capacity;
 	struct regex **regexes; /* to be freed */
 	size_t regex_count, regex_capacity;
+	const struct placeholders *placeholders; /* lists of the modifier expand */
+	size_t expanded; /* alternatives that it has made */
 	uint32_t *slot_table, *predicate_table; /* index + 1; power of two, at most half full */
 	size_t slot_table_size, predicate_table_size;
 };
@@ -48,6 +50,8 @@ const struct expression *expression_predicate(struct builder *builder, uint32_t 
 const struct expression *expression_group(struct builder *builder, enum expression_kind kind,
     const struct expression **children, size_t count);
 const struct expression *expression_not(struct builder *builder, const struct expression *child);
+/* Holds for no event. */
+const struct expression *expression_never(struct builder *builder);
 const struct expression *expression_at_least(struct builder *builder, uint32_t need,
     const struct expression **children, size_t count);
 

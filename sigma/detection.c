@@ -197,7 +197,8 @@ static int values_compile(struct item *item, struct value *values, size_t count,
 		if (code < 0)
 			return code;
 	}
-	*ret = expression_group(item->builder, kind, children, count);
+	*ret = count == 0 ? expression_never(item->builder)
+			  : expression_group(item->builder, kind, children, count);
 	return *ret == NULL ? builder_no_memory(item->builder) : 0;
 }
 
@@ -257,9 +258,6 @@ static int modifiers_apply(struct item *item, struct str rest)
 		const struct modifier *modifier = modifier_find(item->modifier);
 		unsigned column = node->key_column + (unsigned)(item->modifier.ptr - node->key.ptr);
 
-		if (str_eq(item->modifier, STR("expand")))
-			return builder_refuse(item->builder, node->key_line, column,
-			    TEXT_sigma_unsupported, STR_ARG(item->modifier));
 		if (modifier == NULL)
 			return builder_refuse(item->builder, node->key_line, column,
 			    TEXT_sigma_modifier_unknown, STR_ARG(item->modifier));

@@ -57,7 +57,7 @@ struct predicate {
 enum expression_kind {
 	EXPRESSION_PREDICATE,
 	EXPRESSION_AND,
-	EXPRESSION_OR,
+	EXPRESSION_OR,       /* of nothing: never holds */
 	EXPRESSION_NOT,
 	EXPRESSION_AT_LEAST /* need of the children */
 };

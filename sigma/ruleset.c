@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "sigma/draft.h"
+#include "sigma/placeholder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ struct loader {
 	struct draft **drafts;
 	size_t draft_count, draft_capacity;
 	struct names names; /* of drafts */
+	struct placeholders placeholders;
 };
 
 static uint32_t *names_find(const struct names *names, struct str key)
@@ -254,6 +256,38 @@ static int path_load(struct loader *loader, const char *path, struct error *erro
 		if (is_rule_file(files[i]) || str_eq(files[i], str_of(path)))
 			code = file_load(loader, files[i], error);
 	}
+	return code;
+}
+
+/* A list that is wrong is refused, and with it the rules that need it. */
+static int list_load(struct loader *loader, const char *path, struct error *out)
+{
+	struct error error = {0};
+	int code = placeholder_load(&loader->placeholders, loader->builder.scratch, path, &error);
+
+	if (code == ERR_MEMORY && out != NULL)
+		*out = error;
+	if (code == 0 || code == ERR_MEMORY)
+		return code;
+	refused(loader, &error);
+	return 0;
+}
+
+static int lists_load(struct loader *loader, struct error *error)
+{
+	const struct ruleset_options *options = loader->options;
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < options->list_count; i++) {
+		struct str *files = NULL;
+		size_t count = 0;
+
+		code = file_list(loader->builder.scratch, options->lists[i], STR(""),
+		    PLACEHOLDER_LISTS, &files, &count, error);
+		for (size_t k = 0; code == 0 && k < count; k++)
+			code = list_load(loader, files[k].ptr, error);
+	}
+	loader->builder.placeholders = &loader->placeholders;
 	return code;
 }
 
@@ -595,7 +629,7 @@ static int loader_begin(struct loader *loader, const struct ruleset_options *opt
 	    loader->builder.scratch == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	loader->builder.arena = loader->ruleset->arena;
-	return 0;
+	return lists_load(loader, error);
 }
 
 /* Hands the ruleset over, or throws everything away. */

@@ -16,6 +16,8 @@ struct ruleset;
 struct ruleset_options {
 	const char *const *paths;  /* files and folders */
 	size_t path_count;
+	const char *const *lists;  /* files and folders of lists for the modifier expand */
+	size_t list_count;
 	uint32_t regex_steps;      /* PCRE2 match limit; 0: 100,000 */
 	size_t memory;             /* ceiling in bytes, twice: kept, and while loading; 0: 1 GiB */
 	bool skip_deprecated;      /* status deprecated and unsupported are passed over */

@@ -34,7 +34,7 @@ static const struct refusal_case detections[] = {
     {"    sel: {A: [x, null]}\n    condition: sel\n", 7, 18, "null must stand alone"},
     {"    sel: {A: {B: 1}}\n    condition: sel\n", 7, 14, "expected a text, a number"},
     {"    sel:\n        A|nonsense: x\n    condition: sel\n", 8, 11, "unknown modifier"},
-    {"    sel:\n        A|contains|expand: '%x%'\n    condition: sel\n", 8, 20, "'expand' is not"},
+    {"    sel:\n        A|contains|expand: '%x%'\n    condition: sel\n", 8, 28, "no list 'x'"},
     {"    sel:\n        A|re: 'a(b'\n    condition: sel\n", 8, 15, "regular expression, byte 3"},
     {"    sel:\n        A|re|startswith: 'a'\n    condition: sel\n", 8, 26, "'startswith' cannot"},
     {"    sel:\n        A|contains|re: 'a'\n    condition: sel\n", 8, 24, "'re' cannot"},
