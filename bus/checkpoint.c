@@ -33,6 +33,8 @@ static const struct db_table_options tables[TABLE_COUNT] = {
 };
 
 static const struct str sequence_name = {"sequence", 8};
+static const struct str site_name = {"site", 4};
+static const struct str bus_name = {"bus", 3};
 
 struct checkpoint {
 	struct db *db;
@@ -418,4 +420,135 @@ int checkpoint_gaps(struct checkpoint *checkpoint, uint64_t *ret, struct error *
 	*ret = db_count(view, TABLE_GAP);
 	view_end(checkpoint, view);
 	return 0;
+}
+
+/* ---- whose it is ---- */
+
+struct bond {
+	uint64_t site; /* UINT64_MAX: nobody's yet */
+	bool has_bus, same_bus;
+};
+
+static int bond_read(struct checkpoint *checkpoint, struct str bus, struct bond *ret,
+    struct error *error)
+{
+	struct db_txn *view;
+	struct str value;
+	int code = view_begin(checkpoint, &view, error);
+
+	if (code < 0)
+		return code;
+	code = number_get(view, TABLE_META, site_name, &ret->site, error);
+	if (code == 0)
+		code = db_get(view, TABLE_META, bus_name, &value, error);
+	ret->has_bus = code == DB_FOUND;
+	ret->same_bus = code == DB_FOUND && str_eq(value, bus);
+	view_end(checkpoint, view);
+	return code < 0 ? code : 0;
+}
+
+/* Every offset that is dropped shows as a gap. */
+static int offset_drop(struct checkpoint *checkpoint, struct str key, struct str value,
+    struct error *error)
+{
+	if (key.len != OFFSET_KEY || value.len != 8)
+		return 0;
+	return checkpoint_gap(checkpoint, (enum bus_topic)db_key_get_u32(key.ptr),
+	    db_key_get_u32(key.ptr + 4), db_key_get_u64(value.ptr), 0, error);
+}
+
+static bool row_stays(db_table table, struct str key, struct str value)
+{
+	struct outbox_row row;
+
+	return table == TABLE_OUTBOX && outbox_row_parse(key, value, &row) &&
+	    row.topic == TOPIC_ALERTS;
+}
+
+/* The first row from key on that must go; key and value are copied, for the tree will change. */
+static int row_find(struct checkpoint *checkpoint, db_table table, struct buf *key, char value[8],
+    size_t *ret_len, struct error *error)
+{
+	struct db_cursor *cursor;
+	struct str at = buf_str(key), row;
+	int code = db_cursor_open(checkpoint->txn, table, &cursor, error);
+
+	if (code < 0)
+		return code;
+	code = db_cursor_get(cursor, at.len > 0 ? DB_AT_OR_AFTER : DB_FIRST, &at, &row, error);
+	while (code == DB_FOUND && row_stays(table, at, row))
+		code = db_cursor_get(cursor, DB_NEXT, &at, &row, error);
+	if (code == DB_FOUND) {
+		*ret_len = row.len;
+		memcpy(value, row.ptr, row.len < 8 ? row.len : 8);
+		buf_clear(key);
+		buf_str_put(key, at);
+	}
+	db_cursor_close(cursor);
+	return code;
+}
+
+static int table_empty(struct checkpoint *checkpoint, db_table table, struct error *error)
+{
+	struct buf key = BUF(512);
+	char value[8] = {0};
+	size_t len = 0;
+	int code;
+
+	for (;;) {
+		code = row_find(checkpoint, table, &key, value, &len, error);
+		if (code != DB_FOUND)
+			break;
+		code = table == TABLE_OFFSET
+		    ? offset_drop(checkpoint, buf_str(&key), str_from(value, len), error) : 0;
+		if (code == 0)
+			code = db_delete(checkpoint->txn, table, buf_str(&key), error);
+		if (code < 0)
+			break;
+	}
+	buf_free(&key);
+	return code < 0 ? code : 0;
+}
+
+static int bond_write(struct checkpoint *checkpoint, uint64_t site, struct str bus, bool is_new,
+    struct error *error)
+{
+	static const db_table tables_emptied[] = {TABLE_OFFSET, TABLE_OUTBOX, TABLE_STATE};
+	char bytes[8];
+	int code = 0;
+
+	for (size_t i = 0; is_new && code == 0 && i < 3; i++)
+		code = table_empty(checkpoint, tables_emptied[i], error);
+	db_key_u64(bytes, site);
+	if (code == 0)
+		code = db_put(checkpoint->txn, TABLE_META, site_name, str_from(bytes, 8), 0, error);
+	if (code == 0)
+		code = db_put(checkpoint->txn, TABLE_META, bus_name, bus, 0, error);
+	return code;
+}
+
+int checkpoint_bind(struct checkpoint *checkpoint, uint64_t site, struct str bus, bool *ret_new,
+    struct error *error)
+{
+	struct bond bond;
+	int code = bond_read(checkpoint, bus, &bond, error);
+
+	CHECK(checkpoint->txn == NULL && site != 0 && site != UINT64_MAX);
+	*ret_new = false;
+	if (code == 0 && bond.site != UINT64_MAX && bond.site != site)
+		return error_set(error, ERR_FOREIGN, TEXT_db_site, db_path(checkpoint->db));
+	if (code < 0 || (bond.site == site && bond.same_bus))
+		return code;
+	code = checkpoint_begin(checkpoint, error);
+	if (code < 0)
+		return code;
+	/* another worker may have been faster */
+	code = bond_read(checkpoint, bus, &bond, error);
+	*ret_new = code == 0 && bond.has_bus && !bond.same_bus;
+	if (code == 0)
+		code = bond_write(checkpoint, site, bus, *ret_new, error);
+	if (code == 0)
+		return checkpoint_commit(checkpoint, error);
+	checkpoint_abort(checkpoint);
+	return code;
 }

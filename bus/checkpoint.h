@@ -22,6 +22,14 @@ struct checkpoint;
 int checkpoint_open(struct checkpoint **ret, const char *path, const char *name,
     struct error *error);
 void checkpoint_close(struct checkpoint *checkpoint);
+/*
+ * Whose it is: site, a fingerprint that is not 0 (another one is ERR_FOREIGN), and the identity of
+ * the bus. On another bus the offsets mean nothing, nor does what was made from its records: each
+ * offset becomes a gap (to 0), offsets and state go, and of the outbox only alerts stay. *ret_new:
+ * that has happened. Not within a transaction.
+ */
+int checkpoint_bind(struct checkpoint *checkpoint, uint64_t site, struct str bus, bool *ret_new,
+    struct error *error);
 
 /* One write transaction at a time. A failed call leaves only checkpoint_abort. */
 int checkpoint_begin(struct checkpoint *checkpoint, struct error *error);

@@ -31,5 +31,7 @@ void batch_begin(struct batch *batch, struct arena *arena, int64_t now_ns);
 /* Copies key and value. The partition follows from the key. False without memory. */
 bool batch_post(struct batch *batch, uint32_t owner, enum bus_topic topic, struct str key,
     struct str value);
+/* To every partition, without a key. */
+bool batch_post_all(struct batch *batch, uint32_t owner, enum bus_topic topic, struct str value);
 
 #endif

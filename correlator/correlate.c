@@ -36,6 +36,8 @@ struct correlate *correlate_new(const struct correlate_options *options)
 	correlate->options = *options;
 	watermark_begin(&correlate->watermark, options->sources);
 	correlate->repeats = calloc(options->sources + 1, sizeof(*correlate->repeats));
+	for (uint32_t i = 0; correlate->repeats != NULL && i < options->sources; i++)
+		correlate->repeats[i] = REPEAT_NONE;
 	if (correlate->repeats != NULL && correlations_list(correlate) &&
 	    window_table_begin(&correlate->early, rules, options->groups_max) &&
 	    window_table_begin(&correlate->settled, rules, options->groups_max) &&
@@ -378,9 +380,15 @@ static int correlate_progress(struct run *run, struct str value)
 		run->correlate->options.stats->damaged++;
 		return 0;
 	}
-	for (size_t i = 0; i < count; i++)
-		if (progress[i].topic == TOPIC_EVENTS)
-			risen |= watermark_hear(&run->correlate->watermark, &progress[i]);
+	for (size_t i = 0; i < count; i++) {
+		const struct progress *one = &progress[i];
+
+		if (one->topic != TOPIC_EVENTS)
+			continue;
+		if (one->anew && one->partition < run->correlate->options.sources)
+			repeat_anew(&run->correlate->repeats[one->partition], one->time_ns);
+		risen |= watermark_hear(&run->correlate->watermark, one);
+	}
 	return risen ? run_settle(run) : 0;
 }
 

@@ -138,7 +138,15 @@ void repeat_end(struct repeat *repeat)
 {
 	free(repeat->keys);
 	free(repeat->slots);
-	*repeat = (struct repeat){0};
+	*repeat = REPEAT_NONE;
+}
+
+void repeat_anew(struct repeat *repeat, int64_t time_ns)
+{
+	if (time_ns == repeat->anew_ns)
+		return;
+	repeat_end(repeat);
+	repeat->anew_ns = time_ns;
 }
 
 static void key_write(struct buf *out, struct repeat_key key)
@@ -161,7 +169,11 @@ static bool key_read(struct str *rest, struct repeat_key *ret)
 
 void repeat_write(struct buf *out, const struct repeat *repeat)
 {
-	buf_u8(out, (uint8_t)(repeat->any | repeat->cut << 1));
+	bool anew = repeat->anew_ns != INT64_MIN;
+
+	buf_u8(out, (uint8_t)(repeat->any | repeat->cut << 1 | anew << 2));
+	if (anew)
+		buf_u64(out, (uint64_t)repeat->anew_ns);
 	key_write(out, repeat->mark);
 	key_write(out, repeat->floor);
 	buf_u32(out, repeat->count);
@@ -178,6 +190,11 @@ bool repeat_read(struct str *rest, struct repeat *ret)
 		return false;
 	ret->any = (bytes.ptr[0] & 1) != 0;
 	ret->cut = (bytes.ptr[0] & 2) != 0;
+	if ((bytes.ptr[0] & 4) != 0) {
+		if (!take_bytes(rest, 8, &bytes))
+			return false;
+		ret->anew_ns = (int64_t)get_u64(bytes.ptr);
+	}
 	if (!key_read(rest, &ret->mark) || !key_read(rest, &ret->floor) ||
 	    !take_bytes(rest, 4, &bytes))
 		return false;

@@ -13,6 +13,8 @@
 
 #define REPEAT_WINDOW 65536u
 
+#define REPEAT_NONE   ((struct repeat){.anew_ns = INT64_MIN})
+
 struct repeat_key {
 	uint64_t offset;
 	uint32_t index;
@@ -26,6 +28,7 @@ struct repeat {
 	struct repeat_key mark;  /* highest (offset, index) */
 	struct repeat_key floor; /* highest that has left the window */
 	bool any, cut;           /* mark, floor are set */
+	int64_t anew_ns;         /* of the last repeat_anew; INT64_MIN: none */
 };
 
 /* The same in every process. */
@@ -34,6 +37,11 @@ uint32_t repeat_which(struct str correlation, struct str rule);
 enum repeat_result { REPEAT_MEMORY = -1, REPEAT_NEW = 0, REPEAT_KNOWN = 1 };
 /* Remembers the key when it is new. */
 enum repeat_result repeat_check(struct repeat *repeat, struct repeat_key key);
+/*
+ * The log was made anew, and offsets begin from its start: forgets all. time_ns tells one such
+ * message from its own repetition, which changes nothing.
+ */
+void repeat_anew(struct repeat *repeat, int64_t time_ns);
 void repeat_end(struct repeat *repeat);
 
 void repeat_write(struct buf *out, const struct repeat *repeat);

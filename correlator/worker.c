@@ -53,10 +53,24 @@ static int reader_open(struct worker *worker, enum bus_topic topic, struct error
 	return bus_reader_open(&worker->readers[topic], options->bus, &reader, error);
 }
 
+/* Offsets of another bus, and ids under another key, are not this worker's to go on from. */
+static int checkpoint_is_ours(struct worker *worker, struct error *error)
+{
+	bool is_new = false;
+	int code = checkpoint_bind(worker->options.checkpoint,
+	    (hash_sip64(worker->options.site, STR("tocsin.site")) | 1) & ~(UINT64_C(1) << 63),
+	    bus_identity(worker->options.bus), &is_new, error);
+
+	worker->stats.state_refused += is_new;
+	return code;
+}
+
 static int worker_start(struct worker *worker, struct error *error)
 {
-	int code = 0;
+	int code = checkpoint_is_ours(worker, error);
 
+	if (code < 0)
+		return code;
 	for (uint32_t i = 0; i < TOPIC_COUNT; i++)
 		worker->batch.partitions[i] = worker->partitions[i] =
 		    bus_partitions(worker->options.bus, (enum bus_topic)i);
@@ -119,6 +133,26 @@ void worker_close(struct worker *worker)
 
 /* ---- one record ---- */
 
+/* The log was made anew and its offsets begin again: whoever remembers positions must forget. */
+static bool gap_is_anew(const struct bus_record *record)
+{
+	return record->next < record->offset;
+}
+
+static bool anew_post(struct worker *worker, const struct bus_record *record)
+{
+	struct progress progress = {.topic = TOPIC_EVENTS, .partition = record->partition,
+	    .partitions = worker->partitions[TOPIC_EVENTS], .offset = record->next, .anew = true,
+	    .time_ns = watermark_source_time(detect_source(worker->detect, record->partition),
+	    worker->options.lateness_ns)};
+
+	buf_clear(&worker->scratch);
+	progress_write(&worker->scratch, &progress, 1);
+	return !worker->scratch.failed && batch_post_all(&worker->batch,
+	    letter_owner(TOPIC_EVENTS, record->partition), TOPIC_DETECTIONS,
+	    buf_str(&worker->scratch));
+}
+
 static int take_gap(struct worker *worker, const struct bus_record *record, struct error *error)
 {
 	struct gap_note *note = arena_alloc(worker->arena, sizeof(*note));
@@ -138,10 +172,12 @@ static int take_gap(struct worker *worker, const struct bus_record *record, stru
 	}
 	alert_of_gap(&alert, &worker->site, worker->arena, bus_identity(worker->options.bus),
 	    record, time_ns);
-	if (!alert_post(&alert, &worker->site, &worker->batch,
-	    letter_owner(record->topic, record->partition)))
-		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	return 0;
+	bool done = alert_post(&alert, &worker->site, &worker->batch,
+	    letter_owner(record->topic, record->partition));
+
+	if (done && record->topic == TOPIC_EVENTS && gap_is_anew(record))
+		done = anew_post(worker, record);
+	return done ? 0 : error_set(error, ERR_MEMORY, TEXT_base_memory);
 }
 
 static int take_event(struct worker *worker, const struct bus_record *record, struct error *error)
@@ -167,8 +203,11 @@ static int take_record(struct worker *worker, const struct bus_record *record, s
 		return 0;
 	if (record->kind == BUS_GAP) {
 		/* What only the rebuilding misses has been counted in its time. */
-		if (record->next > owned->silent_until || record->next < record->offset) {
+		if (record->next > owned->silent_until || gap_is_anew(record)) {
 			owned->silent_until = 0;
+			/* The snapshot's offset is of the log that was. */
+			if (gap_is_anew(record))
+				owned->kept = NOWHERE;
 			code = take_gap(worker, record, error);
 		}
 	} else if (record->topic == TOPIC_EVENTS) {

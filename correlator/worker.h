@@ -19,7 +19,8 @@ struct worker;
 
 struct worker_options {
 	struct bus *bus;               /* used by this worker alone; outlives it */
-	struct checkpoint *checkpoint; /* likewise */
+	/* likewise; of the same site, else ERR_FOREIGN; what it has of another bus is dropped */
+	struct checkpoint *checkpoint;
 	struct ruleset *ruleset;       /* taken over by worker_open, also when it fails */
 	struct hash_key site;
 	bool group;                    /* partitions come and go (kafka groups) */
@@ -60,7 +61,8 @@ struct worker_stats {
 	uint64_t unknown;     /* detections for rules that are not loaded */
 	uint64_t refused;     /* records that the bus will never take */
 	uint64_t state_dropped; /* windows and detections of rules that have gone or changed */
-	uint64_t state_refused; /* snapshots that could not be used */
+	/* snapshots that could not be used; and all there was, when it belonged to another bus */
+	uint64_t state_refused;
 	uint64_t stale, outbox, resent, groups, evicted, pending, pending_dropped, skewed;
 	int64_t watermark_ns; /* of the slowest partition; INT64_MIN before the first */
 };

@@ -146,7 +146,7 @@ void progress_write(struct buf *out, const struct progress *progress, size_t cou
 		char row[PROGRESS];
 
 		row[0] = (char)progress[i].topic;
-		row[1] = (char)progress[i].idle;
+		row[1] = (char)(progress[i].idle | progress[i].anew << 1);
 		set_u32(row + 2, progress[i].partition);
 		set_u32(row + 6, progress[i].partitions);
 		set_u64(row + 10, (uint64_t)progress[i].time_ns);
@@ -285,6 +285,7 @@ static bool progress_take(struct str value, struct progress *ret)
 	*ret = (struct progress){
 	    .topic = (uint8_t)value.ptr[0],
 	    .idle = (value.ptr[1] & 1) != 0,
+	    .anew = (value.ptr[1] & 2) != 0,
 	    .partition = get_u32(value.ptr + 2),
 	    .partitions = get_u32(value.ptr + 6),
 	    .time_ns = (int64_t)get_u64(value.ptr + 10),

@@ -39,6 +39,7 @@ struct progress {
 	int64_t time_ns;      /* the watermark */
 	uint64_t offset;      /* next offset of the source */
 	bool idle;            /* do not wait for this one */
+	bool anew;            /* its log was made anew: offsets before this do not count */
 };
 
 #define PROGRESS_MAX 256 /* most of them in one record */

@@ -262,6 +262,8 @@ def read_progress(body):
             raise Damaged("partition")
         rows.append({"topic": topic, "idle": bool(idle & 1), "partition": partition,
                      "partitions": partitions, "time_ns": time_ns, "offset": offset})
+        if idle & 2:
+            rows[-1]["anew"] = True
     return rows
 
 

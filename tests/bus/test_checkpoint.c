@@ -496,6 +496,60 @@ static void test_death_leaves_all_or_nothing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static uint64_t rows_seen(struct checkpoint *checkpoint);
+
+/* Offsets of another bus are not used; alerts that nobody has sent yet are. */
+static void test_another_bus_and_another_site(void **state)
+{
+	struct checkpoint *checkpoint = open_checkpoint(path);
+	struct error error = {0};
+	struct buf out = BUF(64);
+	uint64_t sequence, gaps;
+	bool is_new = true;
+
+	(void)state;
+	assert_int_equal(checkpoint_bind(checkpoint, 7, STR("one"), &is_new, &error), 0);
+	assert_false(is_new);
+	assert_int_equal(checkpoint_begin(checkpoint, &error), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(checkpoint_advance(checkpoint, TOPIC_EVENTS, i, UINT64_MAX,
+		    100 + i, &error), 0);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(checkpoint_outbox_put(checkpoint, 0,
+		    i % 2 == 0 ? TOPIC_ALERTS : TOPIC_DETECTIONS, 0, STR("k"), STR("v"), &sequence,
+		    &error), 0);
+	assert_int_equal(checkpoint_state_put(checkpoint, STR("seen/0"), STR("s"), &error), 0);
+	assert_int_equal(checkpoint_commit(checkpoint, &error), 0);
+	assert_int_equal(checkpoint_bind(checkpoint, 7, STR("one"), &is_new, &error), 0);
+	assert_false(is_new);
+	assert_int_equal(offset_of(checkpoint, 2), 102);
+	assert_int_equal(checkpoint_bind(checkpoint, 8, STR("one"), &is_new, &error), ERR_FOREIGN);
+	error_clear(&error);
+	assert_int_equal(checkpoint_bind(checkpoint, 7, STR("two"), &is_new, &error), 0);
+	assert_true(is_new);
+	assert_true(offset_of(checkpoint, 2) == UINT64_MAX);
+	assert_int_equal(rows_seen(checkpoint), 3);
+	assert_int_equal(checkpoint_state_get(checkpoint, STR("seen/0"), &out, NULL), ERR_MISSING);
+	assert_int_equal(checkpoint_gaps(checkpoint, &gaps, &error), 0);
+	assert_int_equal(gaps, 3);
+	buf_free(&out);
+	checkpoint_close(checkpoint);
+}
+
+static bool row_is_alert(void *context, const struct outbox_row *row)
+{
+	*(uint64_t *)context += row->topic == TOPIC_ALERTS ? 1 : 100;
+	return true;
+}
+
+static uint64_t rows_seen(struct checkpoint *checkpoint)
+{
+	uint64_t count = 0;
+
+	assert_int_equal(checkpoint_outbox_each(checkpoint, 0, row_is_alert, &count, NULL), 0);
+	return count;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -511,6 +565,7 @@ int main(void)
 		TEST(test_gaps_are_kept_and_counted_once),
 		TEST(test_a_memory_checkpoint_leaves_nothing),
 		TEST(test_death_leaves_all_or_nothing),
+		TEST(test_another_bus_and_another_site),
 	};
 
 	return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);

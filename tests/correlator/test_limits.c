@@ -261,6 +261,66 @@ static void test_a_gap_is_an_alert(void **state)
 	town_close(&town);
 }
 
+/*
+ * The bus is empty all of a sudden. What comes then stands at offsets that were used before, and
+ * is new all the same.
+ */
+static void bus_made_anew(bool other)
+{
+	struct town town;
+	uint64_t gaps = 0;
+
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 1,
+	    .detections = 1});
+	for (unsigned i = 0; i < 20; i++)
+		try_log_in(&town, 1, TOWN_START + i * SECOND);
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 4);
+	town_anew(&town, other);
+	town_run(&town);
+	int64_t later_ns = town.now_ns + 100000 * SECOND;
+
+	for (unsigned i = 0; i < 5; i++)
+		try_log_in(&town, 2, later_ns + i * SECOND);
+	town_run(&town);
+	town_crash(&town, 0); /* and what is remembered of it stands a restart */
+	town_settle(&town);
+	assert_int_equal(town_count_group(&town, "brute", "10.0.0.2", ALERT_SETTLED), 1);
+	assert_int_equal(town_stats(&town).late, 0);
+	assert_int_equal(checkpoint_gaps(town.checkpoint, &gaps, NULL), 0);
+	assert_int_equal(gaps, 2); /* events and detections */
+	town_close(&town);
+}
+
+static void test_a_log_that_was_made_anew(void **state)
+{
+	(void)state;
+	bus_made_anew(false);
+}
+
+static void test_another_bus(void **state)
+{
+	(void)state;
+	bus_made_anew(true);
+}
+
+/* Under another key no id would be the same again. */
+static void test_another_site_is_refused(void **state)
+{
+	struct worker_options options = {.site = {3, 4}, .instances = 1};
+	struct worker *worker = NULL;
+	struct error error = {0};
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES});
+	options.bus = town.bus;
+	options.checkpoint = town.checkpoint;
+	options.ruleset = town_rules(BASES);
+	assert_int_equal(worker_open(&worker, &options, &error), ERR_FOREIGN);
+	town_close(&town);
+}
+
 static void test_events_without_the_group_field(void **state)
 {
 	struct town town;
@@ -416,6 +476,9 @@ int main(void)
 	    cmocka_unit_test(test_repeated_frames),
 	    cmocka_unit_test(test_records_of_others),
 	    cmocka_unit_test(test_a_gap_is_an_alert),
+	    cmocka_unit_test(test_a_log_that_was_made_anew),
+	    cmocka_unit_test(test_another_bus),
+	    cmocka_unit_test(test_another_site_is_refused),
 	    cmocka_unit_test(test_events_without_the_group_field),
 	    cmocka_unit_test(test_group_values_without_end),
 	    cmocka_unit_test(test_reload_keeps_what_has_not_changed),

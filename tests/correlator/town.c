@@ -49,6 +49,7 @@ static struct bus *bus_of(struct town *town)
 	struct bus *bus;
 
 	must(bus_open(&bus, &options, &error), &error);
+	snprintf(bus->identity, sizeof(bus->identity), "town-%u", town->bus_number);
 	return bus;
 }
 
@@ -126,6 +127,19 @@ void town_close(struct town *town)
 	unlink(town->file);
 	rmdir(town->folder);
 	free(town->alerts);
+}
+
+void town_anew(struct town *town, bool other)
+{
+	for (unsigned i = 0; i < TOWN_WORKERS; i++)
+		town_crash(town, i);
+	bus_close(town->bus);
+	town->bus_number += other;
+	snprintf(town->name, sizeof(town->name), "town-%d-%u", (int)getpid(), towns++);
+	town->bus = bus_of(town);
+	memset(town->alert_offsets, 0, sizeof(town->alert_offsets));
+	for (unsigned i = 0; i < town->options.workers; i++)
+		town_start(town, i);
 }
 
 /* ---- sending ---- */

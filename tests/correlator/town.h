@@ -43,6 +43,7 @@ struct town_alert {
 struct town {
 	struct town_options options;
 	char name[64], folder[64], file[96];
+	unsigned bus_number;       /* told by its identity; the log is told by name */
 	struct bus *bus;           /* of the collector and the reader of alerts */
 	struct checkpoint *checkpoint;
 	struct bus *buses[TOWN_WORKERS];
@@ -60,6 +61,9 @@ void town_close(struct town *town);
 /* A worker that dies: what it holds in memory is gone. */
 void town_crash(struct town *town, unsigned worker);
 void town_start(struct town *town, unsigned worker);
+
+/* Everybody dies, and the bus is empty: made anew, or another one. */
+void town_anew(struct town *town, bool other);
 
 struct ruleset *town_rules(const char *text);
 

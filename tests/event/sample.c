@@ -93,8 +93,8 @@ struct detection sample_detection(void)
 
 void sample_progress(struct progress rows[2])
 {
-	rows[0] = (struct progress){0, 3, 8, SAMPLE_TIME, 78, false};
-	rows[1] = (struct progress){1, 0, 2, -1, UINT64_MAX, true};
+	rows[0] = (struct progress){0, 3, 8, SAMPLE_TIME, 78, false, false};
+	rows[1] = (struct progress){1, 0, 2, -1, UINT64_MAX, true, true};
 }
 
 static struct str tags[] = {

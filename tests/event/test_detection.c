@@ -82,7 +82,7 @@ static void progress_reads_back(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < PROGRESS_MAX; i++)
-		rows[i] = (struct progress){1, i, PROGRESS_MAX, -(int64_t)i, i, i % 2 == 1};
+		rows[i] = (struct progress){1, i, PROGRESS_MAX, -(int64_t)i, i, i % 2 == 1, i % 3 == 1};
 	for (size_t want = 0; want <= PROGRESS_MAX; want += 128) {
 		buf_clear(&out);
 		progress_write(&out, rows, want);
@@ -95,6 +95,7 @@ static void progress_reads_back(void **state)
 			assert_int_equal(got[i].time_ns, rows[i].time_ns);
 			assert_int_equal(got[i].offset, rows[i].offset);
 			assert_int_equal(got[i].idle, rows[i].idle);
+			assert_int_equal(got[i].anew, rows[i].anew);
 		}
 	}
 	buf_free(&out);
