@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "event/frame.h"
 #include "storage/words.h"
 
@@ -99,7 +100,7 @@ int evidence_want(
 	return code;
 }
 
-static int wants_read(struct evidence *evidence, struct db *db, size_t max, struct error *error)
+static int wants_read(struct evidence *evidence, struct db *db, struct error *error)
 {
 	struct db_txn *txn;
 	struct db_cursor *cursor = NULL;
@@ -111,7 +112,7 @@ static int wants_read(struct evidence *evidence, struct db *db, size_t max, stru
 		return code;
 	evidence->waiting = db_count(txn, TABLE_WANT);
 	code = db_cursor_open(txn, TABLE_WANT, &cursor, error);
-	while (code == 0 && evidence->count < max && evidence->count < FETCH_MAX) {
+	while (code == 0 && evidence->count < FETCH_MAX) {
 		struct fetched *next = &evidence->fetched[evidence->count];
 
 		code = db_cursor_get(cursor, DB_NEXT, &key, &row, error);
@@ -138,6 +139,34 @@ static int fetched_compare(const void *left, const void *right)
 	if (a->offset != b->offset)
 		return a->offset < b->offset ? -1 : 1;
 	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void fetched_reverse(struct fetched *from, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		struct fetched kept = from[i];
+
+		from[i] = from[count - 1 - i];
+		from[count - 1 - i] = kept;
+	}
+}
+
+/*
+ * In the order of the bus, from where the last fetch ended and round: a record is fetched once for
+ * all that want of it, and a bus that reads on is much quicker than one that goes elsewhere.
+ */
+static void wants_sort(struct evidence *evidence)
+{
+	struct fetched last = {.want = {.partition = evidence->partition,
+		.offset = evidence->offset}};
+	size_t before = 0;
+
+	qsort(evidence->fetched, evidence->count, sizeof(*evidence->fetched), fetched_compare);
+	while (before < evidence->count && fetched_compare(&evidence->fetched[before], &last) < 0)
+		before++;
+	fetched_reverse(evidence->fetched, before);
+	fetched_reverse(evidence->fetched + before, evidence->count - before);
+	fetched_reverse(evidence->fetched, evidence->count);
 }
 
 /* The event at the wanted index, whoever wrote the record. False: it is not there. */
@@ -219,18 +248,21 @@ static int record_load(struct evidence *evidence, const struct want *want)
 	return code;
 }
 
-int evidence_fetch(struct evidence *evidence, struct db *db, size_t max, struct error *error)
+int evidence_fetch(
+    struct evidence *evidence, struct db *db, int64_t budget_ns, struct error *error)
 {
+	int64_t end_ns = clock_monotonic_ns() + budget_ns;
 	size_t done = 0;
 	int code;
 
 	arena_reset(evidence->arena);
-	code = wants_read(evidence, db, max, error);
+	code = wants_read(evidence, db, error);
 	if (code != 0)
 		return code;
-	/* A record is fetched once for all that want of it, and a bus that reads on is quicker. */
-	qsort(evidence->fetched, evidence->count, sizeof(*evidence->fetched), fetched_compare);
-	for (; done < evidence->count && arena_used(evidence->arena) < BYTES_MAX; done++) {
+	wants_sort(evidence);
+	for (; done < evidence->count && arena_used(evidence->arena) < BYTES_MAX &&
+	     (done == 0 || clock_monotonic_ns() < end_ns);
+	     done++) {
 		struct fetched *next = &evidence->fetched[done];
 		struct event event;
 

@@ -1,7 +1,7 @@
 /*
  * evidence.h - the events behind alerts, kept before the bus forgets them.
  *
- * An alert leaves a want for each of its events, in its own transaction. Later, a bounded number a
+ * An alert leaves a want for each of its events, in its own transaction. Later, for a bounded time a
  * step, the events are fetched from the bus by position, compared by coordinate, decoded, and kept
  * in the newest file under (alert id, index). What the bus has lost is counted and noted on the
  * alert.
@@ -28,11 +28,12 @@ int evidence_want(
     struct batch *batch, const struct alert *alert, uint64_t sequence, struct share *share);
 
 /*
- * Fetches up to max wanted events outside of any write transaction. Returns how many there are now
- * to keep, found or known to be lost; a bus that does not answer is asked again with the next
- * step.
+ * Fetches wanted events for about budget_ns, at least one, outside of any write transaction.
+ * Returns how many there are now to keep, found or known to be lost; a bus that does not answer is
+ * asked again with the next step.
  */
-int evidence_fetch(struct evidence *evidence, struct db *db, size_t max, struct error *error);
+int evidence_fetch(
+    struct evidence *evidence, struct db *db, int64_t budget_ns, struct error *error);
 /* Keeps what was fetched; what somebody else has kept meanwhile is left alone. */
 int evidence_keep(struct evidence *evidence, struct batch *batch);
 uint64_t evidence_waiting(const struct evidence *evidence);

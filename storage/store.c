@@ -14,8 +14,8 @@
 #define ARENA_BYTES    (256u << 20)
 #define SLICE_BYTES    (24u << 20) /* a transaction ends when its alerts have taken this much */
 #define SLACK_BYTES    (UINT64_C(1) << 30)
-#define EVIDENCE_BUSY  16 /* most events fetched a step: with alerts, and without */
-#define EVIDENCE_QUIET 64
+#define EVIDENCE_BUSY  (10 * NS_PER_MS) /* a step's share: with alerts, and without */
+#define EVIDENCE_QUIET (50 * NS_PER_MS)
 #define LOOK_AGAIN_NS  (60 * NS_PER_S)
 
 /* Read anew: while the partition was away another store may have gone on. */
@@ -328,10 +328,11 @@ static int take_all(struct store *store, size_t count, int64_t now_ns, struct er
 	return 0;
 }
 
-static int keep_evidence(struct store *store, size_t max, int64_t now_ns, struct error *error)
+static int keep_evidence(
+    struct store *store, int64_t budget_ns, int64_t now_ns, struct error *error)
 {
 	struct batch batch;
-	int count = evidence_fetch(store->evidence, store->db, max, error), code;
+	int count = evidence_fetch(store->evidence, store->db, budget_ns, error), code;
 
 	store->fetching = count > 0;
 	if (count <= 0)

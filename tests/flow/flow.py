@@ -129,10 +129,11 @@ class House:
     def total(self):
         return self.sources().get("(total)", {})
 
-    def status(self):
-        """Stage name to its status object."""
+    def status(self, run=None):
+        """Stage name to its status object. run: another folder of control sockets than the usual one."""
+        words = ["-o", f"run.path={run}"] if run else []
         try:
-            stages = json.loads(self.tool("status", "--json").stdout)["stages"]
+            stages = json.loads(self.tool("status", "--json", *words).stdout)["stages"]
         except (ValueError, KeyError):
             return {}
         return {stage["stage"]: stage for stage in stages}

@@ -113,9 +113,12 @@ class Campaign:
         self.killed = collections.Counter()
         self.flowed = 0  # seconds
 
-    def look(self):
+    def stages(self):
+        return self.house.status()
+
+    def look(self, stages=None):
         """Keeps the newest counters of each process; a new pid begins a new life."""
-        for name, stage in self.house.status().items():
+        for name, stage in (self.stages() if stages is None else stages).items():
             details = stage["details"]
             if name == "collect":
                 life = stage["started_ns"]
@@ -172,7 +175,7 @@ class Campaign:
         """Everything read, everything stored, everything settled."""
         def counts():
             self.look()
-            stages = self.house.status()
+            stages = self.stages()
             if len(stages) < 3:
                 return None
             return (stages["collect"]["details"].get("in_flight"),

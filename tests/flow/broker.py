@@ -1,0 +1,49 @@
+"""A real Kafka broker of a script's own, so that it may be killed: by deploy/kafka.sh, with the libraries
+of the one that the suite has fetched."""
+import os
+import shutil
+import subprocess
+import tempfile
+
+from flow import KAFKA, ROOT, free_port
+
+LIBS = os.path.join(ROOT, os.environ.get("TOCSIN_KAFKA", "build/kafka"), "libs")
+
+
+def why_not():
+    """Why there is no broker to be had; empty when there is."""
+    if not KAFKA:
+        return "TOCSIN_TEST_KAFKA names no Kafka broker"
+    if not os.path.exists(os.path.join(LIBS, ".whole")):
+        return f"no Kafka libraries at {LIBS} (deploy/kafka.sh fetch)"
+    return ""
+
+
+class Broker:
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix="tocsin-kafka-")
+        shutil.copytree(LIBS, os.path.join(self.path, "libs"), copy_function=os.link
+                        if os.stat(LIBS).st_dev == os.stat(self.path).st_dev else shutil.copy2)
+        while True:
+            port = free_port()
+            if port < 65000:
+                break
+        self.port = port
+        self.address = f"127.0.0.1:{port}"
+
+    def do(self, what):
+        environment = dict(os.environ, TOCSIN_KAFKA=self.path, TOCSIN_KAFKA_PORT=str(self.port))
+        return subprocess.run(["sh", os.path.join(ROOT, "deploy", "kafka.sh"), what], env=environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, timeout=120)
+
+    def __enter__(self):
+        started = self.do("start")
+        if started.returncode != 0:
+            self.__exit__()
+            raise RuntimeError(f"no broker: {started.stderr}")
+        return self
+
+    def __exit__(self, *_):
+        self.do("kill")
+        shutil.rmtree(self.path, ignore_errors=True)
