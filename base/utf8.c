@@ -74,9 +74,25 @@ void utf8_put(struct buf *out, uint32_t code_point)
 	buf_put(out, bytes, len);
 }
 
+/* Where the ASCII that begins at that byte ends, but for up to seven bytes: nearly all text is ASCII. */
+static size_t ascii_skip(struct str s, size_t at)
+{
+	uint64_t word;
+
+	for (; s.len - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, s.ptr + at, sizeof(word));
+		if ((word & UINT64_C(0x8080808080808080)) != 0)
+			break;
+	}
+	return at;
+}
+
 bool utf8_is_valid(struct str s)
 {
 	for (size_t at = 0, len; at < s.len; at += len) {
+		len = ascii_skip(s, at) - at;
+		if (len > 0)
+			continue;
 		if (utf8_decode(str_slice(s, at, s.len), &len) == UTF8_BAD)
 			return false;
 	}
@@ -126,11 +142,20 @@ static void json_control(struct buf *out, uint32_t c)
 	}
 }
 
+/* ASCII that stands in JSON as it is. */
+static bool is_plain(char c)
+{
+	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
 void utf8_json(struct buf *out, struct str s)
 {
 	size_t start = 0, at = 0, len;
 
 	for (; at < s.len; at += len) {
+		len = 1;
+		if (is_plain(s.ptr[at]))
+			continue;
 		uint32_t c = utf8_decode(str_slice(s, at, s.len), &len);
 
 		if (c != UTF8_BAD && c != '"' && c != '\\' && !is_control(c))

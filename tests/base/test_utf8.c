@@ -63,6 +63,23 @@ static void test_valid(void **state)
 	assert_false(utf8_is_valid(STR("a\xe1\xba")));
 }
 
+/* Text is looked at in pieces: what is wrong is seen wherever it stands in one. */
+static void test_valid_anywhere(void **state)
+{
+	(void)state;
+	char text[40];
+
+	for (size_t len = 1; len <= sizeof(text); len++) {
+		memset(text, 'a', sizeof(text));
+		assert_true(utf8_is_valid(str_from(text, len)));
+		for (size_t at = 0; at < len; at++) {
+			text[at] = '\xff';
+			assert_false(utf8_is_valid(str_from(text, len)));
+			text[at] = 'a';
+		}
+	}
+}
+
 static void test_escape(void **state)
 {
 	const struct {
@@ -154,6 +171,7 @@ int main(void)
 	    cmocka_unit_test(test_decode),
 	    cmocka_unit_test(test_put_and_decode_all),
 	    cmocka_unit_test(test_valid),
+	    cmocka_unit_test(test_valid_anywhere),
 	    cmocka_unit_test(test_escape),
 	    cmocka_unit_test(test_json),
 	    cmocka_unit_test(test_fold),
