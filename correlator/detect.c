@@ -358,20 +358,43 @@ static int detect_ours(struct detect *detect, const struct bus_record *record, s
 	return 0;
 }
 
+/*
+ * One event of ours as JSON. It does not name the counter before it, so it stands for itself alone:
+ * SEEN_INTERVALS counters that do not touch are told apart, and what is older than all of those is
+ * taken for a repeat.
+ */
+static int detect_json(struct detect *detect, const struct event *event, struct position position,
+    struct batch *batch)
+{
+	struct frame_head head = {.type = FRAME_EVENTS, .collector = event->at.collector,
+	    .epoch = event->at.epoch, .first = event->at.counter, .count = 1,
+	    .previous = event->at.counter == 0 ? FRAME_NO_COUNT : event->at.counter - 1};
+
+	if (event->at.counter == FRAME_NO_COUNT) {
+		detect->options.stats->damaged++;
+		return 0;
+	}
+	int seen = seen_frame(detect->seen, position.partition, &head);
+
+	if (seen == SEEN_REPEAT)
+		detect->options.stats->repeats++;
+	return seen == SEEN_NEW ? detect_event(detect, event, position, batch)
+	    : seen < 0 ? seen : 0;
+}
+
 static int detect_foreign(struct detect *detect, const struct bus_record *record,
     struct batch *batch)
 {
 	struct position position = {record->partition, record->offset, 0};
+	int64_t time_ns = record->time_ns != 0 ? record->time_ns : batch->now_ns;
 	struct event event;
 
 	/* In the batch's arena: the event's own is reset when the event is taken up. */
-	if (!frame_read_json(batch->arena, record->value, &event)) {
-		int64_t time_ns = record->time_ns != 0 ? record->time_ns : batch->now_ns;
-
-		detect->options.stats->foreign++;
-		frame_foreign(detect->options.identity, bus_topic_name(TOPIC_EVENTS), position,
-		    time_ns, record->value, &event);
-	}
+	if (frame_read_json(batch->arena, record->value, &event))
+		return detect_json(detect, &event, position, batch);
+	detect->options.stats->foreign++;
+	frame_foreign(detect->options.identity, bus_topic_name(TOPIC_EVENTS), position, time_ns,
+	    record->value, &event);
 	return detect_event(detect, &event, position, batch);
 }
 

@@ -207,6 +207,52 @@ static void publish(struct town *town, struct str value)
 	assert_int_equal(bus_publish(town->bus, TOPIC_EVENTS, 0, STR_NONE, value, 0), BUS_ACCEPTED);
 }
 
+static void publish_json(struct town *town, uint64_t counter, const char *act)
+{
+	char line[256];
+	struct buf json = BUF(4096);
+	struct event event = {.at = {0xc0ffee, 7, counter}, .received_ns = TOWN_START,
+	    .sender = STR("web01")};
+
+	snprintf(line, sizeof(line),
+	    "<38>1 2026-03-02T08:00:00Z web01 town - - - {\"act\":\"%s\",\"src_ip\":\"192.0.2.1\"}",
+	    act);
+	event.raw = str_of(line);
+	frame_json(&json, &event);
+	publish(town, buf_str(&json));
+	buf_free(&json);
+}
+
+/* Our events in JSON do not tell what came before them; repeats are known by their counters. */
+static void test_repeated_json_events(void **state)
+{
+	static const uint64_t counters[] = {0, 9, 4, 70};
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 1});
+	for (unsigned turn = 0; turn < 3; turn++) {
+		for (unsigned i = 0; i < 8; i++)
+			publish_json(&town, counters[i / 2], "fail");
+		town_run(&town);
+		if (turn == 0)
+			assert_int_equal(town_stats(&town).events, 4);
+		else
+			assert_int_equal(town_stats(&town).repeats, 8);
+		town_crash(&town, 0); /* what it has seen survives */
+	}
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 0);
+	assert_int_equal(town_unsettled(&town), 0);
+	/* A counter that no event has. */
+	publish_json(&town, UINT64_MAX, "fail");
+	publish_json(&town, 71, "other");
+	town_run(&town);
+	assert_int_equal(town_stats(&town).damaged, 1);
+	assert_int_equal(town_stats(&town).events, 1);
+	town_close(&town);
+}
+
 static void test_records_of_others(void **state)
 {
 	struct town town;
@@ -474,6 +520,7 @@ int main(void)
 	    cmocka_unit_test(test_a_silent_partition_is_not_waited_for),
 	    cmocka_unit_test(test_late_ones_are_counted_and_plain_rules_still_run),
 	    cmocka_unit_test(test_repeated_frames),
+	    cmocka_unit_test(test_repeated_json_events),
 	    cmocka_unit_test(test_records_of_others),
 	    cmocka_unit_test(test_a_gap_is_an_alert),
 	    cmocka_unit_test(test_a_log_that_was_made_anew),
