@@ -347,7 +347,7 @@ static void test_evidence_goes_on_in_the_next_file(void **state)
 {
 	struct query_filter filter = rig_filter();
 	struct query_evidence *evidence;
-	struct query_alert found[40];
+	struct query_alert found[100];
 	struct alert_event events[16];
 	struct rig rig;
 	size_t count;
@@ -359,22 +359,22 @@ static void test_evidence_goes_on_in_the_next_file(void **state)
 	for (uint32_t i = 0; i < 16; i++)
 		events[i] =
 		    (struct alert_event){{0xc0ffee, 1, i}, {0, 0, i}, RIG_NOW + i, STR("b")};
-	for (uint64_t i = 0; i < 40; i++) {
+	for (uint64_t i = 0; i < 100; i++) {
 		struct alert alert = rig_alert(&rig, "r", "h", RIG_NOW, i);
 
 		alert.events = events;
 		alert.event_count = 16;
 		rig_publish(&rig, &alert);
 	}
-	assert_int_equal(store_step(rig.store, rig.now_ns, 0, NULL), 40);
-	assert_in_range(rig_stats(&rig).evidence_kept, 1, 100);
+	assert_int_equal(store_step(rig.store, rig.now_ns, 0, NULL), 100);
+	assert_in_range(rig_stats(&rig).evidence_kept, 1, 1599);
 	rig_store_close(&rig);
 	rig.now_ns += 86400 * RIG_S;
 	rig_store_open(&rig);
 	rig_settle(&rig);
 	assert_int_equal(rig_stats(&rig).files, 2);
-	assert_int_equal(rig_list(&rig, &filter, found, 40), 40);
-	for (size_t i = 0; i < 40; i++) {
+	assert_int_equal(rig_list(&rig, &filter, found, 100), 100);
+	for (size_t i = 0; i < 100; i++) {
 		assert_int_equal(found[i].evidence_kept, 16);
 		assert_int_equal(query_evidence(rig.query, found[i].alert.id, rig.arena, &evidence,
 				     &count, NULL),
