@@ -14,27 +14,6 @@ struct str str_from(const void *ptr, size_t len)
 	return (struct str){ptr, len};
 }
 
-char char_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-bool char_is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-bool char_is_alpha(char c)
-{
-	c = char_lower(c);
-	return c >= 'a' && c <= 'z';
-}
-
-bool char_is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 int char_hex(char c)
 {
 	if (char_is_digit(c))
@@ -115,15 +94,6 @@ struct str str_trim(struct str s)
 	while (s.len > 0 && char_is_space(s.ptr[s.len - 1]))
 		s.len--;
 	return s;
-}
-
-struct str str_slice(struct str s, size_t from, size_t to)
-{
-	if (to > s.len)
-		to = s.len;
-	if (from > to)
-		from = to;
-	return (struct str){s.ptr == NULL ? NULL : s.ptr + from, to - from};
 }
 
 bool str_cut(struct str *rest, char sep, struct str *head)

@@ -25,15 +25,47 @@ struct str {
 #define STR_ARG(s)    (int)(s).len, ((s).ptr != NULL ? (s).ptr : "")
 #define STR_NOT_FOUND SIZE_MAX
 
-/* The text up to the NUL of a C string; NULL gives STR_NONE. */
-struct str str_of(const char *text);
-struct str str_from(const void *ptr, size_t len);
+/* The smallest ones stand here whole: they are called for nearly every byte that is decoded. */
+static inline char char_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
 
-/* Here, for it is asked in vain nearly always: the lengths tell, without a call. */
+static inline bool char_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool char_is_alpha(char c)
+{
+	c = char_lower(c);
+	return c >= 'a' && c <= 'z';
+}
+
+static inline bool char_is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The bytes [from, to); both are clamped to the length. */
+static inline struct str str_slice(struct str s, size_t from, size_t to)
+{
+	if (to > s.len)
+		to = s.len;
+	if (from > to)
+		from = to;
+	return (struct str){s.ptr == NULL ? NULL : s.ptr + from, to - from};
+}
+
 static inline bool str_eq(struct str a, struct str b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
+
+/* The text up to the NUL of a C string; NULL gives STR_NONE. */
+struct str str_of(const char *text);
+struct str str_from(const void *ptr, size_t len);
+
 /* Equal but for the case of ASCII letters. */
 bool str_eq_fold(struct str a, struct str b);
 /* Like memcmp, the shorter first: negative, 0, positive. */
@@ -49,8 +81,6 @@ size_t str_find_last(struct str s, char c);
 
 /* Without the white space (space, tab, CR, LF, VT, FF) at both ends. */
 struct str str_trim(struct str s);
-/* The bytes [from, to); both are clamped to the length. */
-struct str str_slice(struct str s, size_t from, size_t to);
 /*
  * Takes the text before the first sep off *rest into *head, and drops the sep. Without a sep the
  * whole rest is the head. False when nothing is left; an empty last piece after a sep is returned.
@@ -66,10 +96,6 @@ bool str_to_double(struct str s, double *ret);
 /* Lower or upper case hexadecimal digits, exactly 2 * size of them. */
 bool str_to_bytes(struct str s, uint8_t *ret, size_t size);
 
-char char_lower(char c);
-bool char_is_digit(char c);
-bool char_is_alpha(char c);
-bool char_is_space(char c);
 /* -1 for a character that is no hexadecimal digit. */
 int char_hex(char c);
 
