@@ -331,12 +331,13 @@ static int search_compile(struct builder *builder, const struct yaml_node *node,
 
 /* A name of other characters than the condition's is reached by patterns and "them" alone. */
 static int searches_compile(struct builder *builder, const struct yaml_node *node,
-    struct detection *detections, size_t *ret_count)
+    struct str reserved, struct detection *detections, size_t *ret_count)
 {
 	size_t count = 0;
 
 	for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
-		if (str_eq(child->key, STR("condition")))
+		if (str_eq(child->key, STR("condition")) ||
+		    (reserved.len > 0 && str_eq(child->key, reserved)))
 			continue;
 		if (str_eq(child->key, STR("timeframe")))
 			return builder_refuse_key(builder, child, TEXT_sigma_unsupported,
@@ -381,7 +382,7 @@ static int conditions_compile(struct builder *builder, const struct yaml_node *n
 	return *ret == NULL ? builder_no_memory(builder) : 0;
 }
 
-int detection_compile(struct builder *builder, const struct yaml_node *node,
+int detection_compile(struct builder *builder, const struct yaml_node *node, struct str reserved,
     const struct expression **ret)
 {
 	if (node->kind != YAML_MAP)
@@ -396,7 +397,7 @@ int detection_compile(struct builder *builder, const struct yaml_node *node,
 		return builder_no_memory(builder);
 	if (condition == NULL)
 		return builder_refuse_key(builder, node, TEXT_sigma_missing, "condition");
-	int code = searches_compile(builder, node, detections, &count);
+	int code = searches_compile(builder, node, reserved, detections, &count);
 
 	return code < 0 ? code : conditions_compile(builder, condition, detections, count, ret);
 }

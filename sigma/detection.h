@@ -13,8 +13,11 @@ struct detection {
 	const struct expression *expression;
 };
 
-/* The map behind "detection". 0, ERR_DOCUMENT with a position, or ERR_MEMORY. */
-int detection_compile(struct builder *builder, const struct yaml_node *node,
+/*
+ * The map behind "detection", or behind "filter", where the key reserved is no detection. 0,
+ * ERR_DOCUMENT with a position, or ERR_MEMORY.
+ */
+int detection_compile(struct builder *builder, const struct yaml_node *node, struct str reserved,
     const struct expression **ret);
 /* One condition over detections (condition.c). */
 int condition_compile(struct builder *builder, const struct yaml_node *node,

@@ -185,7 +185,7 @@ static int read_logsource(struct builder *builder, const struct yaml_node *node,
 static int read_detection(struct builder *builder, const struct yaml_node *node,
     struct draft *draft)
 {
-	return detection_compile(builder, node, &draft->expression);
+	return detection_compile(builder, node, STR_NONE, &draft->expression);
 }
 
 static int read_unsupported(struct builder *builder, const struct yaml_node *node,
@@ -195,22 +195,30 @@ static int read_unsupported(struct builder *builder, const struct yaml_node *nod
 	return builder_refuse_key(builder, node, TEXT_sigma_unsupported, STR_ARG(node->key));
 }
 
+static int read_other_kind(struct builder *builder, const struct yaml_node *node,
+    struct draft *draft)
+{
+	(void)draft;
+	return builder_refuse_key(builder, node, TEXT_sigma_filter_beside);
+}
+
 #define COMMON_KEYS                                                                                \
 	{"title", read_title, true}, {"id", read_id, false}, {"name", read_name, false},           \
 	    {"taxonomy", read_taxonomy, false}, {"status", read_status, false},                    \
 	    {"description", read_description, false}, {"author", read_author, false},              \
 	    {"level", read_level, false}, {"tags", read_tags, false},                              \
 	    {"falsepositives", read_falsepositives, false},                                        \
-	    {"action", read_unsupported, false}, {"filter", read_unsupported, false},              \
-	    {"tocsin", attribute_read, false}
+	    {"action", read_unsupported, false}
 
-static const struct key plain_keys[] = {
-    COMMON_KEYS, {"logsource", read_logsource, true}, {"detection", read_detection, true}};
-static const struct key correlation_keys[] = {
-    COMMON_KEYS, {"correlation", correlation_read, true}};
+static const struct key plain_keys[] = {COMMON_KEYS, {"tocsin", attribute_read, false},
+    {"filter", read_other_kind, false}, {"logsource", read_logsource, true},
+    {"detection", read_detection, true}};
+static const struct key correlation_keys[] = {COMMON_KEYS, {"tocsin", attribute_read, false},
+    {"filter", read_other_kind, false}, {"correlation", correlation_read, true}};
+static const struct key filter_keys[] = {
+    COMMON_KEYS, {"logsource", read_logsource, true}, {"filter", filter_read, true}};
 
-/* The compiled form of a plain rule: what it means, and where. */
-static int plain_name(struct builder *builder, struct draft *draft)
+int draft_name(struct builder *builder, struct draft *draft)
 {
 	struct buf out = BUF(4096);
 
@@ -248,15 +256,20 @@ int draft_read(struct builder *builder, struct draft *draft)
 		id_complete(&draft->rule);
 		return code;
 	}
+	if (root->kind == YAML_MAP && yaml_get(root, STR("filter")) != NULL &&
+	    yaml_get(root, STR("detection")) == NULL) {
+		draft->is_filter = true;
+		return keys_read(builder, root, filter_keys,
+		    sizeof(filter_keys) / sizeof(filter_keys[0]), true, draft);
+	}
 	/* What stands in place of a detection is told first: it says more than what is missing. */
-	if (root->kind != YAML_MAP ||
-	    (yaml_get(root, STR("detection")) == NULL && yaml_get(root, STR("filter")) == NULL &&
-	        yaml_get(root, STR("action")) == NULL))
+	if (root->kind != YAML_MAP || (yaml_get(root, STR("detection")) == NULL &&
+	                                  yaml_get(root, STR("action")) == NULL))
 		return builder_refuse_node(builder, root, TEXT_sigma_document);
 	int code = keys_read(builder, root, plain_keys, sizeof(plain_keys) / sizeof(plain_keys[0]),
 	    true, draft);
 
 	id_complete(&draft->rule);
 	draft->rule.meta.kind = STR("rule");
-	return code < 0 ? code : plain_name(builder, draft);
+	return code < 0 ? code : draft_name(builder, draft);
 }

@@ -7,7 +7,7 @@
 
 #include "sigma/builder.h"
 
-enum draft_state { DRAFT_PENDING, DRAFT_READY, DRAFT_REFUSED };
+enum draft_state { DRAFT_PENDING, DRAFT_READY, DRAFT_REFUSED, DRAFT_FILTER };
 
 struct draft {
 	enum draft_state state;
@@ -22,6 +22,12 @@ struct draft {
 	const struct yaml_node *aliases;
 	struct draft **steps;                /* rules that it refers to */
 	struct draft *parent;                /* the correlation that refers to this one */
+
+	const struct yaml_node *filter_rules; /* of a filter: its list, or NULL for any */
+	bool is_filter;
+	const struct expression **filters;   /* of a plain rule */
+	size_t filter_count, filter_capacity;
+	const struct draft *filtered_by;     /* the last of them */
 };
 
 /* Fills the draft from its root. 0, ERR_DOCUMENT or ERR_MEMORY. (draft.c) */
@@ -37,6 +43,20 @@ const struct yaml_node *correlation_references(const struct draft *draft);
  * it the parent of those that are correlations.
  */
 int correlation_bind(struct builder *builder, struct draft *draft);
+
+/*
+ * The compiled form of a plain rule: what it means, and where. Again whenever its expression has
+ * changed.
+ */
+int draft_name(struct builder *builder, struct draft *draft);
+/* What a filter says by itself. (filter.c) */
+int filter_read(struct builder *builder, const struct yaml_node *node, struct draft *draft);
+/* Whether the filter's log source takes in the rule's: each attribute that it gives is equal. */
+bool filter_covers(const struct draft *filter, const struct draft *rule);
+/* Adds the filter to the rule's. */
+int filter_add(struct builder *builder, const struct draft *filter, struct draft *rule);
+/* The rule holds only where its filters do too. */
+int filter_apply(struct builder *builder, struct draft *rule);
 
 /* One row of a table of keys. */
 struct key {

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "sigma/draft.h"
+#include "sigma/name_table.h"
 #include "sigma/placeholder.h"
 
 #include <stdlib.h>
@@ -16,24 +17,16 @@
 #define SCRATCH_BYTES ((size_t)1 << 30)
 #define FILES_MAX     200000u
 #define STEPS_DEFAULT 100000u
-#define FIRST_NAMES   1024u
 
 /* Lists of thousands of hashes occur. */
 static const struct yaml_limits limits = {.bytes = 4 << 20, .nodes = 1 << 18, .depth = 64};
-
-/* Open addressing by content hash; power of two, at most half full. */
-struct names {
-	struct str *keys; /* ptr NULL: free */
-	uint32_t *values;
-	size_t size, count;
-};
 
 struct ruleset {
 	struct arena *arena;
 	struct program program;
 	struct rule *rules;
 	size_t count, refused;
-	struct names names;
+	struct name_table names;
 	struct regex **regexes;
 	size_t regex_count;
 	struct hash128 hash;
@@ -48,59 +41,9 @@ struct loader {
 	struct ruleset *ruleset;
 	struct draft **drafts;
 	size_t draft_count, draft_capacity;
-	struct names names; /* of drafts */
+	struct name_table names; /* of drafts */
 	struct placeholders placeholders;
 };
-
-static uint32_t *names_find(const struct names *names, struct str key)
-{
-	if (names->size == 0)
-		return NULL;
-	size_t at = content_hash(key).low & (names->size - 1);
-
-	for (; names->keys[at].ptr != NULL; at = (at + 1) & (names->size - 1)) {
-		if (str_eq(names->keys[at], key))
-			return &names->values[at];
-	}
-	return NULL;
-}
-
-static void names_place(struct names *names, struct str key, uint32_t value)
-{
-	size_t at = content_hash(key).low & (names->size - 1);
-
-	while (names->keys[at].ptr != NULL)
-		at = (at + 1) & (names->size - 1);
-	names->keys[at] = key;
-	names->values[at] = value;
-	names->count++;
-}
-
-/* Adds or replaces. False without memory. */
-static bool names_put(struct arena *arena, struct names *names, struct str key, uint32_t value)
-{
-	uint32_t *old = names_find(names, key);
-
-	if (old != NULL) {
-		*old = value;
-		return true;
-	}
-	if (names->count * 2 >= names->size) {
-		struct names grown = {.size = names->size == 0 ? FIRST_NAMES : names->size * 2};
-
-		grown.keys = arena_array(arena, grown.size, sizeof(*grown.keys));
-		grown.values = arena_array(arena, grown.size, sizeof(*grown.values));
-		if (grown.keys == NULL || grown.values == NULL)
-			return false;
-		for (size_t i = 0; i < names->size; i++) {
-			if (names->keys[i].ptr != NULL)
-				names_place(&grown, names->keys[i], names->values[i]);
-		}
-		*names = grown;
-	}
-	names_place(names, key, value);
-	return true;
-}
 
 static void refused(struct loader *loader, const struct error *error)
 {
@@ -114,7 +57,7 @@ static int draft_settle(struct loader *loader, struct draft *draft, int code, st
     struct error *out)
 {
 	if (code == 0) {
-		draft->state = DRAFT_READY;
+		draft->state = draft->is_filter ? DRAFT_FILTER : DRAFT_READY;
 		return 0;
 	}
 	draft->state = DRAFT_REFUSED;
@@ -131,7 +74,7 @@ static int draft_settle(struct loader *loader, struct draft *draft, int code, st
 static int name_claim(struct loader *loader, struct draft *draft, uint32_t index, struct str name,
     const char *key)
 {
-	const uint32_t *taken = name.len == 0 ? NULL : names_find(&loader->names, name);
+	const uint32_t *taken = name.len == 0 ? NULL : name_table_find(&loader->names, name);
 	const struct yaml_node *node = yaml_get(draft->root, str_of(key));
 
 	if (taken != NULL && *taken != index) {
@@ -142,7 +85,7 @@ static int name_claim(struct loader *loader, struct draft *draft, uint32_t index
 		return builder_refuse_node(&loader->builder, node, TEXT_sigma_duplicate,
 		    STR_ARG(name), other->file, other->rule.line);
 	}
-	if (name.len > 0 && !names_put(loader->builder.scratch, &loader->names, name, index))
+	if (name.len > 0 && !name_table_put(loader->builder.scratch, &loader->names, name, index))
 		return builder_no_memory(&loader->builder);
 	return 0;
 }
@@ -293,9 +236,85 @@ static int lists_load(struct loader *loader, struct error *error)
 
 static struct draft *draft_find(const struct loader *loader, struct str name)
 {
-	const uint32_t *index = names_find(&loader->names, name);
+	const uint32_t *index = name_table_find(&loader->names, name);
 
 	return index == NULL ? NULL : loader->drafts[*index];
+}
+
+static bool is_plain(const struct draft *draft)
+{
+	return draft->state == DRAFT_READY && draft->rule.kind == RULE_PLAIN;
+}
+
+/* All that the filter names must be there; those that its log source takes in are filtered. */
+static int filter_place_listed(struct loader *loader, struct draft *filter)
+{
+	const struct yaml_node *list = filter->filter_rules;
+	size_t covered = 0;
+
+	for (const struct yaml_node *one = list->first; one != NULL; one = one->next) {
+		struct draft *rule = draft_find(loader, one->scalar);
+
+		if (rule != NULL && rule->state == DRAFT_PENDING)
+			return builder_refuse_node(&loader->builder, one,
+			    TEXT_sigma_filter_correlation, STR_ARG(one->scalar));
+		if (rule == NULL || !is_plain(rule))
+			return builder_refuse_node(&loader->builder, one,
+			    TEXT_sigma_correlation_rule, STR_ARG(one->scalar));
+		if (rule->filtered_by == filter)
+			return builder_refuse_node(&loader->builder, one,
+			    TEXT_sigma_correlation_twice, STR_ARG(one->scalar));
+		rule->filtered_by = filter;
+		covered += filter_covers(filter, rule);
+	}
+	if (covered == 0)
+		return builder_refuse_node(&loader->builder, list, TEXT_sigma_filter_covers);
+	for (const struct yaml_node *one = list->first; one != NULL; one = one->next) {
+		struct draft *rule = draft_find(loader, one->scalar);
+		int code = filter_covers(filter, rule)
+		    ? filter_add(&loader->builder, filter, rule) : 0;
+
+		if (code < 0)
+			return code;
+	}
+	return 0;
+}
+
+static int filter_place(struct loader *loader, struct draft *filter)
+{
+	int code = 0;
+
+	if (filter->filter_rules != NULL)
+		return filter_place_listed(loader, filter);
+	for (size_t i = 0; code == 0 && i < loader->draft_count; i++) {
+		if (is_plain(loader->drafts[i]) && filter_covers(filter, loader->drafts[i]))
+			code = filter_add(&loader->builder, filter, loader->drafts[i]);
+	}
+	return code;
+}
+
+/* Before correlations are bound, whose names are made of what they refer to. */
+static int filters_place(struct loader *loader, struct error *out)
+{
+	struct error error = {0};
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < loader->draft_count; i++) {
+		struct draft *filter = loader->drafts[i];
+
+		if (filter->state != DRAFT_FILTER)
+			continue;
+		error_clear(&error);
+		loader->builder.error = &error;
+		loader->builder.file = filter->file;
+		code = draft_settle(loader, filter, filter_place(loader, filter), &error, out);
+	}
+	loader->builder.error = out;
+	for (size_t i = 0; code == 0 && i < loader->draft_count; i++) {
+		if (loader->drafts[i]->filter_count > 0)
+			code = filter_apply(&loader->builder, loader->drafts[i]);
+	}
+	return code;
 }
 
 /* Whether all that the draft refers to stands; refuses it when one cannot any more. */
@@ -311,7 +330,7 @@ static int steps_find(struct loader *loader, struct draft *draft, bool *ret_read
 	for (const struct yaml_node *one = list->first; one != NULL; one = one->next) {
 		struct draft *step = draft_find(loader, one->scalar);
 
-		if (step == NULL || step->state == DRAFT_REFUSED)
+		if (step == NULL || step->state == DRAFT_REFUSED || step->is_filter)
 			return builder_refuse_node(&loader->builder, one,
 			    TEXT_sigma_correlation_rule, STR_ARG(one->scalar));
 		*ret_ready &= step->state == DRAFT_READY;
@@ -383,9 +402,9 @@ static int rules_place(struct loader *loader)
 		draft->rule.correlation = draft->correlation;
 		ruleset->rules[ruleset->count] = draft->rule;
 		expressions[ruleset->count++] = draft->expression;
-		if (!names_put(arena, &ruleset->names, draft->rule.meta.id, draft->rule.index) ||
+		if (!name_table_put(arena, &ruleset->names, draft->rule.meta.id, draft->rule.index) ||
 		    (draft->rule.name.len > 0 &&
-		        !names_put(arena, &ruleset->names, draft->rule.name, draft->rule.index)))
+		        !name_table_put(arena, &ruleset->names, draft->rule.name, draft->rule.index)))
 			return ERR_MEMORY;
 	}
 	ruleset->program.rules = expressions;
@@ -597,8 +616,10 @@ static int loader_finish(struct loader *loader, struct error *error)
 {
 	struct ruleset *ruleset = loader->ruleset;
 	const struct builder *builder = &loader->builder;
-	int code = correlations_bind(loader, error);
+	int code = filters_place(loader, error);
 
+	if (code == 0)
+		code = correlations_bind(loader, error);
 	if (code < 0)
 		return code;
 	if (rules_place(loader) < 0 || correlations_place(loader) < 0 || uses_place(ruleset) < 0 ||
@@ -703,7 +724,7 @@ const struct rule *ruleset_rule(const struct ruleset *ruleset, uint32_t index)
 
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct str id_or_name)
 {
-	const uint32_t *index = names_find(&ruleset->names, id_or_name);
+	const uint32_t *index = name_table_find(&ruleset->names, id_or_name);
 
 	return index == NULL ? NULL : &ruleset->rules[*index];
 }
