@@ -1,7 +1,7 @@
 #include "decoder/alias.h"
 
 #include "decoder/host.h"
-#include "decoder/names.h"
+#include "decoder/name_set.h"
 #include "decoder/timestamp.h"
 
 #include <pthread.h>
@@ -29,22 +29,22 @@ static const struct str time_names[] = {STR_INIT("TimeCreated"), STR_INIT("Event
     STR_INIT("Event.System.TimeCreated.SystemTime"), STR_INIT("rt"), STR_INIT("end"),
     STR_INIT("start"), STR_INIT("t"), STR_INIT("date"), STR_INIT("created_at")};
 
-static struct names alias_names, ranks;
+static struct name_set alias_names, ranks;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
 static void build(void)
 {
-	names_build(&alias_names, &aliases[0].name, sizeof(aliases[0]),
+	name_set_build(&alias_names, &aliases[0].name, sizeof(aliases[0]),
 	    sizeof(aliases) / sizeof(aliases[0]));
-	names_build(&ranks, time_names, sizeof(time_names[0]),
+	name_set_build(&ranks, time_names, sizeof(time_names[0]),
 	    sizeof(time_names) / sizeof(time_names[0]));
 }
 
 static const struct alias *find(struct str name)
 {
-	size_t at = names_find(&alias_names, name);
+	size_t at = name_set_find(&alias_names, name);
 
-	return at == NAMES_NONE ? NULL : &aliases[at];
+	return at == NAME_SET_NONE ? NULL : &aliases[at];
 }
 
 void alias_apply(struct record *record, size_t first)
@@ -66,15 +66,15 @@ void alias_apply(struct record *record, size_t first)
 bool alias_time(struct record *record, size_t first)
 {
 	struct timestamp best = {0}, stamp;
-	size_t best_rank = NAMES_NONE;
+	size_t best_rank = NAME_SET_NONE;
 	int64_t ns;
 
 	pthread_once(&built, build);
 	for (size_t i = first; i < record->field_count; i++) {
 		struct str value = record->fields[i].value;
-		size_t rank = names_find(&ranks, record->fields[i].name);
+		size_t rank = name_set_find(&ranks, record->fields[i].name);
 
-		if (rank == NAMES_NONE || !timestamp_parse(value, &stamp) ||
+		if (rank == NAME_SET_NONE || !timestamp_parse(value, &stamp) ||
 		    !timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns))
 			continue;
 		if (!stamp.has_zone)
@@ -84,7 +84,7 @@ bool alias_time(struct record *record, size_t first)
 			best = stamp;
 		}
 	}
-	return best_rank != NAMES_NONE && timestamp_set(record, &best);
+	return best_rank != NAME_SET_NONE && timestamp_set(record, &best);
 }
 
 void alias_time_behind(struct record *record, size_t first)
@@ -97,7 +97,7 @@ void alias_time_behind(struct record *record, size_t first)
 	}
 	pthread_once(&built, build);
 	for (size_t i = first; i < record->field_count; i++) {
-		if (names_find(&ranks, record->fields[i].name) != NAMES_NONE &&
+		if (name_set_find(&ranks, record->fields[i].name) != NAME_SET_NONE &&
 		    timestamp_parse(record->fields[i].value, &stamp) &&
 		    timestamp_refine(record, &stamp))
 			return;

@@ -6,7 +6,7 @@
 #include "decoder/decoders.h"
 
 #include "decoder/alias.h"
-#include "decoder/names.h"
+#include "decoder/name_set.h"
 #include "decoder/scan.h"
 
 #include <pthread.h>
@@ -111,18 +111,18 @@ static void strip_spaces(struct record *record, struct field *field)
 	rename_field(field, str_from(out, n));
 }
 
-static struct names naming_names;
+static struct name_set naming_names;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
 static void build(void)
 {
-	names_build(&naming_names, &namings[0].from, sizeof(namings[0]), COUNT(namings));
+	name_set_build(&naming_names, &namings[0].from, sizeof(namings[0]), COUNT(namings));
 }
 
 static void put_naming(struct record *record, const struct field *field)
 {
 	/* A name may stand for several; the first that is not there yet is given. */
-	for (size_t i = names_find(&naming_names, field->name); i < COUNT(namings); i++) {
+	for (size_t i = name_set_find(&naming_names, field->name); i < COUNT(namings); i++) {
 		if (str_eq(field->name, namings[i].from) &&
 		    record_find(record, namings[i].name) == NULL) {
 			record_put_named(record, namings[i].name, field->kind, field->value);

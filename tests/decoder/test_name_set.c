@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "decoder/names.h"
+#include "decoder/name_set.h"
 
 struct row {
 	struct str name;
@@ -22,11 +22,11 @@ static void every_name_is_found_where_it_first_stands(void **state)
 {
 	(void)state;
 	static const size_t expected[] = {0, 1, 2, 3, 4, 0, 6, 7};
-	struct names names;
+	struct name_set names;
 
-	names_build(&names, &rows[0].name, sizeof(rows[0]), 8);
+	name_set_build(&names, &rows[0].name, sizeof(rows[0]), 8);
 	for (size_t i = 0; i < 8; i++)
-		assert_int_equal(names_find(&names, rows[i].name), expected[i]);
+		assert_int_equal(name_set_find(&names, rows[i].name), expected[i]);
 }
 
 static void what_is_not_there_is_not_found(void **state)
@@ -34,27 +34,27 @@ static void what_is_not_there_is_not_found(void **state)
 	(void)state;
 	static const struct str absent[] = {STR_INIT("Src"), STR_INIT("sr"), STR_INIT("srcipp"),
 	    STR_INIT("Event.System.TimeCreatee"), STR_INIT("\0"), STR_INIT("tt"), STR_INIT("eight88")};
-	struct names names;
+	struct name_set names;
 
-	names_build(&names, &rows[0].name, sizeof(rows[0]), 8);
+	name_set_build(&names, &rows[0].name, sizeof(rows[0]), 8);
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
-		assert_int_equal(names_find(&names, absent[i]), NAMES_NONE);
+		assert_int_equal(name_set_find(&names, absent[i]), NAME_SET_NONE);
 }
 
 static void a_full_table_finds_all_and_only_its_own(void **state)
 {
 	(void)state;
-	static char text[2 * NAMES_SLOTS][16];
-	static struct str many[2 * NAMES_SLOTS];
-	struct names names;
+	static char text[2 * NAME_SET_SLOTS][16];
+	static struct str many[2 * NAME_SET_SLOTS];
+	struct name_set names;
 
-	for (size_t i = 0; i < 2 * NAMES_SLOTS; i++) {
+	for (size_t i = 0; i < 2 * NAME_SET_SLOTS; i++) {
 		snprintf(text[i], sizeof(text[i]), "name-%zu", i);
 		many[i] = str_of(text[i]);
 	}
-	names_build(&names, many, sizeof(many[0]), NAMES_SLOTS / 4);
-	for (size_t i = 0; i < 2 * NAMES_SLOTS; i++)
-		assert_int_equal(names_find(&names, many[i]), i < NAMES_SLOTS / 4 ? i : NAMES_NONE);
+	name_set_build(&names, many, sizeof(many[0]), NAME_SET_SLOTS / 4);
+	for (size_t i = 0; i < 2 * NAME_SET_SLOTS; i++)
+		assert_int_equal(name_set_find(&names, many[i]), i < NAME_SET_SLOTS / 4 ? i : NAME_SET_NONE);
 }
 
 int main(void)
