@@ -44,6 +44,9 @@ static bool progress_of_events(struct worker *worker, uint32_t partition, struct
 		ret->time_ns = WATERMARK_END;
 	else
 		ret->idle = source_is_idle(worker, partition);
+	if (ret->idle && worker->site.replay.len == 0)
+		ret->time_ns = watermark_source_idle(detect_source(worker->detect, partition),
+		    worker->options.lateness_ns, worker->options.idle_ns, worker->now_ns);
 	return ret->time_ns != WATERMARK_NONE || ret->idle;
 }
 

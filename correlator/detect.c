@@ -82,6 +82,7 @@ void detect_save(const struct detect *detect, uint32_t partition, struct buf *ou
 
 	buf_u64(out, (uint64_t)source->latest_ns);
 	buf_u64(out, (uint64_t)source->received_ns);
+	buf_u64(out, (uint64_t)source->told_ns);
 	seen_save(detect->seen, partition, out);
 }
 
@@ -90,10 +91,11 @@ int detect_restore(struct detect *detect, uint32_t partition, struct str saved)
 	struct watermark_source *source = &detect->sources[partition];
 	struct str head;
 
-	if (!take_bytes(&saved, 16, &head))
+	if (!take_bytes(&saved, 24, &head))
 		return ERR_CORRUPT;
 	source->latest_ns = (int64_t)get_u64(head.ptr);
 	source->received_ns = (int64_t)get_u64(head.ptr + 8);
+	source->told_ns = (int64_t)get_u64(head.ptr + 16);
 	return seen_restore(detect->seen, partition, saved);
 }
 
@@ -342,6 +344,8 @@ static int detect_ours(struct detect *detect, const struct bus_record *record, s
 		stats->repeats++;
 		return 0;
 	}
+	if (frame->head.made_ns > detect->sources[record->partition].told_ns)
+		detect->sources[record->partition].told_ns = frame->head.made_ns;
 	switch (frame->head.type) {
 	case FRAME_EVENTS:
 		return detect_frame(detect, record, frame, batch);

@@ -1,6 +1,9 @@
 #include "correlator/watermark.h"
 
 #include "base/check.h"
+#include "base/clock.h"
+
+#define TICKS_GONE_NS (86400 * NS_PER_S)
 
 int64_t watermark_minus(int64_t a, int64_t b)
 {
@@ -41,6 +44,19 @@ int64_t watermark_source_time(const struct watermark_source *source, int64_t lat
 	    : watermark_minus(source->latest_ns, lateness_ns);
 }
 
+int64_t watermark_source_idle(const struct watermark_source *source, int64_t lateness_ns,
+    int64_t idle_ns, int64_t now_ns)
+{
+	int64_t time_ns = watermark_source_time(source, lateness_ns);
+	int64_t silent_ns = watermark_minus(now_ns, idle_ns);
+
+	if (time_ns == WATERMARK_NONE || idle_ns <= 0 || (source->told_ns != WATERMARK_NONE &&
+	    watermark_plus(source->told_ns, TICKS_GONE_NS) > now_ns))
+		return time_ns;
+	silent_ns = watermark_minus(silent_ns - silent_ns % idle_ns, lateness_ns);
+	return silent_ns > time_ns ? silent_ns : time_ns;
+}
+
 void watermark_begin(struct watermark *watermark, uint32_t count)
 {
 	CHECK(count <= PROGRESS_MAX);
@@ -49,13 +65,10 @@ void watermark_begin(struct watermark *watermark, uint32_t count)
 		watermark->parts[i].time_ns = WATERMARK_NONE;
 }
 
-/*
- * WATERMARK_NONE while one is unheard, and when all are idle: then nothing says that time went
- * on.
- */
+/* WATERMARK_NONE while one is unheard. */
 static int64_t watermark_slowest(const struct watermark *watermark)
 {
-	int64_t slowest = INT64_MAX;
+	int64_t slowest = INT64_MAX, furthest = WATERMARK_NONE;
 
 	for (uint32_t i = 0; i < watermark->count; i++) {
 		const struct watermark_part *part = &watermark->parts[i];
@@ -64,8 +77,10 @@ static int64_t watermark_slowest(const struct watermark *watermark)
 			return WATERMARK_NONE;
 		if (!part->idle && part->time_ns < slowest)
 			slowest = part->time_ns;
+		if (part->time_ns > furthest)
+			furthest = part->time_ns;
 	}
-	return slowest == INT64_MAX ? WATERMARK_NONE : slowest;
+	return slowest == INT64_MAX ? furthest : slowest;
 }
 
 bool watermark_hear(struct watermark *watermark, const struct progress *progress)

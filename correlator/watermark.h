@@ -26,14 +26,24 @@ int64_t watermark_plus(int64_t a, int64_t b);
 struct watermark_source {
 	int64_t latest_ns;   /* largest time that counts; WATERMARK_NONE before the first */
 	int64_t received_ns; /* of the newest record */
+	int64_t told_ns;     /* when a collector of ours closed its last frame or tick */
 };
 
-#define WATERMARK_SOURCE ((struct watermark_source){WATERMARK_NONE, WATERMARK_NONE})
+#define WATERMARK_SOURCE                                                                           \
+	((struct watermark_source){WATERMARK_NONE, WATERMARK_NONE, WATERMARK_NONE})
 
 void watermark_source_add(struct watermark_source *source, int64_t time_ns, int64_t received_ns);
 int64_t watermark_source_time(const struct watermark_source *source, int64_t lateness_ns);
 
-/* All source partitions, as heard of by progress records. */
+/*
+ * How far time has come on a source that nobody has written to for idle_ns: with the clock, in
+ * steps of idle_ns, where no collector of ours has been for a day (those tick; one that is cut off
+ * still has old events to tell). What it is without that otherwise.
+ */
+int64_t watermark_source_idle(const struct watermark_source *source, int64_t lateness_ns,
+    int64_t idle_ns, int64_t now_ns);
+
+/* All source partitions, as heard of by progress records; when all are idle, the furthest one. */
 struct watermark {
 	struct watermark_part {
 		int64_t time_ns;

@@ -158,6 +158,44 @@ static void test_a_silent_partition_is_not_waited_for(void **state)
 	town_close(&town);
 }
 
+static void publish(struct town *town, struct str value);
+
+/*
+ * Only others write, and nobody ticks: what they wrote settles when they fall silent. Where a
+ * collector of ours has been, its ticks alone say that time goes on: it may only be cut off.
+ */
+static void silence_settles(bool ours)
+{
+	struct town town;
+	char line[256];
+
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .events = 2});
+	if (ours)
+		town_tick(&town);
+	for (unsigned i = 0; i < 5; i++) {
+		snprintf(line, sizeof(line), "<38>1 2026-03-02T08:00:0%uZ web01 town - - - "
+		    FAIL("192.0.2.1", "an"), i);
+		publish(&town, str_of(line));
+	}
+	for (unsigned i = 0; i < 40; i++) {
+		town_run(&town);
+		town.now_ns += 20 * SECOND;
+	}
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), ours ? 0 : 1);
+	assert_int_equal(town_count(&town, "brute", ALERT_EARLY), ours ? 1 : 0);
+	town_crash(&town, 0);
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 1);
+	town_close(&town);
+}
+
+static void test_what_only_others_write_settles(void **state)
+{
+	(void)state;
+	silence_settles(false);
+	silence_settles(true);
+}
+
 static void test_late_ones_are_counted_and_plain_rules_still_run(void **state)
 {
 	struct town town;
@@ -518,6 +556,7 @@ int main(void)
 	    cmocka_unit_test(test_replay_goes_by_event_time),
 	    cmocka_unit_test(test_partitions_that_nobody_uses),
 	    cmocka_unit_test(test_a_silent_partition_is_not_waited_for),
+	    cmocka_unit_test(test_what_only_others_write_settles),
 	    cmocka_unit_test(test_late_ones_are_counted_and_plain_rules_still_run),
 	    cmocka_unit_test(test_repeated_frames),
 	    cmocka_unit_test(test_repeated_json_events),
