@@ -397,6 +397,20 @@ static struct place place_of_offset(struct str text, size_t offset)
 	return place;
 }
 
+/* The commonest slip of all, which libyaml tells as "cannot start any token". line: from 0. */
+static bool tab_indents(struct str text, size_t line)
+{
+	struct str at = STR_NONE;
+
+	for (size_t i = 0; i <= line; i++) {
+		if (!str_cut(&text, '\n', &at))
+			return false;
+	}
+	while (at.len > 0 && at.ptr[0] == ' ')
+		at = str_slice(at, 1, at.len);
+	return at.len > 0 && at.ptr[0] == '\t';
+}
+
 static int refuse_syntax(struct builder *b, const yaml_parser_t *parser, struct str text)
 {
 	if (parser->error == YAML_MEMORY_ERROR)
@@ -405,6 +419,9 @@ static int refuse_syntax(struct builder *b, const yaml_parser_t *parser, struct 
 				 ? place_of_offset(text, parser->problem_offset)
 				 : place_of(parser->problem_mark);
 
+	if (parser->error == YAML_SCANNER_ERROR &&
+	    tab_indents(text, parser->problem_mark.line))
+		return REFUSE(b, place, TEXT_base_yaml_tab);
 	return REFUSE(
 	    b, place, TEXT_base_yaml_syntax, parser->problem == NULL ? "?" : parser->problem);
 }

@@ -82,10 +82,11 @@ static int parse_long(struct arguments *a, int argc, char **argv, int *at, struc
 
 	name = str_slice(name, 0, equals == STR_NOT_FOUND ? name.len : equals);
 	const struct option_row *row = row_find(a->command, name, 0);
+	const char *as_written = argv[*at];
 
 	if (row != NULL && row->argument != NULL && value == NULL && *at + 1 < argc)
 		value = argv[++*at];
-	return add_option(a, row, value, argv[*at], error);
+	return add_option(a, row, value, as_written, error);
 }
 
 /* "-n", "-n5", "-n 5", "-ab". */
@@ -133,7 +134,16 @@ int arguments_parse(struct arguments *a, const struct command *command, int argc
 		else
 			code = error_set(error, ERR_USAGE, TEXT_cli_too_many);
 	}
+	if (code == 0 && !arguments_has(a, "help"))
+		code = arguments_at_most(a, command->words_max, error);
 	return code;
+}
+
+int arguments_at_most(const struct arguments *a, size_t words, struct error *error)
+{
+	if (a->word_count <= words)
+		return 0;
+	return error_set(error, ERR_USAGE, TEXT_cli_word_extra, a->words[words], a->command->name);
 }
 
 const char *arguments_each(const struct arguments *a, const char *name, size_t index)

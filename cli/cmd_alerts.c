@@ -1,15 +1,18 @@
 #include "cli/command.h"
+#include "cli/replay.h"
 #include "cli/show.h"
+#include "cli/shown.h"
 
 #include "base/clock.h"
 
-#include <errno.h>
-#include <signal.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define FOLLOW_NS   (100 * NS_PER_MS)
+#define FOLLOW_NS     (100 * NS_PER_MS)
+/* What is older than this when one begins to follow is not news, whenever it is stored. */
+#define FOLLOW_SILENT (86400 * NS_PER_S)
 
 /* "high+" is high and above, "low-" low and below, "high" just that. */
 static int parse_level(const char *text, struct query_filter *filter, struct error *error)
@@ -101,91 +104,151 @@ static int alerts_show(struct context *context, const struct arguments *argument
     struct query *query, struct error *error)
 {
 	struct query_evidence *evidence = NULL;
+	struct ruleset *ruleset = NULL;
 	struct query_alert alert;
+	struct error ignored = {0};
 	size_t count = 0;
+	int code = 0;
 
 	if (arguments->word_count < 2)
 		return error_set(error, ERR_USAGE, TEXT_cli_which_alert);
-	for (size_t i = 1; i < arguments->word_count; i++) {
-		int code =
+	/* Without rules the alert is still shown, with ids in the place of titles. */
+	if (!arguments_has(arguments, "json"))
+		(void)context_rules(context, NULL, NULL, &ruleset, &ignored);
+	for (size_t i = 1; i < arguments->word_count && code == 0; i++) {
+		code =
 		    query_alert(query, str_of(arguments->words[i]), context->arena, &alert, error);
-
 		if (code == 0)
 			code = query_evidence(
 			    query, alert.alert.id, context->arena, &evidence, &count, error);
 		if (code < 0)
-			return code;
+			break;
+		if (i > 1 && !arguments_has(arguments, "json"))
+			putchar('\n');
 		if (arguments_has(arguments, "json"))
 			show_json(&alert, evidence, count, true);
 		else
-			show_alert(context, &alert, evidence, count);
+			show_alert(context, &alert, evidence, count, ruleset);
 	}
-	return EXIT_OK;
+	ruleset_free(ruleset);
+	return code;
 }
 
-/* Ids that were shown, so that each alert is shown once though pages overlap. A ring, newest last.
+/* What came while one looked is shown in order; beyond so many at once, the newest of them. */
+#define FOLLOW_PAGE  1000u
+#define FOLLOW_MAX   65536u
+#define FOLLOW_ARENA (1u << 30)
+/*
+ * How far behind the newest one an alert may still come: what may be late, and an hour for
+ * partitions that are not read evenly.
  */
-#define SHOWN_MAX 65536u
+#define FOLLOW_BACK  (3600 * NS_PER_S)
 
 struct following {
-	const struct context *context;
-	bool json;
-	struct hash128 *shown;
-	size_t count;
-	struct query_alert *page;
-	size_t page_count, page_max;
-	size_t lines;
-	bool silent; /* the first round only learns what is there */
+	struct context *context;
+	struct query *query;
+	struct query_filter filter;
+	bool json, silent; /* silent: the first round only learns what is there */
+	struct shown *shown;
+	struct arena *arena; /* of a round */
+	const struct query_alert **found;
+	size_t count, dropped, lines, page;
+	int64_t newest_ns;
+	char cursor[256];
+	bool told;
 };
 
-static bool was_shown(const struct following *f, struct hash128 id)
-{
-	size_t n = f->count < SHOWN_MAX ? f->count : SHOWN_MAX;
-
-	for (size_t i = 0; i < n; i++) {
-		if (hash128_eq(f->shown[i], id))
-			return true;
-	}
-	return false;
-}
-
-static bool collect_page(void *argument, const struct query_alert *alert)
+static bool follow_one(void *argument, const struct query_alert *alert)
 {
 	struct following *f = argument;
+	struct query_alert *copy;
 
-	if (!was_shown(f, alert->alert.id) && f->page_count < f->page_max)
-		f->page[f->page_count++] = *alert;
+	f->page++;
+	snprintf(f->cursor, sizeof(f->cursor), "%.*s", STR_ARG(alert->cursor));
+	if (alert->alert.time_ns > f->newest_ns)
+		f->newest_ns = alert->alert.time_ns;
+	if (!shown_add(f->shown, alert->alert.id) || f->silent)
+		return true;
+	copy = f->count < FOLLOW_MAX ? arena_array(f->arena, 1, sizeof(*copy)) : NULL;
+	if (copy == NULL) {
+		f->dropped++;
+		return true;
+	}
+	*copy = *alert;
+	f->found[f->count++] = copy;
 	return true;
 }
 
-/* The query gives the newest first; a person who follows reads downwards. */
-static void show_page(struct following *f)
+static void follow_damaged(void *argument, const struct error *error)
 {
-	for (size_t i = f->page_count; i > 0; i--) {
-		f->shown[f->count++ % SHOWN_MAX] = f->page[i - 1].alert.id;
-		if (!f->silent)
-			show_one(f->context, &f->page[i - 1], f->json, f->lines++ == 0);
+	struct following *f = argument;
+
+	f->told = true;
+	context_fail(error);
+}
+
+/* The query gives the newest first; a person who follows reads downwards. */
+static void follow_show(struct following *f)
+{
+	if (f->dropped > 0) {
+		print_text(stderr, TEXT_cli_follow_many, f->dropped);
+		fputc('\n', stderr);
 	}
-	f->page_count = 0;
+	for (size_t i = f->count; i > 0 && !ferror(stdout); i--)
+		show_one(f->context, f->found[i - 1], f->json, f->lines++ == 0);
+	f->count = f->dropped = 0;
 	f->silent = false;
 	fflush(stdout);
 }
 
-static int follow_loop(struct query *query, struct query_filter *filter, struct following *f,
-    struct arena *arena, struct error *error)
+/* One look: all alerts from the floor on, of which only those are shown that were not yet. */
+static int follow_round(struct following *f, struct error *error)
+{
+	const struct config *c = f->context->config;
+	int64_t back_ns = FOLLOW_BACK + config_number(c, CONFIG_CORRELATE_SKEW) +
+			  config_number(c, CONFIG_CORRELATE_LATENESS);
+	struct query_filter page = f->filter;
+	int code;
+
+	if (f->newest_ns != INT64_MIN && f->newest_ns - back_ns > page.since_ns)
+		page.since_ns = f->newest_ns - back_ns;
+	arena_reset(f->arena);
+	do {
+		f->page = 0;
+		page.limit = FOLLOW_PAGE;
+		code = query_alerts(f->query, &page, f->arena, follow_one, f,
+		    f->told ? NULL : follow_damaged, error);
+		page.after = str_of(f->cursor);
+	} while (code == 0 && f->page == FOLLOW_PAGE);
+	follow_show(f);
+	return code;
+}
+
+/* Is anybody still reading? Without alerts nothing is written, and a closed pipe stays unseen. */
+static bool output_is_gone(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = 0};
+
+	return ferror(stdout) || (poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0);
+}
+
+static int follow_loop(struct following *f, struct error *error)
 {
 	uint64_t seen = UINT64_MAX, now = 0;
-	struct timespec wait = {0, FOLLOW_NS};
 	int code = 0;
 
-	while (code == 0 && !ferror(stdout)) {
-		code = query_generation(query, &now, error);
-		if (code == 0 && now != seen) {
-			arena_reset(arena);
-			code = query_alerts(query, filter, arena, collect_page, f, NULL, error);
-			show_page(f);
-			seen = now;
-		}
+	while (code == 0 && !output_is_gone()) {
+		int64_t began_ns = clock_monotonic_ns(), pause_ns;
+
+		code = query_generation(f->query, &now, error);
+		if (code == 0 && now != seen)
+			code = follow_round(f, error);
+		seen = now;
+		/* In a storm of alerts a fifth of one core is enough. */
+		pause_ns = 4 * (clock_monotonic_ns() - began_ns);
+		pause_ns = pause_ns < FOLLOW_NS ? FOLLOW_NS : pause_ns;
+		struct timespec wait = {pause_ns / NS_PER_S, pause_ns % NS_PER_S};
+
 		nanosleep(&wait, NULL);
 	}
 	return code;
@@ -196,24 +259,36 @@ static int alerts_follow(struct context *context, const struct arguments *argume
     struct query *query, struct error *error)
 {
 	struct following f = {.context = context,
+	    .query = query,
 	    .json = arguments_has(arguments, "json"),
-	    .page_max = 4096,
-	    .silent = !arguments_has(arguments, "since")};
-	struct query_filter filter;
-	int code = parse_filter(context, arguments, &filter, error);
+	    .silent = !arguments_has(arguments, "since"),
+	    .newest_ns = INT64_MIN};
+	int code = parse_filter(context, arguments, &f.filter, error);
 
 	if (code < 0)
 		return code;
-	filter.limit = f.page_max;
-	f.shown = arena_array(context->arena, SHOWN_MAX, sizeof(*f.shown));
-	f.page = arena_array(context->arena, f.page_max, sizeof(*f.page));
-	struct arena *arena = arena_new(1u << 30);
-
-	if (f.shown == NULL || f.page == NULL || arena == NULL)
-		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	code = follow_loop(query, &filter, &f, arena, error);
-	arena_free(arena);
+	if (f.silent)
+		f.filter.since_ns = clock_wall_ns() - FOLLOW_SILENT;
+	f.found = arena_array(context->arena, FOLLOW_MAX, sizeof(struct query_alert *));
+	f.shown = shown_new();
+	f.arena = arena_new(FOLLOW_ARENA);
+	code = f.found == NULL || f.shown == NULL || f.arena == NULL
+	    ? error_set(error, ERR_MEMORY, TEXT_base_memory)
+	    : follow_loop(&f, error);
+	arena_free(f.arena);
+	shown_free(f.shown);
 	return code;
+}
+
+/* No folder is no error while one follows: the store may make it yet. */
+static int check_folder(const char *replay, const char *path, bool follow, struct error *error)
+{
+	if (replay != NULL && !replay_name_is_good(str_of(replay)))
+		return error_set(error, ERR_USAGE, TEXT_cli_bad_name, replay);
+	if (follow || access(path, F_OK) == 0)
+		return 0;
+	return replay != NULL ? error_set(error, ERR_MISSING, TEXT_cli_no_replay, replay, path)
+			      : error_set(error, ERR_MISSING, TEXT_cli_no_store, path);
 }
 
 static int alerts_run(struct context *context, const struct arguments *arguments)
@@ -222,16 +297,21 @@ static int alerts_run(struct context *context, const struct arguments *arguments
 	struct query *query = NULL;
 	const char *verb = arguments_verb(arguments, "list", &error);
 	const char *replay = arguments_get(arguments, "replay");
-	int code = verb == NULL ? error.code
-				: query_open(&query, replay == NULL ? context_store_path(context)
-						: context_replay_path(context, replay), &error);
+	const char *path = replay == NULL ? context_store_path(context)
+					  : context_replay_path(context, replay);
+	bool follow = verb != NULL && strcmp(verb, "follow") == 0;
+	int code = verb == NULL ? error.code : check_folder(replay, path, follow, &error);
 
+	if (code == 0 && strcmp(verb, "show") != 0)
+		code = arguments_at_most(arguments, 1, &error);
+	if (code == 0)
+		code = query_open(&query, path, &error);
 	if (code == 0 && strcmp(verb, "list") == 0)
 		code = alerts_list(context, arguments, query, &error);
-	else if (code == 0 && strcmp(verb, "show") == 0)
-		code = alerts_show(context, arguments, query, &error);
-	else if (code == 0)
+	else if (code == 0 && follow)
 		code = alerts_follow(context, arguments, query, &error);
+	else if (code == 0)
+		code = alerts_show(context, arguments, query, &error);
 	query_close(query);
 	if (code == ERR_MISSING) {
 		context_fail(&error);
@@ -267,5 +347,6 @@ const struct command command_alerts = {
 	{'j', "json", NULL, TEXT_cli_opt_json},
 	{0, NULL, NULL, TEXT_COUNT}},
     .verbs = (const char *const[]){"list", "show", "follow", NULL},
+    .words_max = ARGUMENTS_MAX,
     .run = alerts_run,
 };

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BATCH 256
 /* A broker may take its time, and the last records of a partition may be nothing to read. */
@@ -241,7 +242,19 @@ static int bus_cat(struct bus *bus, const struct arguments *arguments, bool tail
 		return error_set(error, ERR_USAGE, TEXT_cli_bad_topic, arguments->words[1]);
 	if (limit != NULL && !str_to_u64(str_of(limit), &catting.left))
 		return error_set(error, ERR_USAGE, TEXT_cli_bad_number, limit);
+	if (catting.left == 0)
+		catting.left = UINT64_MAX;
 	return bus_read(bus, &catting, topic, tail, error);
+}
+
+/* Looking at a bus that is not there must not make one. */
+static int bus_of(struct context *context, struct bus **ret, struct error *error)
+{
+	const char *path = context_bus_path(context);
+
+	if (config_number(context->config, CONFIG_BUS_BACKEND) == 0 && access(path, F_OK) != 0)
+		return error_set(error, ERR_MISSING, TEXT_cli_no_bus, path);
+	return context_bus(context, ret, error);
 }
 
 static int bus_run(struct context *context, const struct arguments *arguments)
@@ -249,7 +262,11 @@ static int bus_run(struct context *context, const struct arguments *arguments)
 	struct error error = {0};
 	struct bus *bus = NULL;
 	const char *verb = arguments_verb(arguments, "topics", &error);
-	int code = verb == NULL ? error.code : context_bus(context, &bus, &error);
+	int code = verb == NULL ? error.code : bus_of(context, &bus, &error);
+	bool words = verb != NULL && (strcmp(verb, "cat") == 0 || strcmp(verb, "tail") == 0);
+
+	if (code == 0)
+		code = arguments_at_most(arguments, words ? 2 : 1, &error);
 
 	if (code == 0 && strcmp(verb, "topics") == 0)
 		code = bus_topics(bus, &error);
@@ -276,5 +293,6 @@ const struct command command_bus = {
 	{'n', "limit", "N", TEXT_cli_opt_limit},
 	{0, NULL, NULL, TEXT_COUNT}},
     .verbs = (const char *const[]){"topics", "offsets", "cat", "tail", NULL},
+    .words_max = 2,
     .run = bus_run,
 };

@@ -112,7 +112,8 @@ static int correlate_reload(void *self, struct error *error)
 	return code < 0 ? code : worker_reload(correlate->worker, ruleset, error);
 }
 
-/* Which worker this is: --instance I/N, else what the configuration says for Kafka, else the only.
+/*
+ * Which worker this is: --instance I/N, else what the configuration says for Kafka, else the only.
  */
 static int instance_of(struct context *context, const struct arguments *arguments, uint32_t *i,
     uint32_t *n, struct error *error)

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "cli/decoded.h"
+#include "cli/lines.h"
 
 #include "base/civil.h"
 #include "base/clock.h"
@@ -20,7 +21,13 @@ struct decode {
 
 static void print_pair(struct str name, struct str ecs, struct str value)
 {
-	printf("  %-22.*s ", STR_ARG(name));
+	if (value.len == 0 && ecs.len == 0)
+		return;
+	printf("  ");
+	print_escaped(stdout, name);
+	for (size_t at = name.len; at < 22; at++)
+		putchar(' ');
+	putchar(' ');
 	print_escaped(stdout, value);
 	if (ecs.len > 0)
 		printf("   (%.*s)", STR_ARG(ecs));
@@ -67,20 +74,20 @@ static void decode_line(struct decode *decode, struct str line)
 	buf_free(&out);
 }
 
-static int decode_stream(struct decode *decode, FILE *in)
+static int take_line(void *context, struct str line, bool cut, struct error *error)
 {
-	char *line = NULL;
-	size_t capacity = 0;
-	ssize_t len;
+	(void)cut;
+	(void)error;
+	decode_line(context, line);
+	return ferror(stdout) ? 1 : 0;
+}
 
-	while ((len = getline(&line, &capacity, in)) > 0) {
-		while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
-			len--;
-		if (len > 0)
-			decode_line(decode, str_from(line, (size_t)len));
-	}
-	free(line);
-	return 0;
+static int decode_stream(struct decode *decode, FILE *in, const char *path, struct error *error)
+{
+	size_t limit =
+	    (size_t)config_number(decode->context->config, CONFIG_COLLECTOR_FRAME_LIMIT);
+
+	return lines_each(in, path, limit, take_line, decode, error);
 }
 
 static int decode_list(bool markdown)
@@ -105,6 +112,15 @@ static int decode_list(bool markdown)
 	return EXIT_OK;
 }
 
+static bool decoder_is_known(struct str name)
+{
+	for (size_t i = 0; i < decoder_count(); i++) {
+		if (str_eq(name, str_of(decoder_at(i)->name)))
+			return true;
+	}
+	return false;
+}
+
 static int decode_setup(struct decode *decode, const struct arguments *arguments,
     struct error *error)
 {
@@ -113,6 +129,8 @@ static int decode_setup(struct decode *decode, const struct arguments *arguments
 
 	decode->json = arguments_has(arguments, "json");
 	decode->hint = str_of(arguments_get(arguments, "decoder"));
+	if (decode->hint.len > 0 && !decoder_is_known(decode->hint))
+		return error_set(error, ERR_USAGE, TEXT_cli_bad_decoder, decode->hint.ptr);
 	decode->received_ns = clock_wall_ns();
 	decode->zone_s = zone == CONFIG_ZONE_AUTO ? decode->context->zone_s : (int32_t)zone;
 	if (received != NULL && !parse_time(str_of(received), decode->received_ns, decode->zone_s,
@@ -133,7 +151,7 @@ static int decode_run(struct context *context, const struct arguments *arguments
 
 	for (size_t i = 0; i < arguments->word_count && code == 0; i++) {
 		if (strcmp(arguments->words[i], "-") == 0)
-			code = decode_stream(&decode, stdin);
+			code = decode_stream(&decode, stdin, "-", &error);
 		else
 			decode_line(&decode, str_of(arguments->words[i]));
 	}
@@ -142,12 +160,12 @@ static int decode_run(struct context *context, const struct arguments *arguments
 		FILE *in = fopen(path, "re");
 
 		code = in == NULL ? error_system(&error, errno, TEXT_base_open, path)
-				  : decode_stream(&decode, in);
+				  : decode_stream(&decode, in, path, &error);
 		if (in != NULL)
 			fclose(in);
 	}
 	if (code == 0 && arguments->word_count == 0 && !arguments_has(arguments, "file"))
-		code = decode_stream(&decode, stdin);
+		code = decode_stream(&decode, stdin, "-", &error);
 	arena_free(decode.arena);
 	return code < 0 ? context_fail(&error) : EXIT_OK;
 }
@@ -171,5 +189,6 @@ const struct command command_decode = {
 	{0, "markdown", NULL, TEXT_cli_opt_markdown},
 	{'j', "json", NULL, TEXT_cli_opt_json},
 	{0, NULL, NULL, TEXT_COUNT}},
+    .words_max = ARGUMENTS_MAX,
     .run = decode_run,
 };

@@ -40,5 +40,6 @@ const struct command command_help = {
 	{0, "markdown", NULL, TEXT_cli_opt_markdown},
 	{0, "bash", NULL, TEXT_cli_opt_bash},
 	{0, NULL, NULL, TEXT_COUNT}},
+    .words_max = 1,
     .run = help_run,
 };

@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/lines.h"
 #include "cli/replay.h"
 #include "cli/show.h"
 
@@ -11,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_MAX_LEN 64
-
 struct replaying {
 	struct context *context;
 	struct replay *replay;
@@ -20,52 +19,48 @@ struct replaying {
 	bool tty;
 };
 
-static bool name_is_good(struct str name)
-{
-	if (name.len == 0 || name.len > NAME_MAX_LEN || name.ptr[0] == '.')
-		return false;
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.ptr[i];
-
-		if (!char_is_alpha(c) && !char_is_digit(c) && c != '-' && c != '_' && c != '.')
-			return false;
-	}
-	return true;
-}
-
 static void show_progress(const struct replaying *r, const char *path, off_t done, off_t size)
 {
 	struct replay_totals totals;
 
 	replay_totals(r->replay, &totals);
-	fprintf(stderr, "\r%s: %llu %s, %d %%  ", path, (unsigned long long)totals.lines,
+	fputc('\r', stderr);
+	print_escaped(stderr, str_of(path));
+	fprintf(stderr, ": %llu %s, %d %%  ", (unsigned long long)totals.lines,
 	    text(TEXT_cli_lines), size > 0 ? (int)(done * 100 / size) : 0);
+}
+
+struct streaming {
+	struct replaying *r;
+	const char *path;
+	uint64_t count;
+	off_t done, size;
+};
+
+static int take_line(void *context, struct str line, bool cut, struct error *error)
+{
+	struct streaming *streaming = context;
+	struct replaying *r = streaming->r;
+	int code = replay_line(r->replay, line, cut, r->received_ns, error);
+
+	streaming->done += (off_t)line.len + 1;
+	if (r->tty && ++streaming->count % 65536 == 0)
+		show_progress(r, streaming->path, streaming->done, streaming->size);
+	return code;
 }
 
 static int replay_stream(struct replaying *r, FILE *in, const char *path, struct error *error)
 {
+	size_t limit = (size_t)config_number(r->context->config, CONFIG_COLLECTOR_FRAME_LIMIT);
+	struct streaming streaming = {.r = r, .path = path};
 	struct stat about = {0};
-	char *line = NULL;
-	size_t capacity = 0;
-	uint64_t count = 0;
-	off_t done = 0;
-	ssize_t len;
-	int code = 0;
 
 	fstat(fileno(in), &about);
-	while (code == 0 && (len = getline(&line, &capacity, in)) > 0) {
-		done += len;
-		while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
-			len--;
-		if (len > 0)
-			code = replay_line(
-			    r->replay, str_from(line, (size_t)len), r->received_ns, error);
-		if (r->tty && ++count % 65536 == 0)
-			show_progress(r, path, done, about.st_size);
-	}
-	if (r->tty && count >= 65536)
+	streaming.size = about.st_size;
+	int code = lines_each(in, path, limit, take_line, &streaming, error);
+
+	if (r->tty && streaming.count >= 65536)
 		fprintf(stderr, "\r\033[K");
-	free(line);
 	return code;
 }
 
@@ -166,7 +161,7 @@ static int replay_run(struct context *context, const struct arguments *arguments
 		name = "replay";
 	if (arguments->word_count == 0)
 		code = error_set(&error, ERR_USAGE, TEXT_cli_which_file);
-	else if (!name_is_good(str_of(name)))
+	else if (!replay_name_is_good(str_of(name)))
 		code = error_set(&error, ERR_USAGE, TEXT_cli_bad_name, name);
 	if (code == 0)
 		code = choose_store(context, arguments, name, store, &error);
@@ -199,5 +194,6 @@ const struct command command_replay = {
 	{0, "received", "TIME", TEXT_cli_opt_received},
 	{'j', "json", NULL, TEXT_cli_opt_json},
 	{0, NULL, NULL, TEXT_COUNT}},
+    .words_max = ARGUMENTS_MAX,
     .run = replay_run,
 };

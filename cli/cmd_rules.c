@@ -1,6 +1,7 @@
 #include "cli/command.h"
 #include "cli/gather.h"
 #include "cli/replay.h"
+#include "cli/show.h"
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -18,7 +19,7 @@ static int load(struct context *context, const struct arguments *arguments,
 }
 
 struct telling {
-	bool json;
+	bool json, quiet;
 	size_t count;
 };
 
@@ -27,6 +28,8 @@ static void tell_refused(void *argument, const struct error *error)
 	struct telling *telling = argument;
 
 	telling->count++;
+	if (telling->quiet)
+		return;
 	if (!telling->json) {
 		context_fail(error);
 		return;
@@ -88,27 +91,45 @@ static void list_json(const struct rule *rule)
 	buf_free(&out);
 }
 
+static void list_head(void)
+{
+	print_padded(stdout, text(TEXT_cli_column_level), 14);
+	print_padded(stdout, text(TEXT_cli_column_kind), 18);
+	print_padded(stdout, text(TEXT_cli_column_id), 10);
+	puts(text(TEXT_cli_column_title));
+}
+
+static void list_one(const struct rule *rule)
+{
+	bool vietnamese = text_language() == LANGUAGE_VIETNAMESE && rule->meta.title_vi.len > 0;
+	struct str id = str_slice(rule->meta.id, 0, rule->meta.id.len < 8 ? rule->meta.id.len : 8);
+
+	print_padded(stdout, show_level(rule->meta.level), 14);
+	printf("%-18.*s", STR_ARG(rule->meta.kind));
+	print_escaped(stdout, id);
+	printf("%*s", 10 - (int)id.len, "");
+	print_escaped(stdout, vietnamese ? rule->meta.title_vi : rule->meta.title);
+	putchar('\n');
+}
+
 static int rules_list(struct context *context, const struct arguments *arguments,
     struct error *error)
 {
-	bool vietnamese = text_language() == LANGUAGE_VIETNAMESE;
+	bool json = arguments_has(arguments, "json");
+	struct telling telling = {.quiet = json};
 	struct ruleset *ruleset = NULL;
-	int code = load(context, arguments, NULL, NULL, &ruleset, error);
+	int code = load(context, arguments, tell_refused, &telling, &ruleset, error);
 
-	for (size_t i = 0; code == 0 && i < ruleset_count(ruleset); i++) {
+	for (size_t i = 0; code == 0 && i < ruleset_count(ruleset) && !ferror(stdout); i++) {
 		const struct rule *rule = ruleset_rule(ruleset, (uint32_t)i);
 
-		if (arguments_has(arguments, "json")) {
+		if (json) {
 			list_json(rule);
 			continue;
 		}
-		printf("%-13.*s %-16.*s %.8s  ", STR_ARG(level_name(rule->meta.level)),
-		    STR_ARG(rule->meta.kind),
-		    rule->meta.id.len >= 8 ? rule->meta.id.ptr : "        ");
-		print_escaped(stdout, vietnamese && rule->meta.title_vi.len > 0
-					  ? rule->meta.title_vi
-					  : rule->meta.title);
-		putchar('\n');
+		if (i == 0)
+			list_head();
+		list_one(rule);
 	}
 	ruleset_free(ruleset);
 	return code;
@@ -142,12 +163,25 @@ static int run_example(struct context *context, const struct arguments *argument
 	if (code == 0)
 		code = replay_open(&replay, &options, error);
 	for (size_t i = 0; i < example->line_count && code == 0; i++)
-		code = replay_line(replay, example->lines[i], options.received_ns, error);
+		code = replay_line(
+		    replay, example->lines[i], false, options.received_ns, error);
 	if (code == 0)
 		code = replay_finish(replay, error);
 	replay_close(replay);
 	*raised = watching.raised;
 	return code;
+}
+
+static void tell_example(const struct rule *rule, const struct rule_example *example, bool raised)
+{
+	struct buf line = BUF(65536);
+
+	buf_printf(&line, "%.*s:%u: ", STR_ARG(rule->file), example->line);
+	put_text(&line, raised ? TEXT_cli_example_fired : TEXT_cli_example_silent,
+	    STR_ARG(rule->meta.title), STR_ARG(example->name));
+	print_escaped(stdout, buf_str(&line));
+	putchar('\n');
+	buf_free(&line);
 }
 
 struct tally {
@@ -172,10 +206,7 @@ static int test_rule(struct context *context, const struct arguments *arguments,
 			continue;
 		}
 		tally->failed++;
-		printf("%.*s:%u: ", STR_ARG(rule->file), example->line);
-		print_text(stdout, raised ? TEXT_cli_example_fired : TEXT_cli_example_silent,
-		    STR_ARG(rule->meta.title), STR_ARG(example->name));
-		putchar('\n');
+		tell_example(rule, example, raised);
 	}
 	if (code == 0 && !rule->silent && (fires == 0 || quiet == 0))
 		tally->without++;
@@ -201,22 +232,30 @@ static int rules_test(struct context *context, const struct arguments *arguments
 	return tally.failed > 0 || telling.count > 0 ? EXIT_NO : EXIT_OK;
 }
 
-static int rules_reload(struct context *context, struct error *error)
+static int rules_reload(struct context *context, const struct arguments *arguments,
+    struct error *error)
 {
 	struct gathered found[GATHER_MAX];
-	size_t count, done = 0;
-	int code = gather(context, STR("reload"), found, &count, error);
+	size_t count = 0, asked = 0, done = 0;
+	int code = arguments_at_most(arguments, 1, error);
+
+	if (code == 0)
+		code = gather(context, STR("reload"), found, &count, error);
 
 	for (size_t i = 0; i < count && code == 0; i++) {
 		if (!str_starts(found[i].stage, STR("correlate")))
 			continue;
+		asked++;
 		done += !found[i].failed;
-		printf("%.*s: %.*s", STR_ARG(found[i].stage), STR_ARG(found[i].answer));
+		printf("%.*s: ", STR_ARG(found[i].stage));
+		print_escaped(stdout, found[i].answer.len > 0 ? str_trim(found[i].answer)
+							      : str_of(text(TEXT_cli_no_answer)));
+		putchar('\n');
 	}
-	if (code == 0 && done == 0)
+	if (code == 0 && asked == 0)
 		return error_set(error, ERR_MISSING, TEXT_cli_not_running,
 		    context_run_path(context, NULL));
-	return code;
+	return code < 0 ? code : done == asked ? EXIT_OK : EXIT_NO;
 }
 
 static int rules_run(struct context *context, const struct arguments *arguments)
@@ -230,7 +269,7 @@ static int rules_run(struct context *context, const struct arguments *arguments)
 	else if (code == 0 && strcmp(verb, "test") == 0)
 		code = rules_test(context, arguments, &error);
 	else if (code == 0 && strcmp(verb, "reload") == 0)
-		code = rules_reload(context, &error);
+		code = rules_reload(context, arguments, &error);
 	else if (code == 0)
 		code = rules_list(context, arguments, &error);
 	return code < 0 ? context_fail(&error) : code;
@@ -250,5 +289,6 @@ const struct command command_rules = {
     .options = (const struct option_row[]){
 	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},
     .verbs = (const char *const[]){"check", "list", "test", "reload", NULL},
+    .words_max = ARGUMENTS_MAX,
     .run = rules_run,
 };

@@ -171,7 +171,8 @@ static void supervisor_status(void *self, struct buf *out)
 	json_close(&json, ']');
 }
 
-/* What is no question about the supervisor itself is asked of the stages, and their answers joined.
+/*
+ * What is no question about the supervisor itself is asked of the stages, and their answers joined.
  */
 static int supervisor_answer(void *self, struct str request, struct buf *out, struct error *error)
 {

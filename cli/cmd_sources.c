@@ -1,5 +1,3 @@
-#include <jansson.h>
-
 #include "cli/command.h"
 #include "cli/gather.h"
 
@@ -25,6 +23,7 @@ static uint64_t number(const json_t *row, const char *key)
 static void print_row(const struct table *table, const json_t *row)
 {
 	const char *sender = json_string_value(json_object_get(row, "sender"));
+	const char *agency = json_string_value(json_object_get(row, "agency"));
 	const char *input = json_string_value(json_object_get(row, "input"));
 	int64_t last_ns = json_integer_value(json_object_get(row, "last_ns"));
 	uint64_t refused = number(row, "refused_busy") + number(row, "refused_large");
@@ -32,11 +31,16 @@ static void print_row(const struct table *table, const json_t *row)
 
 	if (last_ns > 0)
 		format_duration(table->now_ns - last_ns, ago);
-	printf("%12s %11llu %11llu %9llu %9llu %9llu  %-11s ", ago,
+	printf("%10s %10llu %10llu %7llu %7llu %5llu  %-10s ", ago,
 	    (unsigned long long)number(row, "received"), (unsigned long long)number(row, "durable"),
 	    (unsigned long long)refused, (unsigned long long)number(row, "kernel_drops"),
-	    (unsigned long long)number(row, "truncated"), input == NULL ? "" : input);
+	    (unsigned long long)number(row, "truncated"),
+	    input == NULL || input[0] == '\0' ? "-" : input);
 	print_escaped(stdout, str_of(sender));
+	if (agency != NULL && agency[0] != '\0') {
+		printf("  ");
+		print_escaped(stdout, str_of(agency));
+	}
 	putchar('\n');
 }
 
@@ -48,15 +52,15 @@ static void print_table(struct context *context, struct str lines)
 	static const struct {
 		enum text_id id;
 		int width;
-	} columns[] = {{TEXT_cli_column_seen, -12}, {TEXT_cli_column_received, -12},
-	    {TEXT_cli_column_durable, -12}, {TEXT_cli_column_refused, -10},
-	    {TEXT_cli_column_drops, -10}, {TEXT_cli_column_cut, -10}};
+	} columns[] = {{TEXT_cli_column_seen, -10}, {TEXT_cli_column_received, -11},
+	    {TEXT_cli_column_durable, -11}, {TEXT_cli_column_refused, -8},
+	    {TEXT_cli_column_drops, -8}, {TEXT_cli_column_cut, -6}};
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		print_padded(stdout, text(columns[i].id), columns[i].width);
 	fputs("  ", stdout);
-	print_padded(stdout, text(TEXT_cli_column_input), 12);
-	puts(text(TEXT_cli_column_sender));
+	print_padded(stdout, text(TEXT_cli_column_input), 11);
+	printf("%s  %s\n", text(TEXT_cli_column_sender), text(TEXT_cli_column_agency));
 	while (str_cut(&lines, '\n', &line)) {
 		json_t *row = line.len == 0 ? NULL : json_loadb(line.ptr, line.len, 0, NULL);
 
@@ -95,7 +99,7 @@ static int sources_run(struct context *context, const struct arguments *argument
 	int code;
 
 	do {
-		if (follow && !arguments_has(arguments, "json"))
+		if (follow && context->columns > 0 && !arguments_has(arguments, "json"))
 			printf("\033[H\033[J");
 		code = sources_once(context, arguments_has(arguments, "json"), &error);
 		fflush(stdout);

@@ -1,5 +1,3 @@
-#include <jansson.h>
-
 /*
  * status: what a monitor asks. Exit codes are those of monitoring plugins: 0 OK, 1 warning, 2
  * critical, 3 unknown. Each check is a row of a table; the worst one decides.
@@ -8,9 +6,15 @@
 #include "cli/gather.h"
 
 #include "base/clock.h"
+#include "net/control.h"
 
 #include <jansson.h>
 #include <string.h>
+#include <sys/statvfs.h>
+
+/* A restart is told for so long. */
+#define RECENT_S     600
+#define DISK_PERCENT 3
 
 enum health { HEALTH_OK, HEALTH_WARNING, HEALTH_CRITICAL, HEALTH_UNKNOWN };
 
@@ -25,12 +29,20 @@ struct check {
 static const struct check checks[] = {
     {"collect", "kernel_drops", 0, HEALTH_WARNING, TEXT_cli_check_drops},
     {"collect", "refused_busy", 0, HEALTH_WARNING, TEXT_cli_check_refused},
+    {"collect", "refused_large", 0, HEALTH_WARNING, TEXT_cli_check_large},
+    {"collect", "refused_connections", 0, HEALTH_WARNING, TEXT_cli_check_connections},
+    {"collect", "truncated", 0, HEALTH_WARNING, TEXT_cli_check_cut},
+    {"collect", "bad_frames", 0, HEALTH_WARNING, TEXT_cli_check_frames},
     {"correlate", "rules_refused", 0, HEALTH_WARNING, TEXT_cli_check_rules},
     {"correlate", "gaps", 0, HEALTH_WARNING, TEXT_cli_check_gaps},
     {"correlate", "evicted", 0, HEALTH_WARNING, TEXT_cli_check_evicted},
     {"correlate", "pending_dropped", 0, HEALTH_WARNING, TEXT_cli_check_pending},
+    {"correlate", "late", 0, HEALTH_WARNING, TEXT_cli_check_late},
+    {"correlate", "foreign", 0, HEALTH_WARNING, TEXT_cli_check_foreign},
     {"correlate", "damaged", 0, HEALTH_WARNING, TEXT_cli_check_damaged},
     {"store", "evidence_missing", 0, HEALTH_WARNING, TEXT_cli_check_evidence},
+    {"store", "gaps", 0, HEALTH_WARNING, TEXT_cli_check_gaps},
+    {"store", "unknown", 0, HEALTH_WARNING, TEXT_cli_check_foreign},
     {"store", "damaged", 0, HEALTH_WARNING, TEXT_cli_check_damaged},
 };
 
@@ -86,16 +98,88 @@ static void look_at(struct report *report, const struct gathered *stage)
 	json_array_append_new(report->stages, answer);
 }
 
-static bool have(const struct gathered *found, size_t count, struct str name)
+static size_t have(const struct gathered *found, size_t count, struct str name)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (str_starts(found[i].stage, name))
-			return true;
-	}
-	return false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += str_starts(found[i].stage, name);
+	return n;
 }
 
-static void print_stages(const struct context *context, const json_t *stages)
+/* What the supervisor knows and no stage tells: that one died and was started again lately. */
+static void check_restarts(struct report *report, struct context *context)
+{
+	struct buf answer = BUF(1u << 20);
+	struct error ignored = {0};
+	int code = control_ask(context_run_path(context, "tocsin.sock"), STR("status"),
+	    3 * NS_PER_S, &answer, &ignored);
+	json_t *all = code < 0 ? NULL : json_loadb(answer.ptr, answer.len, 0, NULL), *child;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "details"), i, child)
+	{
+		json_int_t up_s = json_integer_value(json_object_get(child, "up_s"));
+		json_int_t restarts = json_integer_value(json_object_get(child, "restarts"));
+		const char *name = json_string_value(json_object_get(child, "stage"));
+		char ago[32];
+
+		if (restarts <= 0 || up_s > RECENT_S || name == NULL)
+			continue;
+		format_duration(up_s * NS_PER_S, ago);
+		worsen(report, HEALTH_WARNING);
+		put_text(&report->words, TEXT_cli_check_restarts, name,
+		    (unsigned long long)restarts, ago);
+	}
+	json_decref(all);
+	buf_free(&answer);
+}
+
+static void check_disk(struct report *report, struct context *context)
+{
+	const char *path = context_data_path(context, NULL);
+	struct statvfs about;
+
+	if (statvfs(path, &about) < 0 || about.f_blocks == 0)
+		return;
+	uint64_t percent = (uint64_t)about.f_bavail * 100 / (uint64_t)about.f_blocks;
+
+	if (percent >= DISK_PERCENT)
+		return;
+	worsen(report, HEALTH_WARNING);
+	put_text(&report->words, TEXT_cli_check_disk, path, (unsigned long long)percent);
+}
+
+/* With Kafka the stages may run on other machines; the local bus has all of them here. */
+static void check_presence(struct report *report, const struct context *context,
+    const struct gathered *found, size_t count)
+{
+	static const char *const needed[] = {"collect", "correlate", "store"};
+	uint64_t workers = (uint64_t)config_number(context->config, CONFIG_CORRELATE_WORKERS);
+	size_t running = have(found, count, STR("correlate"));
+
+	for (size_t i = 0; i < 3; i++) {
+		if (have(found, count, str_of(needed[i])) > 0)
+			continue;
+		worsen(report, HEALTH_CRITICAL);
+		put_text(&report->words, TEXT_cli_check_absent, needed[i]);
+	}
+	if (running > 0 && running < workers) {
+		worsen(report, HEALTH_CRITICAL);
+		put_text(&report->words, TEXT_cli_check_workers, (unsigned long long)running,
+		    (unsigned long long)workers);
+	}
+}
+
+static const char *state_text(const char *state)
+{
+	if (state == NULL || strcmp(state, "running") == 0)
+		return text(TEXT_cli_state_running);
+	return text(
+	    strcmp(state, "disk-full") == 0 ? TEXT_cli_state_full : TEXT_cli_state_waiting);
+}
+
+static void print_stages(const json_t *stages)
 {
 	size_t i;
 	json_t *stage;
@@ -110,12 +194,11 @@ static void print_stages(const struct context *context, const json_t *stages)
 		    json_string_value(json_object_get(stage, "stage")),
 		    json_integer_value(json_object_get(stage, "pid")), up,
 		    json_integer_value(json_object_get(stage, "resident_bytes")) >> 20,
-		    json_string_value(json_object_get(stage, "state")));
+		    state_text(json_string_value(json_object_get(stage, "state"))));
 	}
-	(void)context;
 }
 
-static void print_report(const struct context *context, struct report *report, bool json)
+static void print_report(struct report *report, bool json)
 {
 	static const char *const names[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 	struct str words = buf_str(&report->words);
@@ -133,12 +216,11 @@ static void print_report(const struct context *context, struct report *report, b
 	printf("%s: %.*s\n", names[report->health],
 	    words.len > 0 ? (int)words.len : (int)strlen(text(TEXT_cli_all_well)),
 	    words.len > 0 ? words.ptr : text(TEXT_cli_all_well));
-	print_stages(context, report->stages);
+	print_stages(report->stages);
 }
 
 static int status_run(struct context *context, const struct arguments *arguments)
 {
-	static const char *const needed[] = {"collect", "correlate", "store"};
 	struct report report = {.words = BUF(65536), .stages = json_array()};
 	struct gathered found[GATHER_MAX];
 	struct error error = {0};
@@ -155,15 +237,11 @@ static int status_run(struct context *context, const struct arguments *arguments
 		worsen(&report, HEALTH_CRITICAL);
 		put_text(&report.words, TEXT_cli_not_running, context_run_path(context, NULL));
 	}
-	/* With Kafka the stages may run on other machines; the local bus has all of them here. */
-	for (size_t i = 0; i < 3 && count > 0 &&
-	     config_number(context->config, CONFIG_BUS_BACKEND) == 0; i++) {
-		if (!have(found, count, str_of(needed[i]))) {
-			worsen(&report, HEALTH_CRITICAL);
-			put_text(&report.words, TEXT_cli_check_absent, needed[i]);
-		}
-	}
-	print_report(context, &report, arguments_has(arguments, "json"));
+	if (count > 0 && config_number(context->config, CONFIG_BUS_BACKEND) == 0)
+		check_presence(&report, context, found, count);
+	check_restarts(&report, context);
+	check_disk(&report, context);
+	print_report(&report, arguments_has(arguments, "json"));
 	json_decref(report.stages);
 	buf_free(&report.words);
 	return (int)report.health;

@@ -38,6 +38,7 @@ struct command {
 	const struct example_row *examples; /* ends with a NULL line */
 	const struct option_row *options;   /* ends with a NULL name */
 	const char *const *verbs;        /* words that may come first, NULL-ended; NULL: none */
+	size_t words_max;                /* words that it takes, its verb included */
 	int (*run)(struct context *context, const struct arguments *arguments);
 };
 
@@ -68,6 +69,8 @@ bool arguments_has(const struct arguments *arguments, const char *name);
 const char *arguments_get(const struct arguments *arguments, const char *name);
 /* The index-th value of a repeatable option; NULL at the end. */
 const char *arguments_each(const struct arguments *arguments, const char *name, size_t index);
+/* ERR_USAGE when there are more words than that. */
+int arguments_at_most(const struct arguments *arguments, size_t words, struct error *error);
 /* The first word, checked against the verbs; fallback when there is none. NULL: wrong, told. */
 const char *arguments_verb(const struct arguments *arguments, const char *fallback,
     struct error *error);

@@ -40,6 +40,13 @@ const char *context_store_path(struct context *context)
 	return path.len > 0 ? joined(context, path, "") : context_data_path(context, "alerts");
 }
 
+const char *context_bus_path(struct context *context)
+{
+	struct str path = config_text(context->config, CONFIG_BUS_PATH);
+
+	return path.len > 0 ? joined(context, path, "") : context_data_path(context, "bus");
+}
+
 const char *context_replay_path(struct context *context, const char *name)
 {
 	struct str below = arena_printf(context->arena, "replays/%s", name);
@@ -68,10 +75,9 @@ int context_bus(struct context *context, struct bus **ret, struct error *error)
 {
 	static const char *const backends[] = {"local", "kafka", "memory"};
 	const struct config *c = context->config;
-	struct str path = config_text(c, CONFIG_BUS_PATH);
 	struct bus_options options = {
 	    .backend = backends[config_number(c, CONFIG_BUS_BACKEND)],
-	    .path = path.len > 0 ? joined(context, path, "") : context_data_path(context, "bus"),
+	    .path = context_bus_path(context),
 	    .partitions = {(uint32_t)config_number(c, CONFIG_BUS_PARTITIONS_EVENTS),
 		(uint32_t)config_number(c, CONFIG_BUS_PARTITIONS_DETECTIONS),
 		(uint32_t)config_number(c, CONFIG_BUS_PARTITIONS_ALERTS)},
@@ -230,7 +236,7 @@ bool parse_time(struct str text, int64_t now_ns, int32_t zone_s, int64_t *ret)
 		rest += used;
 		if (sscanf(rest, ":%2d%n", &c.second, &used) == 1)
 			rest += used;
-		if (rest[0] == '.')
+		if (rest[0] == '.' && char_is_digit(rest[1]))
 			rest += 1 + strspn(rest + 1, "0123456789");
 	}
 	if (strcmp(rest, "Z") == 0)
@@ -240,7 +246,7 @@ bool parse_time(struct str text, int64_t now_ns, int32_t zone_s, int64_t *ret)
 		zone_s = (sign[0] == '-' ? -1 : 1) * (zone_h * 3600 + zone_m * 60);
 	else if (rest[0] != '\0')
 		return false;
-	if (!civil_is_valid(&c))
+	if (!civil_is_valid(&c) || zone_h > 18 || zone_m > 59 || zone_h < 0 || zone_m < 0)
 		return false;
 	*ret = civil_to_ns(&c, zone_s);
 	return true;
@@ -248,18 +254,25 @@ bool parse_time(struct str text, int64_t now_ns, int32_t zone_s, int64_t *ret)
 
 struct str format_duration(int64_t ns, char out[32])
 {
-	int64_t s = ns / NS_PER_S;
-	int len;
+	static const struct {
+		int64_t seconds;
+		const char *name, *below;
+		int64_t seconds_below;
+	} units[] = {{86400, "d", "h", 3600}, {3600, "h", "m", 60}, {60, "m", "s", 1}};
+	int64_t s = ns < 0 ? 0 : ns / NS_PER_S;
+	int len = snprintf(out, 32, "%lld s", (long long)s);
 
-	if (s < 60)
-		len = snprintf(out, 32, "%lld s", (long long)s);
-	else if (s < 3600)
-		len = snprintf(out, 32, "%lld m %lld s", (long long)(s / 60), (long long)(s % 60));
-	else if (s < 86400)
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		int64_t more = s % units[i].seconds / units[i].seconds_below;
+
+		if (s < units[i].seconds)
+			continue;
 		len = snprintf(
-		    out, 32, "%lld h %lld m", (long long)(s / 3600), (long long)(s / 60 % 60));
-	else
-		len = snprintf(out, 32, "%lld d %lld h", (long long)(s / 86400),
-		    (long long)(s / 3600 % 24));
+		    out, 32, "%lld %s", (long long)(s / units[i].seconds), units[i].name);
+		if (more > 0)
+			len += snprintf(out + len, 32 - (size_t)len, " %lld %s", (long long)more,
+			    units[i].below);
+		break;
+	}
 	return (struct str){out, (size_t)len};
 }

@@ -23,6 +23,7 @@ struct context {
 	struct log log;
 	int32_t zone_s;          /* of this machine, for what a person reads */
 	bool color;
+	int columns; /* of the terminal; 0: there is none */
 	char **set;              /* "key=value" of each -o, to hand on; NULL-ended */
 };
 
@@ -30,6 +31,7 @@ struct context {
 const char *context_data_path(struct context *context, const char *below);
 const char *context_run_path(struct context *context, const char *name);
 const char *context_store_path(struct context *context);
+const char *context_bus_path(struct context *context);
 /* Where the replay of that name keeps its alerts: data.path/replays/NAME. */
 const char *context_replay_path(struct context *context, const char *name);
 
@@ -45,7 +47,8 @@ int context_rules_of(struct context *context, const char *const *paths, size_t c
     void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
     struct error *error);
 
-/* The program's one report of an error: log for stages, standard error for tools. Gives exit code.
+/*
+ * The program's one report of an error: log for stages, standard error for tools. Gives exit code.
  */
 int context_fail(const struct error *error);
 /* The exit code that goes with an error. */
@@ -53,7 +56,7 @@ int context_code(const struct error *error);
 
 /* "5m", "24h", "2026-11-22", RFC 3339, "now"; relative ones back from now. */
 bool parse_time(struct str text, int64_t now_ns, int32_t zone_s, int64_t *ret);
-/* "3 s", "2 m 5 s" as people write it. */
+/* "3 s", "2 m 5 s", "15 m" as people write it. */
 struct str format_duration(int64_t ns, char out[32]);
 
 #endif

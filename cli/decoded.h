@@ -8,7 +8,8 @@
 #include "base/json.h"
 #include "event/record.h"
 
-/* {"time", "decoders", "logsource": {...}, "message", "fields": {name: value or [values]}, "ecs"?}
+/*
+ * {"time", "decoders", "logsource": {...}, "message", "fields": {name: value or [values]}, "ecs"?}
  */
 void decoded_write(struct json *json, const struct record *record, bool with_ecs);
 /* store_options.decode: only the fields, as an object. context: NULL. */

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Also where there is no terminal: man pages of the same text are made elsewhere. */
+#define HELP_COLUMNS 80
+
 static size_t width_of(const struct option_row *row)
 {
 	return 8 + strlen(row->name) + (row->argument == NULL ? 0 : strlen(row->argument) + 1);
@@ -18,7 +21,8 @@ static void print_options(FILE *out, const struct option_row *rows)
 		    rows->argument == NULL ? "" : rows->argument);
 		for (size_t at = width_of(rows); at < 32; at++)
 			fputc(' ', out);
-		fprintf(out, "  %s\n", text(rows->help));
+		fprintf(out, "  ");
+		print_wrapped(out, str_of(text(rows->help)), 34, HELP_COLUMNS);
 	}
 }
 
@@ -42,7 +46,9 @@ void help_command(FILE *out, const struct command *command)
 	    text(command->summary), text(TEXT_cli_help_examples));
 	for (const struct example_row *e = command->examples; e != NULL && e->line != NULL; e++)
 		fprintf(out, "  %s\n      %s\n", e->line, text(e->what));
-	fprintf(out, "\n%s\n\n%s\n", text(command->description), text(TEXT_cli_help_options));
+	fputc('\n', out);
+	print_wrapped(out, str_of(text(command->description)), 0, HELP_COLUMNS);
+	fprintf(out, "\n%s\n", text(TEXT_cli_help_options));
 	print_options(out, command->options);
 	print_options(out, command_common_options);
 }
@@ -154,26 +160,83 @@ static void bash_words(FILE *out, const struct option_row *rows)
 		fprintf(out, " --%s", rows->name);
 }
 
+/* Letters mean different things to different commands, but those that all commands take. */
+static void bash_pattern(FILE *out, const struct option_row *row, bool *first)
+{
+	fprintf(out, "%s--%s", *first ? "" : "|", row->name);
+	if (row->letter != 0 && (row->letter == 'c' || row->letter == 'o'))
+		fprintf(out, "|-%c", row->letter);
+	*first = false;
+}
+
+/* Behind an option that takes a file, files; behind any other value, nothing that is known. */
+static void bash_values(FILE *out, const struct option_row *rows, bool files, bool *first)
+{
+	for (; rows != NULL && rows->name != NULL; rows++) {
+		if (rows->argument != NULL && (strcmp(rows->argument, "FILE") == 0) == files)
+			bash_pattern(out, rows, first);
+	}
+}
+
+static void bash_cases(FILE *out, bool files, const char *action)
+{
+	bool first = true;
+
+	fputs("\t", out);
+	bash_values(out, command_common_options, files, &first);
+	for (size_t i = 0; i < command_count(); i++)
+		bash_values(out, command_at(i)->options, files, &first);
+	fprintf(out, ") %s ;;\n", action);
+}
+
+static void bash_command(FILE *out, const struct command *command)
+{
+	fprintf(out, "\t%s)\n\t\twords=\"", command->name);
+	bash_words(out, command->options);
+	bash_words(out, command_common_options);
+	fputs("\"\n", out);
+	if (command->verbs != NULL) {
+		fputs("\t\t[ $((at + 1)) -eq \"$COMP_CWORD\" ] && words+=\"", out);
+		for (const char *const *verb = command->verbs; *verb != NULL; verb++)
+			fprintf(out, " %s", *verb);
+		fputs("\"\n", out);
+	}
+	fputs("\t\t;;\n", out);
+}
+
 void help_bash(FILE *out)
 {
-	fputs(
-	    "_tocsin() {\n\tlocal words=\n\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\twords=\"", out);
+	/* The command is the first word that is neither an option nor the value of one. */
+	fputs("_tocsin() {\n"
+	      "\tlocal words= at=1 word=${COMP_WORDS[COMP_CWORD]}\n"
+	      "\tCOMPREPLY=()\n"
+	      "\twhile [ \"$at\" -lt \"$COMP_CWORD\" ]; do\n"
+	      "\t\tcase ${COMP_WORDS[at]} in\n"
+	      "\t\t-c|--config|-o|--set|--lang) at=$((at + 2)) ;;\n"
+	      "\t\t-*) at=$((at + 1)) ;;\n"
+	      "\t\t*) break ;;\n"
+	      "\t\tesac\n"
+	      "\tdone\n"
+	      "\tcase ${COMP_WORDS[COMP_CWORD - 1]} in\n"
+	      "\t--lang) COMPREPLY=($(compgen -W 'vi en' -- \"$word\")); return ;;\n",
+	    out);
+	bash_cases(out, true, "COMPREPLY=($(compgen -f -- \"$word\")); return");
+	bash_cases(out, false, "return");
+	fputs("\tesac\n\tif [ \"$at\" -ge \"$COMP_CWORD\" ]; then\n\t\twords=\"", out);
 	for (size_t i = 0; i < command_count(); i++)
-		fprintf(out, "%s%s", i == 0 ? "" : " ", command_at(i)->name);
-	fputs("\"\n\telse\n\t\tcase \"${COMP_WORDS[1]}\" in\n", out);
-	for (size_t i = 0; i < command_count(); i++) {
-		const struct command *command = command_at(i);
-
-		fprintf(out, "\t\t%s) words=\"", command->name);
-		for (const char *const *verb = command->verbs; verb != NULL && *verb != NULL;
-		     verb++)
-			fprintf(out, "%s ", *verb);
-		bash_words(out, command->options);
-		bash_words(out, command_common_options);
-		fputs("\" ;;\n", out);
-	}
-	fputs("\t\tesac\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- "
-	      "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
+		fprintf(out, "%s ", command_at(i)->name);
+	bash_words(out, command_common_options);
+	fputs("\"\n\tfi\n\tcase ${COMP_WORDS[at]} in\n", out);
+	for (size_t i = 0; i < command_count(); i++)
+		bash_command(out, command_at(i));
+	fputs("\tesac\n"
+	      "\t[ \"${COMP_WORDS[at]}\" = help ] && [ $((at + 1)) -eq \"$COMP_CWORD\" ] &&\n"
+	      "\t\twords+=\"",
+	    out);
+	for (size_t i = 0; i < command_count(); i++)
+		fprintf(out, " %s", command_at(i)->name);
+	fputs("\"\n"
+	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
 	      "}\ncomplete -o default -F _tocsin tocsin\n",
 	    out);
 }

@@ -2,14 +2,19 @@
 
 #include "base/clock.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PROCESS_ARENA (256u << 20)
 
-/* --lang anywhere, then the environment as gettext reads it; a file may still say otherwise. */
+/*
+ * --lang anywhere, then the environment as gettext reads it; a file may still say otherwise. What
+ * --lang names wrongly is told once the options are read.
+ */
 static void choose_language(int argc, char **argv, bool *fixed)
 {
 	static const char *const names[] = {"TOCSIN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"};
@@ -80,6 +85,42 @@ static int load_config(struct context *context, const struct arguments *argument
 	return code;
 }
 
+static int check_language(const struct arguments *arguments, struct error *error)
+{
+	const char *name = arguments_get(arguments, "lang");
+	enum language language;
+
+	if (name == NULL || text_language_of(str_of(name), &language))
+		return 0;
+	return error_set(error, ERR_USAGE, TEXT_cli_bad_language, name);
+}
+
+/*
+ * What was printed may still lie in a buffer, and a full disk shows itself only now. That a reader
+ * of the pipe has seen enough is no failure.
+ */
+static int finish_output(int code)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct error error = {0};
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0)
+		return code;
+	error_set(&error, ERR_IO, TEXT_cli_output);
+	return context_fail(&error);
+}
+
+static int terminal_columns(void)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		return 0;
+	return size.ws_col < 40 ? 0 : size.ws_col;
+}
+
 static void setup(struct context *context, bool language_fixed)
 {
 	int64_t language = config_number(context->config, CONFIG_LANGUAGE);
@@ -88,6 +129,7 @@ static void setup(struct context *context, bool language_fixed)
 		text_choose(language == 1 ? LANGUAGE_VIETNAMESE : LANGUAGE_ENGLISH);
 	context->zone_s = clock_zone_s(clock_wall_ns());
 	context->color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+	context->columns = terminal_columns();
 	context->log = (struct log){.fd = STDERR_FILENO,
 	    .level = (enum log_level)config_number(context->config, CONFIG_LOG_LEVEL),
 	    .format = (enum log_format)config_number(context->config, CONFIG_LOG_FORMAT),
@@ -104,9 +146,11 @@ static int run_command(const struct command *command, int argc, char **argv, boo
 	int code = arguments_parse(&arguments, command, argc, argv, &error);
 
 	program[len > 0 ? len : 0] = '\0';
+	if (code == 0)
+		code = check_language(&arguments, &error);
 	if (code == 0 && arguments_has(&arguments, "help")) {
 		help_command(stdout, command);
-		return EXIT_OK;
+		return finish_output(EXIT_OK);
 	}
 	context.arena = arena_new(PROCESS_ARENA);
 	if (code == 0 && context.arena == NULL)
@@ -121,7 +165,7 @@ static int run_command(const struct command *command, int argc, char **argv, boo
 	}
 	config_free(context.config);
 	arena_free(context.arena);
-	return code;
+	return finish_output(code);
 }
 
 /*
@@ -161,9 +205,17 @@ int main(int argc, char **argv)
 	choose_language(argc, argv, &fixed);
 	bool named = move_options(argc, argv) < argc;
 
-	if (!named || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		help_overview(named ? stdout : stderr);
-		return named ? EXIT_OK : EXIT_USAGE;
+	if (argc < 2) {
+		help_overview(stderr);
+		return EXIT_USAGE;
+	}
+	if (!named) {
+		error_set(&error, ERR_USAGE, TEXT_cli_command_missing);
+		return context_fail(&error);
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help_overview(stdout);
+		return finish_output(EXIT_OK);
 	}
 	const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
 	const struct command *command = command_find(str_of(name));

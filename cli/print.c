@@ -51,6 +51,31 @@ static int characters(struct str s)
 	return count;
 }
 
+void print_wrapped(FILE *out, struct str s, int indent, int columns)
+{
+	struct buf shown = BUF(8u << 20);
+	struct str rest, word;
+	int at = indent;
+
+	utf8_escape(&shown, s, false);
+	rest = buf_str(&shown);
+	while (str_cut(&rest, ' ', &word)) {
+		int width = characters(word);
+
+		if (at > indent && columns > 0 && at + 1 + width > columns) {
+			fprintf(out, "\n%*s", indent, "");
+			at = indent;
+		} else if (at > indent) {
+			fputc(' ', out);
+			at++;
+		}
+		fwrite(word.ptr, 1, word.len, out);
+		at += width;
+	}
+	fputc('\n', out);
+	buf_free(&shown);
+}
+
 void print_padded(FILE *out, const char *s, int width)
 {
 	int space = (width < 0 ? -width : width) - characters(str_of(s));

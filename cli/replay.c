@@ -14,6 +14,7 @@
 #define FRAME_FULL   32768u
 #define RETAIN_BYTES (1u << 30)
 #define BATCH        1024
+#define NAME_MOST    64
 
 struct replay {
 	struct replay_options options;
@@ -166,7 +167,8 @@ static int tell_alerts(struct replay *replay, struct error *error)
 	return count;
 }
 
-/* The stages in turn until none of them finds anything. Each round is a second of the replay's now.
+/*
+ * The stages in turn until none of them finds anything. Each round is a second of the replay's now.
  */
 static int pump(struct replay *replay, struct error *error)
 {
@@ -212,11 +214,12 @@ static int send_frame(struct replay *replay, int64_t received_ns, struct error *
 	return code < 0 ? code : pump(replay, error);
 }
 
-int replay_line(struct replay *replay, struct str line, int64_t received_ns, struct error *error)
+int replay_line(struct replay *replay, struct str line, bool cut, int64_t received_ns,
+    struct error *error)
 {
 	struct event event = {.received_ns = received_ns, .transport = TRANSPORT_FILE,
-	    .flags = EVENT_REPLAYED, .zone_s = replay->options.zone_s, .sender = STR("replay"),
-	    .raw = line};
+	    .flags = EVENT_REPLAYED | (cut ? EVENT_TRUNCATED : 0),
+	    .zone_s = replay->options.zone_s, .sender = STR("replay"), .raw = line};
 
 	frame_add(&replay->frame, &event);
 	replay->frame_events++;
@@ -258,4 +261,17 @@ void replay_totals(const struct replay *replay, struct replay_totals *ret)
 	ret->late = stats.late;
 	if (replay->reader == NULL)
 		ret->alerts = stats.alerts_plain + stats.alerts_settled;
+}
+
+bool replay_name_is_good(struct str name)
+{
+	if (name.len == 0 || name.len > NAME_MOST || name.ptr[0] == '.')
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+
+		if (!char_is_alpha(c) && !char_is_digit(c) && c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return true;
 }

@@ -29,9 +29,12 @@ struct replay_totals {
 int replay_open(struct replay **ret, const struct replay_options *options, struct error *error);
 void replay_close(struct replay *replay); /* accepts NULL */
 /* One event, received received_ns after 1970; runs the stages when a frame is full. */
-int replay_line(struct replay *replay, struct str line, int64_t received_ns, struct error *error);
+int replay_line(struct replay *replay, struct str line, bool cut, int64_t received_ns,
+    struct error *error);
 /* Lets all watermarks pass and empties the stages. */
 int replay_finish(struct replay *replay, struct error *error);
+/* Letters, digits, '-', '_' and '.', which may not come first: it names a folder. */
+bool replay_name_is_good(struct str name);
 void replay_totals(const struct replay *replay, struct replay_totals *ret);
 
 #endif

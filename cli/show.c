@@ -1,11 +1,16 @@
 #include "cli/show.h"
 
+#include "cli/why.h"
+
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
 #include <string.h>
+
+/* Width of the names of an alert's parts. */
+#define LABEL 18
 
 static const char *level_color(const struct context *context, enum level level)
 {
@@ -25,7 +30,7 @@ static const char *bold(const struct context *context)
 	return context->color ? "\033[1m" : "";
 }
 
-static const char *level_text(enum level level)
+const char *show_level(enum level level)
 {
 	static const enum text_id ids[] = {TEXT_cli_level_informational, TEXT_cli_level_low,
 	    TEXT_cli_level_medium, TEXT_cli_level_high, TEXT_cli_level_critical};
@@ -76,7 +81,7 @@ void show_line(const struct context *context, const struct query_alert *shown)
 
 	print_time(context, alert->time_ns);
 	printf("  %s", level_color(context, alert->rule.level));
-	print_padded(stdout, level_text(alert->rule.level), 12);
+	print_padded(stdout, show_level(alert->rule.level), 12);
 	printf("%s%5llu  ", plain(context), (unsigned long long)alert->count);
 	hash128_format(alert->id, id);
 	printf("%.8s  %s", id, bold(context));
@@ -91,7 +96,7 @@ void show_line(const struct context *context, const struct query_alert *shown)
 static void label(const struct context *context, enum text_id id)
 {
 	printf("%s", bold(context));
-	print_padded(stdout, text(id), 18);
+	print_padded(stdout, text(id), LABEL);
 	printf("%s", plain(context));
 }
 
@@ -116,9 +121,8 @@ static void block(const struct context *context, enum text_id id, struct str val
 		if (first)
 			label(context, id);
 		else
-			printf("%18s", "");
-		print_escaped(stdout, str_trim(one));
-		putchar('\n');
+			printf("%*s", LABEL, "");
+		print_wrapped(stdout, str_trim(one), LABEL, context->columns);
 		first = false;
 	}
 }
@@ -130,7 +134,7 @@ static void pairs(const struct context *context, enum text_id id, const struct a
 		if (i == 0)
 			label(context, id);
 		else
-			printf("%18s", "");
+			printf("%*s", LABEL, "");
 		print_escaped(stdout, list[i].name);
 		printf(" = ");
 		print_escaped(stdout, list[i].value);
@@ -164,13 +168,26 @@ static void show_times(const struct context *context, const struct query_alert *
 	print_time(context, alert->last_ns);
 	putchar('\n');
 	label(context, TEXT_cli_field_count);
-	print_text(stdout, TEXT_cli_count_of, (unsigned long long)alert->count,
-	    (unsigned long long)shown->folded);
+	if (shown->folded > 1)
+		print_text(stdout, TEXT_cli_count_of, (unsigned long long)alert->count,
+		    (unsigned long long)shown->folded);
+	else
+		printf("%llu", (unsigned long long)alert->count);
 	putchar('\n');
 	if (alert->window_ns > 0) {
 		label(context, TEXT_cli_field_window);
 		printf("%s\n", format_duration(alert->window_ns, span).ptr);
 	}
+}
+
+static void show_why(const struct context *context, const struct alert *alert,
+    const struct ruleset *ruleset)
+{
+	struct buf why = BUF(65536);
+
+	why_write(&why, alert, ruleset);
+	block(context, TEXT_cli_field_matched, buf_str(&why));
+	buf_free(&why);
 }
 
 static void show_status(const struct context *context, const struct query_alert *shown)
@@ -211,13 +228,13 @@ static void show_evidence(const struct context *context, const struct query_aler
 }
 
 void show_alert(const struct context *context, const struct query_alert *shown,
-    const struct query_evidence *evidence, size_t count)
+    const struct query_evidence *evidence, size_t count, const struct ruleset *ruleset)
 {
 	const struct alert *alert = &shown->alert;
 	bool vi = text_language() == LANGUAGE_VIETNAMESE;
 	char id[HASH128_TEXT];
 
-	printf("%s%s%s  %s", level_color(context, alert->rule.level), level_text(alert->rule.level),
+	printf("%s%s%s  %s", level_color(context, alert->rule.level), show_level(alert->rule.level),
 	    plain(context), bold(context));
 	print_escaped(stdout, show_title(alert));
 	printf("%s\n\n", plain(context));
@@ -226,7 +243,9 @@ void show_alert(const struct context *context, const struct query_alert *shown,
 	line(context, TEXT_cli_field_replay, alert->replay);
 	show_times(context, shown);
 	pairs(context, TEXT_cli_field_group, alert->groups, alert->group_count);
-	pairs(context, TEXT_cli_field_matched, alert->matched, alert->matched_count);
+	show_why(context, alert, ruleset);
+	pairs(context, alert->window_ns > 0 ? TEXT_cli_field_last_matched : TEXT_cli_field_matched,
+	    alert->matched, alert->matched_count);
 	line(context, TEXT_cli_field_host, alert->host);
 	line(context, TEXT_cli_field_user, alert->user);
 	strings(context, TEXT_cli_field_addresses, alert->addresses, alert->address_count);
@@ -311,6 +330,7 @@ struct listing {
 	const struct context *context;
 	bool json;
 	size_t shown;
+	bool told, damaged;
 	char cursor[256];
 };
 
@@ -320,13 +340,24 @@ static bool list_one(void *argument, const struct query_alert *alert)
 
 	show_one(listing->context, alert, listing->json, listing->shown++ == 0);
 	snprintf(listing->cursor, sizeof(listing->cursor), "%.*s", STR_ARG(alert->cursor));
-	return true;
+	return !ferror(stdout);
 }
 
 static void tell_damaged(void *argument, const struct error *error)
 {
-	(void)argument;
+	((struct listing *)argument)->damaged = true;
 	context_fail(error);
+}
+
+/* A damaged file is told with the first page, not with each. */
+static int list_page(struct query *query, const struct query_filter *page, struct arena *arena,
+    struct listing *listing, struct error *error)
+{
+	bool first = !listing->told;
+
+	listing->told = true;
+	return query_alerts(
+	    query, page, arena, list_one, listing, first ? tell_damaged : NULL, error);
 }
 
 int show_list(const struct context *context, struct query *query,
@@ -344,11 +375,14 @@ int show_list(const struct context *context, struct query *query,
 		before = listing.shown;
 		page.limit = filter->limit - before < PAGE ? filter->limit - before : PAGE;
 		arena_reset(arena);
-		code = query_alerts(query, &page, arena, list_one, &listing, tell_damaged, error);
+		code = list_page(query, &page, arena, &listing, error);
 		page.after = str_of(listing.cursor);
 	} while (
-	    code == 0 && listing.shown - before == page.limit && listing.shown < filter->limit);
+	    code == 0 && listing.shown - before == page.limit && listing.shown < filter->limit &&
+	    !ferror(stdout));
 	arena_free(arena);
 	*ret_shown = listing.shown;
+	if (code == 0 && listing.damaged)
+		return error_set(error, ERR_CORRUPT, TEXT_cli_damaged_files);
 	return code;
 }

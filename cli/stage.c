@@ -105,7 +105,8 @@ static int answer(void *argument, struct str request, struct buf *out, struct er
 	return error_set(error, ERR_USAGE, TEXT_cli_request_unknown, STR_ARG(request));
 }
 
-/* Some failures pass: the disk has room again, the broker comes back. They are told once each time.
+/*
+ * Some failures pass: the disk has room again, the broker comes back. They are told once each time.
  */
 static bool passes(int code)
 {

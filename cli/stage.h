@@ -21,7 +21,8 @@ struct stage {
 	void *self;
 };
 
-/* Blocks the signals that a stage handles, so that threads of libraries never see them. Call first.
+/*
+ * Blocks the signals that a stage handles, so that threads of libraries never see them. Call first.
  */
 void stage_signals(void);
 /*

@@ -57,9 +57,8 @@ static void test_load(void **state)
 	(void)state;
 	assert_int_equal(parse("language: vi\n"
 			       "site:\n"
-			       "  name: Sở TT&TT tỉnh Cà Mau\n"
+			       "  agency: Sở TT&TT tỉnh Cà Mau\n"
 			       "  zone: +07:00\n"
-			       "  agency: ~\n"
 			       "syslog.udp.listen: [\"0.0.0.0:514\", '[::]:514']\n"
 			       "syslog:\n"
 			       "  tcp: {idle: 90s, listen: []}\n"
@@ -67,11 +66,12 @@ static void test_load(void **state)
 			       "bus:\n"
 			       "  kafka:\n"
 			       "    properties: {bootstrap.servers: \"192.0.2.10:9092\", acks: 1}\n"
+			       "store: {path: ~}\n"
 			       "log: {level: debug}\n"),
 	    0);
 	assert_int_equal(config_number(config, CONFIG_LANGUAGE), 1);
-	assert_str(config_text(config, CONFIG_SITE_NAME), "Sở TT&TT tỉnh Cà Mau");
-	assert_str(config_text(config, CONFIG_SITE_AGENCY), "");
+	assert_str(config_text(config, CONFIG_SITE_AGENCY), "Sở TT&TT tỉnh Cà Mau");
+	assert_str(config_text(config, CONFIG_STORE_PATH), "");
 	assert_int_equal(config_number(config, CONFIG_SITE_ZONE), 25200);
 	assert_int_equal(config_count(config, CONFIG_SYSLOG_UDP_LISTEN), 2);
 	assert_str(config_item(config, CONFIG_SYSLOG_UDP_LISTEN, 1), "[::]:514");
@@ -111,7 +111,7 @@ static void test_refused(void **state)
 	    {"site.zone: +19:00\n", 1, 12, "from -18:00 to +18:00"},
 	    {"site.zone: Asia/Ho_Chi_Minh\n", 1, 12, "auto or an offset"},
 	    {"data.path: ''\n", 1, 12, "1 to 4000 bytes"},
-	    {"site.name: \"a\\0b\"\n", 1, 12, "without NUL"},
+	    {"site.agency: \"a\\0b\"\n", 1, 14, "without NUL"},
 	    {"rules.paths: []\n", 1, 14, "1 to 64 items"},
 	    {"rules.paths: one\n", 1, 14, "a list of texts"},
 	    {"rules.paths: ['']\n", 1, 15, "a list of texts"},
@@ -158,7 +158,7 @@ static void test_overrides(void **state)
 	assert_int_equal(set("bus.kafka.properties", "x"), ERR_USAGE);
 	assert_int_equal(set("bus.kafka.properties.", "x"), ERR_USAGE);
 	assert_int_equal(set("store.fold", "soon"), ERR_USAGE);
-	assert_int_equal(set("site.name", "a\xff"), ERR_USAGE);
+	assert_int_equal(set("site.agency", "a\xff"), ERR_USAGE);
 	assert_int_equal(set("stor.fold", "2h"), ERR_USAGE);
 	assert_non_null(strstr(error.text, "'store.fold'"));
 	assert_int_equal(error.line, 0);
@@ -297,7 +297,7 @@ static void test_no_memory(void **state)
 
 		if (one != NULL)
 			code = config_parse(
-			    one, STR("syslog: {udp: {listen: [a, b]}}\nsite.name: x\n"), "c", &own);
+			    one, STR("syslog: {udp: {listen: [a, b]}}\nsite.agency: x\n"), "c", &own);
 		if (code == 0)
 			code = config_set(one, STR("bus.kafka.properties.acks"), STR("all"), &own);
 		refused = alloc_fault_disarm();
