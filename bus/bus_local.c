@@ -155,7 +155,10 @@ static int local_range(struct bus *base, enum bus_topic topic, uint32_t partitio
 	struct local_topic *chain = ((struct local_bus *)base)->topics[topic];
 	int code = topic_refresh(chain, error);
 
-	return code != 0 ? code : topic_range(chain, partition, ret_first, ret_next, error);
+	if (code == 0)
+		code = topic_range(chain, partition, ret_first, ret_next, error);
+	mark_set(chain, 0);
+	return code;
 }
 
 static int row_fetch(struct local_segment *segment, uint32_t partition, uint64_t offset,
@@ -193,13 +196,16 @@ static int local_fetch(struct bus *base, enum bus_topic topic, uint32_t partitio
 
 	if (code == 0)
 		code = topic_find(chain, partition, offset, &segment, &end, error);
-	if (code != 0)
+	if (code != 0) {
+		mark_set(chain, 0);
 		return code;
+	}
 	error_clear(&why);
 	code = segment == NULL ? ERR_MISSING : segment_load(chain, segment, &why);
 	if (code == 0)
 		code = segment->state != SEGMENT_GOOD ? ERR_MISSING
 		    : row_fetch(segment, partition, offset, out, &why);
+	mark_set(chain, 0);
 	if (code == DB_NOT_FOUND || code == ERR_MISSING)
 		return error_set(error, ERR_MISSING, TEXT_bus_record_missing,
 		    bus_topic_name(topic).ptr, partition, offset);

@@ -5,6 +5,8 @@
  *   PATH/TOPIC/lock              flock: one process at a time commits, rolls and retains
  *   PATH/TOPIC/wake              mapped by all: a counter that readers wait on (futex)
  *   PATH/TOPIC/00...042.mdb      segments, a chain; a table a partition, and one for the head
+ *   PATH/TOPIC/00...042.damaged  found damaged after a process died in it: a gap
+ *   PATH/TOPIC/reading.XXXXXX    mapped by one handle: the segment that it is in (local_mark.c)
  *   PATH/TOPIC/GROUP.00000003    committed offset of a group in a partition
  */
 #ifndef TOCSIN_BUS_LOCAL_H

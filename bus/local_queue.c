@@ -253,6 +253,7 @@ static int commit_topic(struct local_bus *bus, enum bus_topic t, struct error *e
 		code = commit_step(bus, t, &fresh, error);
 	if (code == 0)
 		retain_sometimes(topic, clock_monotonic_ns());
+	mark_set(topic, 0);
 	topic_unlock(topic);
 	return code;
 }

@@ -62,6 +62,7 @@ static int reader_view(struct local_reader *reader, struct local_segment *segmen
 	int code;
 
 	*ret = NULL;
+	mark_set(reader->topic, segment->sequence);
 	for (unsigned i = 0; i < reader->view_count; i++)
 		if (reader->views[i].segment == segment && !reader->views[i].spoiled)
 			*ret = reader->views[i].txn;
@@ -335,6 +336,7 @@ int local_poll(struct bus_reader *base, struct bus_record *ret, size_t max, int6
 		code = reader_ready(reader, error);
 		if (code == 0)
 			code = reader_collect(reader, ret, max, error);
+		mark_set(reader->topic, 0);
 		if (code != 0 || left <= 0)
 			return code;
 		if (deadline == 0)
@@ -395,6 +397,7 @@ int local_seek(struct bus_reader *base, uint32_t partition, uint64_t offset, str
 	struct local_reader *reader = (struct local_reader *)base;
 	int code = reader->assigned ? 0 : reader_ready(reader, error);
 
+	mark_set(reader->topic, 0);
 	if (code < 0)
 		return code;
 	for (size_t i = 0; i < reader->count; i++) {

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "bus/local_record.h"
+#include "bus/local_topic.h"
 
 #define SEGMENT_VERSION 1
 #define SEGMENT_LEAST   (UINT64_C(4) << 20)
@@ -46,10 +47,9 @@ uint64_t segment_bytes(const struct local_topic *topic)
 	return (wanted < least ? least : wanted) / PAGE * PAGE;
 }
 
-static int segment_open(struct local_topic *topic, struct local_segment *segment, bool make,
-    struct error *error)
+static struct db_options segment_options(const struct local_topic *topic, bool make)
 {
-	struct db_options options = {
+	return (struct db_options){
 		.format = "tocsin.bus",
 		.version = SEGMENT_VERSION,
 		.sync = DB_SYNC_FULL,
@@ -61,6 +61,22 @@ static int segment_open(struct local_topic *topic, struct local_segment *segment
 		.table_count = topic->partitions + 1,
 		.max_readers = 512,
 	};
+}
+
+int segment_verify(struct local_topic *topic, uint64_t sequence)
+{
+	struct db_options options = segment_options(topic, false);
+	char *path = segment_path(topic, sequence);
+	int code = path == NULL ? ERR_MEMORY : db_verify(path, &options, NULL);
+
+	free(path);
+	return code;
+}
+
+static int segment_open(struct local_topic *topic, struct local_segment *segment, bool make,
+    struct error *error)
+{
+	struct db_options options = segment_options(topic, make);
 	char *path = segment_path(topic, segment->sequence);
 	int code;
 
@@ -141,6 +157,9 @@ int segment_load(struct local_topic *topic, struct local_segment *segment, struc
 	int code = 0;
 
 	segment->used_at = ++topic->clock;
+	mark_set(topic, segment->sequence);
+	if (segment->db == NULL && mark_is_damaged(topic, segment->sequence))
+		segment->state = SEGMENT_BAD;
 	if (segment->state == SEGMENT_BAD || (segment->state == SEGMENT_GOOD
 	    && segment->db != NULL))
 		return 0;
@@ -164,6 +183,7 @@ int segment_make(struct local_topic *topic, struct local_segment *segment, const
 {
 	int code = 0;
 
+	mark_set(topic, segment->sequence);
 	if (segment->db == NULL)
 		code = segment_open(topic, segment, true, error);
 	if (code == 0)

@@ -38,6 +38,9 @@ struct local_topic {
 	int folder, lock;
 	struct timespec listed; /* change time of the folder as listed */
 	uint32_t *wake;
+	uint64_t *mark, unmarked; /* segment that is followed just now; see local_mark.c */
+	char *mark_path;
+	int mark_file;
 	struct local_segment **segments; /* by sequence */
 	size_t count, capacity;
 	uint64_t clock;     /* for used_at */
@@ -54,6 +57,8 @@ char *segment_path(const struct local_topic *topic, uint64_t sequence);
  * Opens when it is not, and reads the head. 0 (look at state), ERR_MISSING (retention), negative.
  */
 int segment_load(struct local_topic *topic, struct local_segment *segment, struct error *error);
+/* Reads all of it in a child: 0, ERR_CORRUPT, or that it cannot be opened at all. */
+int segment_verify(struct local_topic *topic, uint64_t sequence);
 /* Makes the file if need be, and writes its head: it is SEGMENT_GOOD then. */
 int segment_make(struct local_topic *topic, struct local_segment *segment, const uint64_t *base,
     int64_t now_ns, struct error *error);

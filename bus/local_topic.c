@@ -97,6 +97,8 @@ static int topic_files(struct local_topic *topic, struct error *error)
 	code = topic_lock(topic, error);
 	if (code == 0) {
 		failure = wake_map(topic);
+		mark_inspect(topic);
+		mark_begin(topic);
 		topic_unlock(topic);
 	}
 	return failure == 0 ? code : error_system(error, failure, TEXT_base_open, topic->path);
@@ -114,7 +116,8 @@ int topic_open(struct local_topic **ret, const char *folder, enum bus_topic topi
 	made->limits = limits;
 	made->topic = topic;
 	made->partitions = partitions;
-	made->folder = made->lock = -1;
+	made->folder = made->lock = made->mark_file = -1;
+	made->mark = &made->unmarked;
 	memcpy(made->identity, identity, LOCAL_IDENTITY);
 	if (asprintf(&made->path, "%s/%.*s", folder, STR_ARG(bus_topic_name(topic))) < 0) {
 		made->path = NULL;
@@ -138,6 +141,7 @@ void topic_close(struct local_topic *topic)
 		return;
 	for (size_t i = 0; i < topic->count; i++)
 		segment_free(topic->segments[i]);
+	mark_end(topic);
 	if (topic->wake != NULL)
 		(void)munmap(topic->wake, WAKE_BYTES);
 	if (topic->folder >= 0)
@@ -521,6 +525,7 @@ static int drop_oldest(struct local_topic *topic, struct error *error)
 	code = db_remove(path, error);
 	free(path);
 	if (code == 0) {
+		mark_forget(topic, oldest->sequence);
 		segment_drop(oldest);
 		topic->count--;
 		memmove(topic->segments, topic->segments + 1,

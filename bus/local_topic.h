@@ -36,6 +36,18 @@ void topic_wait(const struct local_topic *topic, uint32_t seen, int64_t timeout_
 int topic_range(struct local_topic *topic, uint32_t partition, uint64_t *ret_first,
     uint64_t *ret_next, struct error *error);
 
+/* ---- what the dead were in (local_mark.c) ---- */
+
+/* Looks for marks of the dead and sets damaged segments aside. Under the lock. */
+void mark_inspect(struct local_topic *topic);
+void mark_begin(struct local_topic *topic);
+void mark_end(struct local_topic *topic);
+/* LMDB is about to follow the segment; 0: it is out. */
+void mark_set(struct local_topic *topic, uint64_t sequence);
+bool mark_is_damaged(const struct local_topic *topic, uint64_t sequence);
+/* The segment goes. */
+void mark_forget(const struct local_topic *topic, uint64_t sequence);
+
 /* ---- groups (local_group.c) ---- */
 
 int group_get(const struct local_topic *topic, const char *group, uint32_t partition,

@@ -292,7 +292,7 @@ static void test_every_call_fails_once(void **state)
 static void test_the_disk_is_full_for_a_moment(void **state)
 {
 	/* a full disk is tried again after 200 ms */
-	fail_everywhere(*state, ENOSPC, getenv("TOCSIN_LONG") != NULL ? 1 : 5);
+	fail_everywhere(*state, ENOSPC, getenv("TOCSIN_LONG") != NULL ? 1 : 3);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
