@@ -89,6 +89,10 @@ static const struct decoded_row sshd[] = {
     ROW("<38>1 2026-11-22T03:04:05Z web01 sshd 1 - - Failed password for root from 192.0.2.5 port "
 	"22 ssh2",
 	"User=root\n.decoders=rfc5424/sshd"),
+    /* as rsyslog sends it: the space behind the tag of RFC 3164 is the message's first character */
+    ROW("<38>1 2026-11-22T03:04:05Z web01 sshd 1 - -  Failed password for root from 192.0.2.5 port "
+	"22 ssh2",
+	"User=root\n.decoders=rfc5424/sshd"),
     ROW(HEAD "sshd[1]: something that no version has said yet",
 	".decoders=rfc3164\n.source=linux//sshd"),
 };
