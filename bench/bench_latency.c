@@ -55,7 +55,8 @@ static bool is_over(void)
 
 int main(int argc, char **argv)
 {
-	struct reading reading = {.seen = calloc(SEEN, sizeof(*reading.seen))};
+	struct reading reading = {
+	    .seen = calloc(SEEN, sizeof(*reading.seen)), .newest_ns = clock_wall_ns()};
 	struct arena *arena = arena_new(256u << 20);
 	struct query_filter filter = {.until_ns = INT64_MAX, .level_max = LEVEL_CRITICAL, .limit = 1000,
 	    .rules = {STR("Mark of the bench")}, .rule_count = 1};

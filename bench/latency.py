@@ -41,7 +41,7 @@ logsource:
   product: linux
 detection:
   mark:
-    user|startswith: bench-mark-
+    User|startswith: bench-mark-
   condition: mark
 level: low
 tocsin:
@@ -161,8 +161,9 @@ def play(port, rate, lines):
 def start(folder, port):
     with open(os.path.join(folder, "mark.yml"), "w", encoding="utf-8") as f:
         f.write(RULE)
-    settings = [f"data.path={folder}/data", f"rules.paths={ROOT}/rules,{folder}/mark.yml",
-                f"syslog.tcp.listen=127.0.0.1:{port}", "syslog.udp.listen=", "site.zone=+00:00"]
+    settings = [f"data.path={folder}/data", f"store.path={folder}/data/store",
+                f"rules.paths={ROOT}/rules,{folder}/mark.yml", f"syslog.tcp.listen=127.0.0.1:{port}",
+                "syslog.udp.listen=", "site.zone=+00:00"]
     line = [TOCSIN]
     for setting in settings:
         line += ["-o", setting]
@@ -177,8 +178,8 @@ def start(folder, port):
     raise RuntimeError("tocsin run does not answer")
 
 
-def read_marks(reader, marks, sent):
-    """Reads until every mark was returned, or some seconds brought nothing new."""
+def read_marks(reader, marks):
+    """When each mark was first returned."""
     for row in reader.stdout:
         host, when = row.split()
         marks.setdefault(host, int(when))
@@ -194,7 +195,7 @@ def measure(rate, lines):
     try:
         reader = subprocess.Popen([READER, f"{folder}/data/store"], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True)
-        listener = threading.Thread(target=read_marks, args=(reader, marks, None), daemon=True)
+        listener = threading.Thread(target=read_marks, args=(reader, marks), daemon=True)
         listener.start()
         watch = Watch(processes(process.pid))
         watch.start()
