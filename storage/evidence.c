@@ -100,6 +100,54 @@ int evidence_want(
 	return code;
 }
 
+/* Takes the wants of an alert out of the table. How many wait is small, and this is rare. */
+static int wants_drop(struct batch *batch, struct hash128 id)
+{
+	struct str key = STR_NONE, row;
+	enum db_seek seek = DB_FIRST;
+	struct db_cursor *cursor;
+	char own[8] = {0};
+	struct want want;
+	int code;
+
+	do {
+		code = db_cursor_open(batch->txn, TABLE_WANT, &cursor, batch->error);
+		if (code != 0)
+			return code;
+		code = db_cursor_get(cursor, seek, &key, &row, batch->error);
+		while (code == DB_FOUND) {
+			if (key.len != sizeof(own) || !words_get(row, &want, sizeof(want)))
+				code = day_damaged(batch->error);
+			else if (hash128_eq(want.id, id))
+				break;
+			else
+				code = db_cursor_get(cursor, DB_NEXT, &key, &row, batch->error);
+		}
+		if (code == DB_FOUND)
+			memcpy(own, key.ptr, sizeof(own));
+		db_cursor_close(cursor);
+		key = str_from(own, sizeof(own));
+		seek = DB_AT_OR_AFTER;
+		if (code == DB_FOUND)
+			code = db_delete(batch->txn, TABLE_WANT, key, batch->error);
+	} while (code == DB_FOUND);
+	return code < 0 ? code : 0;
+}
+
+int evidence_forget(struct batch *batch, const struct alert *alert)
+{
+	char key[20];
+	int code = wants_drop(batch, alert->id);
+
+	day_key(key, alert->id);
+	for (uint32_t i = 0; code >= 0 && i < evidence_count(batch, alert); i++) {
+		db_key_u32(key + 16, i);
+		code = db_delete(
+		    batch->txn, TABLE_EVIDENCE, str_from(key, sizeof(key)), batch->error);
+	}
+	return code < 0 ? code : 0;
+}
+
 static int wants_read(struct evidence *evidence, struct db *db, struct error *error)
 {
 	struct db_txn *txn;

@@ -18,6 +18,9 @@ struct evidence;
 struct evidence *evidence_new(const struct store_options *options);
 void evidence_free(struct evidence *evidence); /* accepts NULL */
 
+/* Neither wanted nor kept any more, in this file: the alert is told anew, of other events. */
+int evidence_forget(struct batch *batch, const struct alert *alert);
+
 /* How many events of an alert are kept at most. */
 uint64_t evidence_count(const struct batch *batch, const struct alert *alert);
 /*

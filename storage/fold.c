@@ -172,8 +172,9 @@ int fold_pend(struct batch *batch, const struct alert *alert, uint64_t sequence)
 	pend.share.cut += alert->event_count - pend.share.events;
 	code = pend_get(batch, entity, place_of(alert), &before);
 	if (code == DB_FOUND) {
-		/* known early: what it stood for stays */
-		pend.share = before.share;
+		/* known early: what was counted into it stays */
+		if (before.share.folded > 1)
+			pend.share = before.share;
 		pend.head = before.head;
 		pend.flags |= before.flags & PEND_SHOWN;
 	} else if (code == DB_NOT_FOUND) {

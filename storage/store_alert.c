@@ -175,15 +175,78 @@ static int replace(struct intake *intake, struct hash128 early)
 	return code < 0 ? code : batch_mark_put(batch, sequence, &mark);
 }
 
-/* The watermark has confirmed an early one: only its mark changes, and it counts from now on. */
+static bool tells_the_same(const struct alert *a, const struct alert *b)
+{
+	if (a->count != b->count || a->first_ns != b->first_ns || a->last_ns != b->last_ns ||
+	    a->event_count != b->event_count || a->events_cut != b->events_cut)
+		return false;
+	for (size_t i = 0; i < a->event_count; i++)
+		if (coordinate_compare(a->events[i].at, b->events[i].at) != 0)
+			return false;
+	return true;
+}
+
+/* The same facets, for entity and completing event are the same: only the text is another. */
+static int document_tell_anew(struct intake *intake, uint64_t sequence)
+{
+	struct buf row = BUF(4u << 20);
+	char key[8];
+
+	index_document(&row, intake->alert, intake->json);
+	int code = row.failed ? error_set(intake->batch->error, ERR_MEMORY, TEXT_base_memory)
+			      : db_put(intake->batch->txn, TABLE_DOC,
+				    day_key_sequence(key, sequence), buf_str(&row), 0,
+				    intake->batch->error);
+
+	buf_free(&row);
+	return code;
+}
+
+/*
+ * In order of arrival other events made it than in order of time, though the same one completed it.
+ * What settled is told, with its evidence; in a file that is not written any more the figures
+ * alone.
+ */
+static int tell_anew(struct intake *intake, uint64_t sequence, struct mark *mark)
+{
+	struct batch *batch = intake->batch;
+	struct share share = {0};
+	struct mark fresh = mark_of(intake);
+	struct alert early;
+	struct str json;
+	int code = batch_document(batch, sequence, &json);
+
+	if (code != DB_FOUND || alert_read(batch->arena, json, &early, NULL) != 0 ||
+	    tells_the_same(&early, intake->alert))
+		return code < 0 ? code : 0;
+	if (mark->folded == 1) {
+		mark->count = fresh.count;
+		mark->first_ns = fresh.first_ns;
+		mark->last_ns = fresh.last_ns;
+		mark->cut = fresh.cut;
+	}
+	if (sequence < batch->state.first)
+		return 0;
+	mark->kept = mark->missing = 0;
+	code = document_tell_anew(intake, sequence);
+	if (code == 0)
+		code = evidence_forget(batch, &early);
+	return code == 0 ? evidence_want(batch, intake->alert, sequence, &share) : code;
+}
+
+/*
+ * The watermark has confirmed an early one: as nearly always only its mark changes, and it counts
+ * from now on.
+ */
 static int confirm(struct intake *intake, uint64_t sequence, struct mark *mark)
 {
 	struct batch *batch = intake->batch;
-	int code;
+	int code = tell_anew(intake, sequence, mark);
 
 	mark->status = ALERT_SETTLED;
 	batch->stats.settled++;
-	code = batch_mark_put(batch, sequence, mark);
+	if (code == 0)
+		code = batch_mark_put(batch, sequence, mark);
 	if (code == 0 && fold_window(batch, intake->alert) > 0)
 		code = fold_pend(batch, intake->alert, sequence);
 	return code;

@@ -270,6 +270,107 @@ static void test_evidence_is_kept(void **state)
 	rig_close(&rig);
 }
 
+/*
+ * In order of arrival other events made it than in order of time, but the same one completed it: it
+ * keeps its id, and what the watermark found counts.
+ */
+static void settled_of_other_events(bool evidence_first, bool folds)
+{
+	struct query_filter filter = rig_filter();
+	struct query_evidence *evidence;
+	struct query_alert found[4];
+	struct rig rig;
+	size_t count;
+	char id[HASH128_TEXT];
+
+	opened(&rig, 1);
+	if (folds)
+		rig.options.fold_default_ns = 60 * RIG_S;
+	rig_store_close(&rig);
+	rig_store_open(&rig);
+	publish_frame(&rig, 100, 5);
+	struct alert alert = correlated(&rig, RIG_NOW, 102, ALERT_EARLY);
+	struct alert_event of_arrival[3] = {
+	    {{0xc0ffee, 1, 102}, {0, 0, 2}, RIG_NOW, STR("base")},
+	    {{0xc0ffee, 1, 103}, {0, 0, 3}, RIG_NOW + 1, STR("base")},
+	    {{0xc0ffee, 1, 104}, {0, 0, 4}, RIG_NOW + 2, STR("base")},
+	};
+	struct alert_event of_time[2] = {
+	    {{0xc0ffee, 1, 100}, {0, 0, 0}, RIG_NOW - 5, STR("base")},
+	    {{0xc0ffee, 1, 102}, {0, 0, 2}, RIG_NOW, STR("base")},
+	};
+
+	alert.events = of_arrival;
+	alert.event_count = alert.count = 3;
+	alert.last_ns = RIG_NOW + 2;
+	rig_publish(&rig, &alert);
+	if (evidence_first)
+		rig_settle(&rig);
+	alert.status = ALERT_SETTLED;
+	alert.events = of_time;
+	alert.event_count = alert.count = 2;
+	alert.first_ns = RIG_NOW - 5;
+	alert.last_ns = RIG_NOW;
+	rig_publish(&rig, &alert);
+	rig_progress(&rig, TOPIC_DETECTIONS, RIG_NOW + 100 * RIG_S);
+	rig_settle(&rig);
+	assert_int_equal(rig_list(&rig, &filter, found, 4), 1);
+	assert_int_equal(found[0].alert.status, ALERT_SETTLED);
+	assert_int_equal(found[0].alert.count, 2);
+	assert_int_equal(found[0].alert.first_ns, RIG_NOW - 5);
+	assert_int_equal(found[0].alert.last_ns, RIG_NOW);
+	assert_int_equal(
+	    query_alert(rig.query, hash128_format(alert.id, id), rig.arena, &found[0], NULL), 0);
+	assert_int_equal(found[0].alert.event_count, 2);
+	assert_int_equal(found[0].alert.events[0].at.counter, 100);
+	assert_int_equal(found[0].evidence_kept, 2);
+	assert_int_equal(
+	    query_evidence(rig.query, alert.id, rig.arena, &evidence, &count, NULL), 0);
+	assert_int_equal(count, 2);
+	assert_true(str_eq(evidence[0].event.raw, STR("line 100")));
+	assert_true(str_eq(evidence[1].event.raw, STR("line 102")));
+	rig_close(&rig);
+}
+
+static void test_settled_tells_what_made_it(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		settled_of_other_events(i & 1, i & 2);
+}
+
+/* One settled alert may stand for several early ones: it comes again, known, with another. */
+static void test_settled_replaces_several(void **state)
+{
+	struct query_filter filter = rig_filter();
+	struct query_alert found[4];
+	struct rig rig;
+
+	(void)state;
+	opened(&rig, 1);
+	struct alert one = correlated(&rig, RIG_NOW + 9, 2, ALERT_EARLY);
+	struct alert two = correlated(&rig, RIG_NOW + 8, 3, ALERT_EARLY);
+	struct alert settled = correlated(&rig, RIG_NOW + 5, 1, ALERT_SETTLED);
+
+	rig_publish(&rig, &one);
+	rig_publish(&rig, &two);
+	settled.replaces = one.id;
+	rig_publish(&rig, &settled);
+	rig_settle(&rig);
+	assert_int_equal(rig_list(&rig, &filter, found, 4), 2);
+	settled.replaces = two.id;
+	for (int i = 0; i < 2; i++) {
+		rig_publish(&rig, &settled);
+		rig_settle(&rig);
+		assert_int_equal(rig_list(&rig, &filter, found, 4), 1);
+		assert_true(hash128_eq(found[0].alert.id, settled.id));
+		assert_int_equal(rig_stats(&rig).replaced, 2);
+	}
+	filter.with_replaced = true;
+	assert_int_equal(rig_list(&rig, &filter, found, 4), 3);
+	rig_close(&rig);
+}
+
 static void test_evidence_of_folded_is_shown_with_the_head(void **state)
 {
 	struct query_filter filter = rig_filter();
@@ -549,6 +650,8 @@ int main(void)
 	    cmocka_unit_test(test_repeat_is_counted_not_stored),
 	    cmocka_unit_test(test_early_becomes_settled),
 	    cmocka_unit_test(test_settled_replaces_early),
+	    cmocka_unit_test(test_settled_replaces_several),
+	    cmocka_unit_test(test_settled_tells_what_made_it),
 	    cmocka_unit_test(test_matches_fold_into_the_first),
 	    cmocka_unit_test(test_older_match_takes_over),
 	    cmocka_unit_test(test_evidence_is_kept),
