@@ -22,6 +22,9 @@ KAFKA = os.environ.get("TOCSIN_TEST_KAFKA", "")
 
 _cases = 0
 
+# A script that is over its limit of time still stops what it has started and removes what it has made.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
 
 def case(name, good, *notes):
     """One line of TAP; notes say why when it is not good."""
