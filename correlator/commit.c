@@ -65,7 +65,7 @@ static int commit_seen(struct worker *worker, struct error *error)
 
 static bool snapshot_is_due(const struct worker *worker, const struct owned *owned)
 {
-	return owned->moved && (owned->kept == NOWHERE ||
+	return owned->moved && (owned->kept == NOWHERE || owned->other_rules ||
 	    worker->now_ns < owned->snapshot_ns ||
 	    worker->now_ns - owned->snapshot_ns >= worker->options.snapshot_ns);
 }
@@ -89,6 +89,7 @@ static int commit_snapshots(struct worker *worker, bool all, struct error *error
 		buf_clear(&worker->scratch);
 		snapshot_write(&worker->scratch, owned->correlate, owned->next);
 		code = state_put(worker, "snapshot", i, error);
+		owned->other_rules = false;
 		owned->kept = owned->next;
 		owned->snapshot_ns = worker->now_ns;
 	}

@@ -35,10 +35,12 @@ struct correlate *correlate_new(const struct correlate_options *options)
 		return NULL;
 	correlate->options = *options;
 	watermark_begin(&correlate->watermark, options->sources);
+	correlate->strange = calloc(rules + 1, sizeof(*correlate->strange));
 	correlate->repeats = calloc(options->sources + 1, sizeof(*correlate->repeats));
 	for (uint32_t i = 0; correlate->repeats != NULL && i < options->sources; i++)
 		correlate->repeats[i] = REPEAT_NONE;
-	if (correlate->repeats != NULL && correlations_list(correlate) &&
+	if (correlate->repeats != NULL && correlate->strange != NULL &&
+	    correlations_list(correlate) &&
 	    window_table_begin(&correlate->early, rules, options->groups_max) &&
 	    window_table_begin(&correlate->settled, rules, options->groups_max) &&
 	    window_table_begin(&correlate->dockets, rules, options->groups_max))
@@ -59,6 +61,7 @@ void correlate_free(struct correlate *correlate)
 	for (size_t i = 0; i < correlate->pending_count; i++)
 		free(correlate->pending[i]);
 	free(correlate->pending);
+	free(correlate->strange);
 	free(correlate->repeats);
 	free(correlate->correlations);
 	free(correlate);
@@ -67,6 +70,14 @@ void correlate_free(struct correlate *correlate)
 int64_t correlate_watermark(const struct correlate *correlate)
 {
 	return correlate->watermark.now_ns;
+}
+
+bool correlate_has_strangers(const struct correlate *correlate)
+{
+	for (uint32_t i = 0; i < correlate->correlation_count; i++)
+		if (correlate->strange[correlate->correlations[i]])
+			return true;
+	return false;
 }
 
 void correlate_count(const struct correlate *correlate, struct worker_stats *ret)
@@ -359,6 +370,11 @@ static int correlate_detection(struct run *run, const struct detection *detectio
 	}
 	if (rule == NULL) {
 		stats->unknown++;
+		return 0;
+	}
+	if (run->silent && correlate->strange[rule->index]) {
+		/* Matched before this rule was in force, and read again for the other windows. */
+		stats->state_dropped++;
 		return 0;
 	}
 	if (detection->time_ns <= correlate->watermark.now_ns) {

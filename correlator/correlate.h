@@ -39,6 +39,8 @@ int correlate_record(struct correlate *correlate, struct str value, struct batch
     bool silent, struct error *error);
 /* WATERMARK_NONE before all sources were heard. */
 int64_t correlate_watermark(const struct correlate *correlate);
+/* Correlations that the snapshot it came from did not know, or knew otherwise. */
+bool correlate_has_strangers(const struct correlate *correlate);
 /* Fills groups, evicted and pending of *ret by adding. */
 void correlate_count(const struct correlate *correlate, struct worker_stats *ret);
 

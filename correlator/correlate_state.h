@@ -30,6 +30,7 @@ struct correlate {
 	size_t pending_count, pending_capacity;
 	uint32_t *correlations;      /* rule indexes of all correlations */
 	uint32_t correlation_count;
+	bool *strange;               /* by rule: unknown to the snapshot that this came from */
 };
 
 /* One pass of one of the two machines. */

@@ -103,6 +103,7 @@ static int correlate_load(struct worker *worker, uint32_t partition, uint64_t *r
 		code = snapshot_read(buf_str(&worker->scratch), owned->correlate, ret_offset,
 		    &dropped);
 	worker->stats.state_dropped += dropped;
+	owned->other_rules = code == 0 && correlate_has_strangers(owned->correlate);
 	if (code == 0 || code == ERR_MEMORY || code == ERR_IO)
 		return code < 0 ? error_set(error, code, TEXT_base_memory) : 0;
 	worker->stats.state_refused++;

@@ -257,6 +257,8 @@ static bool rules_read(struct reader *reader)
 		return false;
 	}
 	reader->rule_count = count;
+	memset(reader->correlate->strange, true,
+	    ruleset_count(reader->correlate->options.ruleset) * sizeof(bool));
 	for (uint32_t i = 0; i < count && ok; i++) {
 		struct str id = read_text(reader, &ok);
 		struct hash128 hash = {0, 0};
@@ -268,6 +270,8 @@ static bool rules_read(struct reader *reader)
 
 		reader->rules[i] = rule != NULL && str_eq(rule->meta.id, id) &&
 		    hash128_eq(rule->meta.hash, hash) ? rule->index : RULE_GONE;
+		if (reader->rules[i] != RULE_GONE)
+			reader->correlate->strange[reader->rules[i]] = false;
 	}
 	return ok;
 }

@@ -26,6 +26,7 @@ struct owned {
 	uint64_t silent_until;  /* records below it rebuild the state and send nothing */
 	uint64_t kept;          /* offset of the last snapshot; NOWHERE: none */
 	int64_t snapshot_ns;    /* when it was taken */
+	bool other_rules;       /* it was taken under others: one of these is due */
 	/* what was announced last */
 	int64_t announced_ns;
 	bool announced, announced_idle;

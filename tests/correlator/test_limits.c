@@ -500,6 +500,40 @@ static void test_start_under_other_rules(void **state)
 	reload_in_mid_window(true);
 }
 
+/*
+ * A death, and other rules at the start: what was matched before it, and is fed once more for the
+ * windows' sake, was matched under the old ones, and is not for a rule that is new or changed.
+ */
+static void test_other_rules_do_not_look_back(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE SPRAY, .events = 1,
+	    .detections = 1, .snapshot_ns = 1000000 * SECOND});
+	town_tick(&town);
+	town_run(&town); /* the snapshot; there will be no other before the death */
+	town_send(&town, "web01", TOWN_START, FAIL("192.0.2.1", "a"));
+	town_send(&town, "web01", TOWN_START + SECOND, FAIL("192.0.2.1", "b"));
+	town_run(&town);
+	town.options.rules = BASES OTHER_SPRAY BRUTE;
+	town_crash(&town, 0);
+	town_send(&town, "web01", TOWN_START + 2 * SECOND, FAIL("192.0.2.1", "c"));
+	town_run(&town);
+	assert_int_equal(town_stats(&town).state_dropped, 2);
+	assert_int_equal(town_count(&town, "spray", ALERT_EARLY), 0);
+	/* Another death: what came since is not forgotten. */
+	town_crash(&town, 0);
+	town_send(&town, "web01", TOWN_START + 3 * SECOND, FAIL("192.0.2.1", "d"));
+	town_send(&town, "web01", TOWN_START + 4 * SECOND, FAIL("192.0.2.1", "e"));
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "brute", ALERT_SETTLED), 1);
+	assert_int_equal(town_count(&town, "spray", ALERT_SETTLED), 1);
+	assert_int_equal(town_unsettled(&town), 0);
+	assert_int_equal(town_stats(&town).state_dropped, 0);
+	town_close(&town);
+}
+
 /* ---- snapshots ---- */
 
 static void snapshot_replace(struct town *town, uint32_t partition, size_t cut, int flip)
@@ -569,6 +603,7 @@ int main(void)
 	    cmocka_unit_test(test_group_values_without_end),
 	    cmocka_unit_test(test_reload_keeps_what_has_not_changed),
 	    cmocka_unit_test(test_start_under_other_rules),
+	    cmocka_unit_test(test_other_rules_do_not_look_back),
 	    cmocka_unit_test(test_bad_snapshots_are_refused_and_made_anew),
 	};
 
