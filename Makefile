@@ -203,7 +203,9 @@ install: all
 	install -D -m 755 $(B)/tocsin $(DESTDIR)$(PREFIX)/bin/tocsin
 	mkdir -p $(DESTDIR)$(PREFIX)/share/tocsin
 	cp -r rules $(DESTDIR)$(PREFIX)/share/tocsin/
-	install -D -m 644 deploy/tocsin.service $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
+	mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' deploy/tocsin.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
 	mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/vi/man1
 	for l in en vi; do d=$(DESTDIR)$(PREFIX)/share/man/man1; \
 		[ $$l = en ] || d=$(DESTDIR)$(PREFIX)/share/man/$$l/man1; \

@@ -138,6 +138,24 @@ int context_site_key(struct context *context, struct hash_key *ret, struct error
 	return 0;
 }
 
+/* The default of rules.paths, also where `tocsin config --defaults` wrote it into a file. */
+#define RULES_DEFAULT "/usr/local/share/tocsin/rules"
+
+/* Rules that were installed with this binary, wherever that was: PREFIX/share beside PREFIX/bin. */
+static const char *rules_beside(struct context *context)
+{
+	const char *slash = strrchr(context->program, '/');
+	struct str path = slash == NULL
+	    ? STR_NONE
+	    : arena_printf(context->arena, "%.*s/../share/tocsin/rules",
+		  (int)(slash - context->program), context->program);
+	char *real = path.ptr == NULL ? NULL : realpath(path.ptr, NULL);
+	char *kept = real == NULL ? NULL : arena_cstr(context->arena, str_of(real));
+
+	free(real);
+	return kept;
+}
+
 static const char **paths_of(struct context *context, enum config_key key)
 {
 	size_t count = config_count(context->config, key);
@@ -145,6 +163,11 @@ static const char **paths_of(struct context *context, enum config_key key)
 
 	for (size_t i = 0; paths != NULL && i < count; i++)
 		paths[i] = config_item(context->config, key, i).ptr;
+	if (paths != NULL && key == CONFIG_RULES_PATHS && strcmp(paths[0], RULES_DEFAULT) == 0) {
+		const char *beside = rules_beside(context);
+
+		paths[0] = beside != NULL ? beside : paths[0];
+	}
 	return paths;
 }
 

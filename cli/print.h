@@ -14,7 +14,7 @@ void print_text(FILE *out, enum text_id id, ...);
 void put_text(struct buf *out, enum text_id id, ...);
 void print_escaped(FILE *out, struct str text);
 /*
- * Escaped, broken between words so that no line is longer than columns (0: not broken), each further
+ * Escaped, broken between words so that no line is longer than columns (0: not broken), each other
  * line behind indent spaces; ends with a newline. The first line begins at indent.
  */
 void print_wrapped(FILE *out, struct str text, int indent, int columns);

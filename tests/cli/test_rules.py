@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""tocsin rules: check and lists, explain, coverage, as a person and as a program see them. Prints TAP.
+
+B names the build folder.
+"""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOCSIN = os.path.join(ROOT, os.environ.get("B", "build/release"), "tocsin")
+FOLDER = tempfile.mkdtemp(prefix="tocsin-rules-")
+results = []
+
+RULES = """\
+title: Đăng nhập thất bại
+id: 5a4d0f7e-0000-4000-8000-000000000001
+name: failed
+level: low
+tags: [attack.credential-access, attack.t1110.001, attack.t1110]
+logsource: {product: linux, service: sshd}
+detection:
+  selection:
+    action: failed
+    src_ip|cidr: 203.0.113.0/24
+  condition: selection
+---
+title: Known users
+id: 5a4d0f7e-0000-4000-8000-000000000002
+tags: [attack.initial_access, attack.T1110, attack.g0001, cve.2021-1]
+logsource: {product: linux}
+detection:
+  selection:
+    User|expand: '%staff%'
+  condition: selection
+---
+title: Brute force
+id: 6b000000-0000-4000-8000-000000000003
+name: brute
+correlation: {type: event_count, rules: [failed], timespan: 1m, condition: {gte: 5}}
+---
+title: The monitoring host
+logsource: {product: linux, service: sshd}
+filter:
+  rules: [failed]
+  probe: {User: probe}
+  condition: not probe
+"""
+LINE = ("<38>Mar  1 10:00:00 web01 sshd[811]: Failed password for {} from {} port 40112 ssh2")
+YES, PROBE, FAR = (LINE.format(*pair) for pair in
+                   (("root", "203.0.113.7"), ("probe", "203.0.113.7"), ("root", "192.0.2.1")))
+CRON = "<78>Mar  1 10:00:00 web01 CRON[99]: (root) CMD (run-parts)"
+
+
+def check(name, good, why=""):
+    results.append(good)
+    print("%s %d - rules: %s" % ("ok" if good else "not ok", len(results), name))
+    if not good:
+        print("# " + str(why).replace("\n", "\n# "))
+
+
+def write(name, text):
+    path = os.path.join(FOLDER, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+    return path
+
+
+def tocsin(*words, stdin="", lists=True, lang="en"):
+    command = [TOCSIN, "rules", *words, "-o", "data.path=" + FOLDER, "--lang", lang,
+               "-o", "rules.paths=" + os.path.join(FOLDER, "r.yml")]
+    if lists:
+        command += ["-o", "rules.lists=" + os.path.join(FOLDER, "lists")]
+    done = subprocess.run(command, input=stdin.encode(), capture_output=True, timeout=60)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def explained(*words, **more):
+    code, out, err = tocsin("explain", *words, "--json", **more)
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+def lists_are_named_by_the_configuration():
+    code, out, err = tocsin("check")
+    check("rules with a filter and a list are accepted", code == 0 and "3 rules loaded, 0 refused" in out,
+          out + err)
+    code, out, err = tocsin("check", lists=False)
+    check("without its list one rule is refused, with a position",
+          code == 1 and "r.yml:19:18: there is no list 'staff'" in err and "2 rules loaded, 1" in out, out + err)
+
+
+def explain_tells_each_part():
+    code, found, err = explained("failed", YES)
+    parts = {part.get("predicate"): part for part in found[0]["condition"]} if found else {}
+    check("a match, by name", code == 0 and found[0]["matches"] and found[0]["logsource"]["holds"], err)
+    address = parts.get("src_ip|cidr: 203.0.113.0/24", {})
+    check("a predicate has the value that it was asked of",
+          address.get("holds") is True and address.get("value") == "203.0.113.7", found)
+    names = {part.get("name") for part in found[0]["condition"]}
+    check("the tree has the names of detections and filters",
+          {"selection", "The monitoring host", "probe"} <= names, names)
+    code, found, err = explained("5a4d0f7e-0000-4000-8000-000000000001", FAR)
+    failed = [p["predicate"] for p in found[0]["condition"] if "predicate" in p and not p["holds"]]
+    check("no match, by id, and what failed",
+          code == 1 and not found[0]["matches"] and "src_ip|cidr: 203.0.113.0/24" in failed, found)
+    code, found, err = explained("failed", PROBE)
+    check("a filter excepts", code == 1 and not found[0]["condition"][0]["holds"], found)
+    code, found, err = explained("failed", CRON)
+    source = found[0]["logsource"]
+    check("another log source is told by attribute",
+          code == 1 and source["product"]["holds"] and not source["service"]["holds"], found)
+
+
+def explain_takes_events_from_anywhere():
+    path = write("events.log", "\n".join((YES, FAR, "", CRON)) + "\n")
+    code, found, err = explained("failed", "--file", path)
+    check("a file, line by line", code == 0 and [f["matches"] for f in found] == [True, False, False], found)
+    code, found, err = explained("failed", "-", stdin=FAR + "\r\n" + YES)
+    check("standard input", code == 0 and [f["matches"] for f in found] == [False, True], found)
+    code, found, err = explained("6B0", YES)
+    check("a correlation, by the beginning of its id, is its rules",
+          code == 0 and [f["title"] for f in found] == ["Đăng nhập thất bại"], found)
+    for words, what in ((("5a4d", YES), "several rules"), (("nobody", YES), "no rule 'nobody'"),
+                        (("failed",), "needs a rule and an event"), ((), "needs a rule and an event"),
+                        (("failed", "--file", FOLDER + "/none"), "none")):
+        code, out, err = tocsin("explain", *words)
+        check("refused: explain %s" % " ".join(words[:1]), code in (2, 3) and what in err, (code, err))
+
+
+def explain_speaks_to_people():
+    code, out, err = tocsin("explain", "failed", CRON)
+    first = out.split("\n")
+    check("text: the log source comes first", first[0].startswith("no match") and "another log source" in first[1],
+          out)
+    check("text: service and its value", any("[no ] service: sshd" in line and "cron" in line.lower()
+                                             for line in first), out)
+    code, out, err = tocsin("explain", "brute", YES, lang="vi")
+    check("text in Vietnamese", "là luật tương quan" in out and "KHỚP" in out and "[có" in out, out)
+    code, out, err = tocsin("explain", "failed", "\x1b[2Jsshd: \x1b]0;x\x07")
+    check("what a stranger wrote is escaped", "\x1b" not in out and "\x07" not in out, repr(out))
+
+
+def coverage_is_a_layer_and_a_table():
+    code, out, err = tocsin("coverage", "--json")
+    layer = json.loads(out)
+    scores = {t["techniqueID"]: t["score"] for t in layer["techniques"]}
+    check("layer 4.5", code == 0 and layer["versions"]["layer"] == "4.5" and
+          layer["domain"] == "enterprise-attack" and layer["name"], layer)
+    check("a technique's score is the number of its rules", scores == {"T1110": 2, "T1110.001": 1}, scores)
+    check("its comment names them", "Known users" in
+          [t["comment"] for t in layer["techniques"] if t["techniqueID"] == "T1110"][0], layer)
+    code, out, err = tocsin("coverage")
+    rows = {line[:30].strip(): line[30:].split() for line in out.splitlines()}
+    check("table by tactic", rows.get("Credential Access") == ["1", "2"] and
+          rows.get("Initial Access") == ["1", "1"] and rows.get("Impact") == ["0", "0"], out)
+    check("and in all", "2 of 3 rules" in out and "2 techniques" in out, out)
+
+
+try:
+    write("r.yml", RULES)
+    write("lists/staff.txt", "# người dùng\nan\nbinh\n")
+    lists_are_named_by_the_configuration()
+    explain_tells_each_part()
+    explain_takes_events_from_anywhere()
+    explain_speaks_to_people()
+    coverage_is_a_layer_and_a_table()
+finally:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+print("1..%d" % len(results))
+raise SystemExit(0 if all(results) else 1)
