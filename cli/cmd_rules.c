@@ -1,4 +1,6 @@
 #include "cli/command.h"
+#include "cli/coverage.h"
+#include "cli/explain.h"
 #include "cli/gather.h"
 #include "cli/replay.h"
 #include "cli/show.h"
@@ -258,6 +260,19 @@ static int rules_reload(struct context *context, const struct arguments *argumen
 	return code < 0 ? code : done == asked ? EXIT_OK : EXIT_NO;
 }
 
+static int rules_coverage(struct context *context, const struct arguments *arguments,
+    struct error *error)
+{
+	struct ruleset *ruleset = NULL;
+	int code = load(context, arguments, NULL, NULL, &ruleset, error);
+
+	if (code == 0)
+		code = coverage_print(
+		    ruleset, "Tocsin", arguments_has(arguments, "json"), error);
+	ruleset_free(ruleset);
+	return code;
+}
+
 static int rules_run(struct context *context, const struct arguments *arguments)
 {
 	struct error error = {0};
@@ -268,6 +283,10 @@ static int rules_run(struct context *context, const struct arguments *arguments)
 		code = rules_check(context, arguments, &error);
 	else if (code == 0 && strcmp(verb, "test") == 0)
 		code = rules_test(context, arguments, &error);
+	else if (code == 0 && strcmp(verb, "explain") == 0)
+		code = explain_run(context, arguments, &error);
+	else if (code == 0 && strcmp(verb, "coverage") == 0)
+		code = rules_coverage(context, arguments, &error);
 	else if (code == 0 && strcmp(verb, "reload") == 0)
 		code = rules_reload(context, arguments, &error);
 	else if (code == 0)
@@ -277,7 +296,7 @@ static int rules_run(struct context *context, const struct arguments *arguments)
 
 const struct command command_rules = {
     .name = "rules",
-    .synopsis = "check|list|test [PATH...] | reload",
+    .synopsis = "check|list|test|coverage [PATH...] | explain RULE EVENT... | reload",
     .summary = TEXT_cli_rules,
     .description = TEXT_cli_rules_about,
     .examples = (const struct example_row[]){
@@ -285,10 +304,15 @@ const struct command command_rules = {
 	{"tocsin rules test rules/linux", TEXT_cli_rules_example2},
 	{"tocsin rules list --json | jq -r .tags[] | sort | uniq -c", TEXT_cli_rules_example3},
 	{"tocsin rules reload", TEXT_cli_rules_example4},
+	{"tail -n 1 /var/log/auth.log | tocsin rules explain ssh_password_refused -",
+	    TEXT_cli_rules_example5},
+	{"tocsin rules coverage --json > layer.json", TEXT_cli_rules_example6},
 	{NULL, TEXT_COUNT}},
     .options = (const struct option_row[]){
+	{'f', "file", "FILE", TEXT_cli_opt_file},
 	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},
-    .verbs = (const char *const[]){"check", "list", "test", "reload", NULL},
+    .verbs = (const char *const[]){"check", "list", "test", "coverage", "explain", "reload",
+	NULL},
     .words_max = ARGUMENTS_MAX,
     .run = rules_run,
 };

@@ -231,6 +231,18 @@ const struct expression *expression_not(struct builder *builder, const struct ex
 	return expression_make(builder, EXPRESSION_NOT, 0, &child, 1);
 }
 
+const struct expression *expression_named(struct builder *builder,
+    const struct expression *expression, struct str name)
+{
+	struct expression *made = arena_alloc(builder->arena, sizeof(*made));
+
+	if (made == NULL)
+		return NULL;
+	*made = *expression;
+	made->name = arena_dup(builder->arena, name);
+	return made->name.ptr == NULL ? NULL : made;
+}
+
 const struct expression *expression_never(struct builder *builder)
 {
 	return expression_make(builder, EXPRESSION_OR, 0, NULL, 0);

@@ -50,6 +50,9 @@ const struct expression *expression_predicate(struct builder *builder, uint32_t 
 const struct expression *expression_group(struct builder *builder, enum expression_kind kind,
     const struct expression **children, size_t count);
 const struct expression *expression_not(struct builder *builder, const struct expression *child);
+/* The same under a name, which is copied. */
+const struct expression *expression_named(struct builder *builder,
+    const struct expression *expression, struct str name);
 /* Holds for no event. */
 const struct expression *expression_never(struct builder *builder);
 const struct expression *expression_at_least(struct builder *builder, uint32_t need,

@@ -342,12 +342,15 @@ static int searches_compile(struct builder *builder, const struct yaml_node *nod
 		if (str_eq(child->key, STR("timeframe")))
 			return builder_refuse_key(builder, child, TEXT_sigma_unsupported,
 			    STR_ARG(child->key));
-		int code =
-		    search_compile(builder, child, child->key, &detections[count].expression);
+		const struct expression *found;
+		int code = search_compile(builder, child, child->key, &found);
 
 		if (code < 0)
 			return code;
-		detections[count++].name = child->key;
+		found = expression_named(builder, found, child->key);
+		if (found == NULL)
+			return builder_no_memory(builder);
+		detections[count++] = (struct detection){child->key, found};
 	}
 	*ret_count = count;
 	return 0;

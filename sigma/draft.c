@@ -241,6 +241,18 @@ static void id_complete(struct rule *rule)
 		rule->meta.id = rule->name.len > 0 ? rule->name : rule->meta.title;
 }
 
+static int filter_document(struct builder *builder, struct draft *draft)
+{
+	int code = keys_read(builder, draft->root, filter_keys,
+	    sizeof(filter_keys) / sizeof(filter_keys[0]), true, draft);
+
+	draft->is_filter = true;
+	if (code < 0)
+		return code;
+	draft->expression = expression_named(builder, draft->expression, draft->rule.meta.title);
+	return draft->expression == NULL ? builder_no_memory(builder) : 0;
+}
+
 int draft_read(struct builder *builder, struct draft *draft)
 {
 	const struct yaml_node *root = draft->root;
@@ -257,11 +269,8 @@ int draft_read(struct builder *builder, struct draft *draft)
 		return code;
 	}
 	if (root->kind == YAML_MAP && yaml_get(root, STR("filter")) != NULL &&
-	    yaml_get(root, STR("detection")) == NULL) {
-		draft->is_filter = true;
-		return keys_read(builder, root, filter_keys,
-		    sizeof(filter_keys) / sizeof(filter_keys[0]), true, draft);
-	}
+	    yaml_get(root, STR("detection")) == NULL)
+		return filter_document(builder, draft);
 	/* What stands in place of a detection is told first: it says more than what is missing. */
 	if (root->kind != YAML_MAP || (yaml_get(root, STR("detection")) == NULL &&
 	                                  yaml_get(root, STR("action")) == NULL))

@@ -37,8 +37,9 @@ int filter_read(struct builder *builder, const struct yaml_node *node, struct dr
 		return builder_refuse_key(builder, node, TEXT_sigma_missing, "rules");
 	int code = rules_read(builder, rules, draft);
 
-	return code < 0
-	    ? code : detection_compile(builder, node, STR("rules"), &draft->expression);
+	if (code == 0)
+		code = detection_compile(builder, node, STR("rules"), &draft->expression);
+	return code;
 }
 
 static bool takes_in(struct str filter, struct str rule)

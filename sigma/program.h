@@ -5,6 +5,7 @@
 #ifndef TOCSIN_SIGMA_PROGRAM_H
 #define TOCSIN_SIGMA_PROGRAM_H
 
+#include "base/buf.h"
 #include "event/record.h"
 #include "sigma/glob.h"
 #include "sigma/regex.h"
@@ -69,6 +70,7 @@ struct expression {
 	const struct expression **children;
 	size_t count;
 	struct hash128 hash; /* the order of children does not change it */
+	struct str name;     /* of the detection or filter that it is; else empty */
 };
 
 /* A field that some predicate looks at. */
@@ -89,6 +91,10 @@ struct program {
 const struct program *ruleset_program(const struct ruleset *ruleset);
 /* The slot of a field, or SLOT_ANYWHERE when no predicate looks at it. Constant time. */
 uint32_t program_slot(const struct program *program, enum field_id id, struct str name);
+
+/* As a rule would have it: "CommandLine|contains: whoami". */
+void predicate_write(const struct program *program, const struct predicate *predicate,
+    struct buf *out);
 
 /* One value of a field; folded is fold_text of raw. */
 struct subject {

@@ -402,9 +402,11 @@ static int rules_place(struct loader *loader)
 		draft->rule.correlation = draft->correlation;
 		ruleset->rules[ruleset->count] = draft->rule;
 		expressions[ruleset->count++] = draft->expression;
-		if (!name_table_put(arena, &ruleset->names, draft->rule.meta.id, draft->rule.index) ||
-		    (draft->rule.name.len > 0 &&
-		        !name_table_put(arena, &ruleset->names, draft->rule.name, draft->rule.index)))
+		struct str id = draft->rule.meta.id, name = draft->rule.name;
+
+		if (!name_table_put(arena, &ruleset->names, id, draft->rule.index) ||
+		    (name.len > 0 &&
+		        !name_table_put(arena, &ruleset->names, name, draft->rule.index)))
 			return ERR_MEMORY;
 	}
 	ruleset->program.rules = expressions;
