@@ -307,6 +307,10 @@ def foreign_coordinate(cluster, topic, partition, offset):
     return coordinate(siphash(key, topic, False), partition, offset)
 
 
+def partition_of(key, partitions):
+    return siphash((0x746F6373696E2E70, 0x6172746974696F6E), key, False) % partitions
+
+
 def read(data):
     if data[:4] == b"TCSN":
         return read_frame(data)

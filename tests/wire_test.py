@@ -114,6 +114,48 @@ def check_damage(single):
     check("no frame with a flipped bit passes", passed == 0)
 
 
+def refusal(data, read=wire.read):
+    try:
+        read(data)
+    except (wire.Foreign, wire.Unknown, wire.Damaged) as problem:
+        return type(problem)
+    return None
+
+
+def sealed(head, body=b""):
+    """A message of ours with its checksum."""
+    data = b"TCSD" + head + body
+    return data + wire.crc32c(data).to_bytes(4, "little")
+
+
+def check_future(single):
+    """What this version does not know is skipped, and is no damage."""
+    frame, body = single["frame-tick"], single["progress"][6:-4]
+    newer, other = bytearray(frame), bytearray(frame)
+    newer[4], other[5] = 2, 9
+    other[60:64] = bytes(4)
+    other[60:64] = wire.crc32c(bytes(other)).to_bytes(4, "little")
+    check("a frame of another version is unknown", refusal(bytes(newer)) is wire.Unknown)
+    check("a frame of another type is unknown", refusal(bytes(other)) is wire.Unknown)
+    check("a message of another version or kind is unknown",
+          refusal(sealed(b"\2\2", body)) is refusal(sealed(b"\1\3", body)) is wire.Unknown)
+    check("unknown tags are skipped",
+          wire.read(sealed(b"\1\2", b"\x63\3abc" + body)) == wire.read(single["progress"]))
+    check("no detection with a flipped bit passes", all(
+        refusal(bytes(byte ^ (1 << bit % 8 if at == bit // 8 else 0)
+                      for at, byte in enumerate(single["detection"])), wire.read_message)
+        for bit in range(len(single["detection"]) * 8)))
+
+
+def check_partitions(document):
+    """The sentence of the document, in the terms of the reader."""
+    places = [(b"192.0.2.7", 16, 5), (b"fw-01.ha-giang.example", 16, 9), (b"2001:db8::1", 256, 18),
+              (b"", 4, 2)]
+    check("keys go to the partitions that the document tells",
+          all(wire.partition_of(key, of) == to for key, of, to in places) and
+          all("`%s`" % key.decode() in document for key, _, _ in places[:3]))
+
+
 def check_ids(single):
     alert = wire.read(single["alert-json"])
     check("the id of the alert", wire.alert_id(SITE, alert) == alert["id"],
@@ -131,6 +173,8 @@ def main():
     check_document(document, single)
     check_random(pairs)
     check_damage(single)
+    check_future(single)
+    check_partitions(document)
     check_ids(single)
     print("1..%d" % len(results))
     sys.exit(0 if all(results) else 1)
