@@ -4,6 +4,7 @@
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "event/detection.h"
 #include "event/frame.h"
 
@@ -108,6 +109,37 @@ static void write_note(const struct bus_record *record, const char *what)
 	    (unsigned long long)record->offset, what);
 }
 
+/* What somebody else put there: still one object a line, and nothing that steers a terminal. */
+static void write_foreign(struct catting *catting, const struct bus_record *record)
+{
+	struct buf out = BUF(16u << 20);
+	struct json json = json_begin(&out);
+
+	if (catting->raw) {
+		print_escaped(stdout, record->value);
+	} else {
+		json_open(&json, '{');
+		json_pair_u64(&json, "partition", record->partition);
+		json_pair_u64(&json, "offset", record->offset);
+		json_pair(&json, "foreign", record->value);
+		json_close(&json, '}');
+		fwrite(out.ptr, 1, out.len, stdout);
+	}
+	putchar('\n');
+	buf_free(&out);
+	catting->left--;
+}
+
+/* A document of ours: an object without control characters. */
+static bool is_line(struct str value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if ((unsigned char)value.ptr[i] < ' ' || value.ptr[i] == 0x7f)
+			return false;
+	}
+	return value.len > 1 && value.ptr[0] == '{' && utf8_is_valid(value);
+}
+
 static void write_frame(struct catting *catting, const struct bus_record *record)
 {
 	static const char *const kinds[] = {"", "events", "tick", "gap"};
@@ -115,8 +147,7 @@ static void write_frame(struct catting *catting, const struct bus_record *record
 	struct event event;
 
 	if (frame_read(record->value, &frame) != FRAME_OK) {
-		print_escaped(stdout, record->value);
-		putchar('\n');
+		write_foreign(catting, record);
 		return;
 	}
 	if (frame.head.type != FRAME_EVENTS && !catting->raw)
@@ -174,9 +205,12 @@ static void write_record(struct catting *catting, const struct bus_record *recor
 	}
 	if (kind == MESSAGE_DETECTION) {
 		write_detection(record);
-	} else {
+	} else if (is_line(record->value)) {
 		fwrite(record->value.ptr, 1, record->value.len, stdout);
 		putchar('\n');
+	} else {
+		write_foreign(catting, record);
+		return;
 	}
 	catting->left--;
 }
@@ -286,7 +320,7 @@ const struct command command_bus = {
     .examples = (const struct example_row[]){
 	{"tocsin bus offsets", TEXT_cli_bus_example},
 	{"tocsin bus tail events --raw", TEXT_cli_bus_example2},
-	{"tocsin bus cat alerts | jq .rule.title", TEXT_cli_bus_example3},
+	{"tocsin bus cat alerts | jq 'select(.rule) | .rule.title'", TEXT_cli_bus_example3},
 	{NULL, TEXT_COUNT}},
     .options = (const struct option_row[]){
 	{'r', "raw", NULL, TEXT_cli_opt_raw},
