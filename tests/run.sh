@@ -118,12 +118,16 @@ drain
 kafka=
 if [[ kafka =~ $only || flow =~ $only || -z ${TOCSIN_ONLY:-} ]]; then
 	say "a real Kafka"
-	if sh deploy/kafka.sh fetch >"$out/kafka.txt" 2>&1 && sh deploy/kafka.sh start >>"$out/kafka.txt" 2>&1; then
-		kafka=127.0.0.1:${TOCSIN_KAFKA_PORT:-19092}
+	export TOCSIN_KAFKA_PORT=${TOCSIN_KAFKA_PORT:-$(python3 tests/free_port.py 2)}
+	if ! sh deploy/kafka.sh fetch >"$out/kafka.txt" 2>&1; then
+		say "no Kafka: $(tail -n 1 "$out/kafka.txt"); its tests are skipped, the mock cluster still runs"
+	elif sh deploy/kafka.sh start >>"$out/kafka.txt" 2>&1; then
+		kafka=127.0.0.1:$TOCSIN_KAFKA_PORT
 		trap 'sh deploy/kafka.sh stop >/dev/null 2>&1' EXIT
 		export TOCSIN_TEST_KAFKA=$kafka
 	else
-		say "no Kafka: $(tail -n 1 "$out/kafka.txt"); its tests are skipped, the mock cluster still runs"
+		echo "not ok - kafka: the broker does not start" | tee "$out/kafka.log"
+		tail -n 20 "$out/kafka.txt" | sed 's/^/# /'
 	fi
 fi
 add "unit.bus.test_conform_kafka" 300 build/release/tests/bus/test_conform_kafka
