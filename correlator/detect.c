@@ -13,7 +13,6 @@
 #define MATCHED_MAX   32u
 #define GROUP_MAX     1024u              /* longer group values are named by their hash */
 #define GROUP_HEAD    960u
-#define LINKS_MAX     256u               /* correlations that one event may feed */
 
 struct detect {
 	struct detect_options options;
@@ -245,10 +244,21 @@ static int pass_link(const struct pass *pass, const struct link *link)
 
 static size_t links_add(struct link *links, size_t count, const struct rule *rule)
 {
-	for (size_t i = 0; i < rule->use_count && count < LINKS_MAX; i++)
+	for (size_t i = 0; i < rule->use_count; i++)
 		links[count++] =
 		    (struct link){rule->uses[i].correlation, rule->uses[i].step, rule};
 	return count;
+}
+
+/* Room for what all the matches feed: as many as there are rules, at worst. */
+static struct link *links_room(const struct pass *pass, const uint32_t *matches, size_t count)
+{
+	const struct ruleset *ruleset = pass->detect->options.ruleset;
+	size_t most = 0;
+
+	for (size_t i = 0; i < count; i++)
+		most += ruleset_rule(ruleset, matches[i])->use_count;
+	return arena_array(pass->detect->arena, most + 1, sizeof(struct link));
 }
 
 static int pass_links(const struct pass *pass, struct link *links, size_t count)
@@ -260,9 +270,9 @@ static int pass_links(const struct pass *pass, struct link *links, size_t count)
 		bool told = false;
 
 		/* A rule that is several steps of one correlation is told once. */
-		for (size_t j = 0; !told && j < i; j++)
-			told = links[j].correlation == links[i].correlation &&
-			    links[j].rule == links[i].rule;
+		for (size_t j = i; !told && j-- > 0 &&
+		    links[j].correlation == links[i].correlation;)
+			told = links[j].rule == links[i].rule;
 		if (!told)
 			code = pass_link(pass, &links[i]);
 	}
@@ -272,11 +282,11 @@ static int pass_links(const struct pass *pass, struct link *links, size_t count)
 static int pass_match(const struct pass *pass)
 {
 	struct detect *detect = pass->detect;
-	struct link links[LINKS_MAX];
 	size_t link_count = 0;
 	const uint32_t *matches;
 	size_t count = matcher_run(detect->matcher, pass->record, &matches);
-	int code = 0;
+	struct link *links = links_room(pass, matches, count);
+	int code = links != NULL ? 0 : ERR_MEMORY;
 
 	detect->options.stats->matches += count;
 	for (size_t i = 0; code == 0 && i < count; i++) {

@@ -419,6 +419,56 @@ static void test_events_without_the_group_field(void **state)
 	town_close(&town);
 }
 
+/* However many correlations refer to a rule, each is told of its matches. */
+static void test_a_rule_that_many_refer_to(void **state)
+{
+	static char rules[200000];
+	size_t used = (size_t)snprintf(rules, sizeof(rules), "%s", BASES);
+	struct town town;
+
+	(void)state;
+	for (unsigned i = 0; i < 400; i++)
+		used += (size_t)snprintf(rules + used, sizeof(rules) - used,
+		    "---\ntitle: many-%u\nid: many-%u\ncorrelation:\n    type: event_count\n"
+		    "    rules: [failed]\n    group-by: [src_ip]\n    timespan: %us\n"
+		    "    condition:\n        gte: 2\nlevel: high\n", i, i, 60 + i);
+	assert_true(used < sizeof(rules));
+	town_open(&town, &(struct town_options){.rules = rules});
+	town_send(&town, "web01", TOWN_START, FAIL("192.0.2.1", "an"));
+	town_run(&town);
+	assert_int_equal(town_stats(&town).detections, 400);
+	town_close(&town);
+}
+
+/* Everything is read again without a checkpoint: nothing is alerted that was not before. */
+static void test_a_topic_read_again(void **state)
+{
+	struct town town;
+	size_t count, again;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE SPRAY, .workers = 2});
+	for (unsigned i = 0; i < 60; i++) {
+		try_log_in(&town, i % 3, TOWN_START + i * SECOND);
+		if (i % 7 == 0)
+			town_run(&town);
+	}
+	town_settle(&town);
+	uint64_t ids = town_settled(&town, &count);
+	size_t all = town.alert_count;
+
+	for (unsigned i = 0; i < 2; i++)
+		town_crash(&town, i);
+	checkpoint_close(town.checkpoint);
+	assert_int_equal(checkpoint_open(&town.checkpoint, NULL, "correlate", NULL), 0);
+	town_settle(&town);
+	assert_true(count > 0);
+	assert_true(town_settled(&town, &again) == ids);
+	assert_int_equal(again, count);
+	assert_int_equal(town.alert_count, all);
+	town_close(&town);
+}
+
 /* Values that differ only far behind stay apart, and fit into the table. */
 static void test_group_values_without_end(void **state)
 {
@@ -601,6 +651,8 @@ int main(void)
 	    cmocka_unit_test(test_another_site_is_refused),
 	    cmocka_unit_test(test_events_without_the_group_field),
 	    cmocka_unit_test(test_group_values_without_end),
+	    cmocka_unit_test(test_a_rule_that_many_refer_to),
+	    cmocka_unit_test(test_a_topic_read_again),
 	    cmocka_unit_test(test_reload_keeps_what_has_not_changed),
 	    cmocka_unit_test(test_start_under_other_rules),
 	    cmocka_unit_test(test_other_rules_do_not_look_back),
