@@ -74,7 +74,7 @@ void utf8_put(struct buf *out, uint32_t code_point)
 	buf_put(out, bytes, len);
 }
 
-/* Where the ASCII that begins at that byte ends, but for up to seven bytes: nearly all text is ASCII. */
+/* Where the ASCII that begins there ends, but for up to seven bytes: nearly all text is ASCII. */
 static size_t ascii_skip(struct str s, size_t at)
 {
 	uint64_t word;

@@ -1,6 +1,6 @@
 /*
- * bench.h - measuring, for the programs of this folder: CPU time of the process, a warm-up and several
- * rounds, the median and the spread as one JSON line.
+ * bench.h - measuring, for the programs of this folder: CPU time of the process, a warm-up and
+ * several rounds, the median and the spread as one JSON line.
  *
  * A round's function does its work once and returns how many events that were; it aborts when the
  * work goes wrong, for a figure of broken work is worse than none.

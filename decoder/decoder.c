@@ -138,7 +138,7 @@ static void run_program(struct chain *chain)
 	record->service = program->service;
 	if (program->decoder == &decode_plain)
 		return;
-	/* rsyslog: the space behind the tag of RFC 3164 becomes the first character of the message. */
+	/* rsyslog: the space behind the tag of RFC 3164 becomes the message's first character. */
 	struct str text = unwrap_repeat(record, str_trim(record->message));
 	if (!try_one(chain, program->decoder, text) && program->decoder != &decode_pam)
 		try_one(chain, &decode_pam, text);
