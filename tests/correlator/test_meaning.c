@@ -228,6 +228,64 @@ static void detections_mean_what_they_say(void **state)
 	arena_free(arena);
 }
 
+/* All rules of the table in one ruleset, so that each stands in a crowd that the index sifts. */
+static struct ruleset *crowd_load(void)
+{
+	struct buf out = BUF(1 << 20);
+
+	for (size_t i = 0; i < RULEBOOK_COUNT(meanings); i++)
+		buf_printf(&out, "---\ntitle: Thu\nid: thu-%zu\nlogsource: {product: thu}\n"
+		    "detection: {%s%s}\n", i, meanings[i].detection,
+		    strstr(meanings[i].detection, "condition:") == NULL ? ", condition: s" : "");
+	buf_char(&out, '\0');
+	assert_false(out.failed);
+	struct ruleset *ruleset = rulebook_load(out.ptr);
+
+	assert_int_equal(ruleset_count(ruleset), RULEBOOK_COUNT(meanings));
+	buf_free(&out);
+	return ruleset;
+}
+
+static bool is_found(const uint32_t *matches, size_t count, uint32_t rule)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (matches[i] == rule)
+			return true;
+	}
+	return false;
+}
+
+/* cased, keywords, null, the empty text and rules of "not" alone are what prefilters lose. */
+static void a_crowd_of_rules_changes_no_meaning(void **state)
+{
+	struct ruleset *ruleset = crowd_load();
+	struct matcher *matcher = matcher_new(ruleset);
+	struct arena *arena = arena_new(1 << 20);
+	uint32_t *indexed = calloc(RULEBOOK_COUNT(meanings), sizeof(*indexed));
+
+	(void)state;
+	assert_non_null(indexed);
+	for (size_t i = 0; i < RULEBOOK_COUNT(meanings); i++) {
+		const struct meaning *meaning = &meanings[i];
+		struct record *record = rulebook_record(arena, meaning->fields,
+		    strchr(meaning->detection, '|') != NULL ? "" : NULL);
+		const uint32_t *matches;
+		size_t count = matcher_run(matcher, record, &matches);
+
+		memcpy(indexed, matches, count * sizeof(*indexed));
+		if (is_found(indexed, count, (uint32_t)i) != meaning->matches)
+			fail_msg("%s on '%s'", meaning->detection, meaning->fields);
+		if (matcher_run_plain(matcher, record, &matches) != count ||
+		    memcmp(indexed, matches, count * sizeof(*indexed)) != 0)
+			fail_msg("index and plain differ on '%s'", meaning->fields);
+		arena_reset(arena);
+	}
+	free(indexed);
+	arena_free(arena);
+	matcher_free(matcher);
+	ruleset_free(ruleset);
+}
+
 /* m and s need a line break inside a value, which the table cannot say. */
 static void regex_flags_and_dots(void **state)
 {
@@ -368,6 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(detections_mean_what_they_say),
+	    cmocka_unit_test(a_crowd_of_rules_changes_no_meaning),
 	    cmocka_unit_test(regex_flags_and_dots),
 	    cmocka_unit_test(log_sources_cover_what_they_name),
 	    cmocka_unit_test(hostile_text_costs_a_bounded_amount),

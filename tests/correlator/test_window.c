@@ -114,6 +114,39 @@ static void test_event_count_as_defined(void **state)
 	}
 }
 
+/* However many groups take turns, none is forgotten for the others, and each fires once. */
+static void test_groups_taking_turns(void **state)
+{
+	static const struct {
+		unsigned groups, needed;
+	} cases[] = {{1, 5}, {10, 5}, {100, 5}, {10000, 5}, {100000, 5}, {1000000, 2}};
+
+	(void)state;
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		const struct correlation correlation = {.type = CORRELATION_EVENT_COUNT,
+		    .condition = {cases[c].needed, UINT64_MAX}, .timespan_ns = 60};
+		struct window_table table;
+		unsigned groups = cases[c].groups, fired = 0;
+
+		assert_true(window_table_begin(&table, 3, groups));
+		for (unsigned i = 0; i < cases[c].needed * groups; i++) {
+			struct window *window = window_for(&table, i % groups);
+			struct mark mark = {.time_ns = i / groups, .at = {1, 1, i}};
+
+			if (correlate_type(correlation.type)->feed(
+				window, &correlation, &mark, 0) != FEED_FIRE)
+				continue;
+			assert_true(i >= (cases[c].needed - 1) * groups);
+			window_remove(&table, window);
+			fired++;
+		}
+		assert_int_equal(fired, groups);
+		assert_int_equal(table.evicted, 0);
+		assert_int_equal(table.count, 0);
+		window_table_end(&table);
+	}
+}
+
 static void test_value_count_as_defined(void **state)
 {
 	struct correlation correlation = {.type = CORRELATION_VALUE_COUNT,
@@ -228,6 +261,7 @@ int main(void)
 	    cmocka_unit_test(test_table_finds_evicts_and_expires),
 	    cmocka_unit_test(test_marks_are_sorted),
 	    cmocka_unit_test(test_event_count_as_defined),
+	    cmocka_unit_test(test_groups_taking_turns),
 	    cmocka_unit_test(test_value_count_as_defined),
 	    cmocka_unit_test(test_temporal_ordered_as_defined),
 	    cmocka_unit_test(test_watermark_clamps_and_merges),

@@ -320,6 +320,50 @@ static void equal_predicates_are_one(void **state)
 	ruleset_free(ruleset);
 }
 
+/* Forty flags of five dashes each are one pattern, not 5^40. */
+static void many_dashes_are_one_predicate(void **state)
+{
+	char flags[40 * 4 + 1] = "", text[512];
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++)
+		memcpy(flags + i * 4, i % 2 == 0 ? " -ab" : " /cd", 4);
+	snprintf(text, sizeof(text),
+	    "title: a\nid: a\nlogsource: {product: x}\ndetection:\n  s:\n    A|contains|windash: '%s'\n"
+	    "  condition: s\n", flags);
+	struct ruleset *ruleset = load_text(text, NULL);
+	const struct predicate *predicate = &ruleset_program(ruleset)->predicates[0];
+
+	assert_int_equal(ruleset_program(ruleset)->predicate_count, 1);
+	assert_int_equal(predicate->kind, PREDICATE_GLOB);
+	assert_int_equal(predicate->glob.count, 40 + 41 + 2); /* dashes, what is around, stars */
+	ruleset_free(ruleset);
+}
+
+/* What a rule may ask of the compiler of expressions has a ceiling, too. */
+static void expressions_without_end_are_refused(void **state)
+{
+	static char longest[REGEX_PATTERN + 2], text[REGEX_PATTERN + 512];
+	const char *const patterns[] = {longest, "((((a{1,200}){1,200}){1,200}){1,200}){1,200}",
+	    "(a(?R)?b", "\\p{Nothing}"};
+
+	(void)state;
+	memset(longest, 'a', sizeof(longest) - 1);
+	for (size_t i = 0; i < COUNT_OF(patterns); i++) {
+		struct refusals refusals;
+
+		snprintf(text, sizeof(text),
+		    "title: a\nlogsource: {}\ndetection:\n  s:\n    A|re: '%s'\n  condition: s\n",
+		    patterns[i]);
+		struct ruleset *ruleset = load_text(text, &refusals);
+
+		if (refusals.count != 1 || refusals.first.line != 5 || refusals.first.column != 11)
+			fail_msg("%.60s: %zu refusals, %u:%u", patterns[i], refusals.count,
+			    refusals.first.line, refusals.first.column);
+		ruleset_free(ruleset);
+	}
+}
+
 static void no_memory_is_an_error_and_no_more(void **state)
 {
 	size_t failures = 0;
@@ -408,6 +452,8 @@ int main(void)
 	    cmocka_unit_test(the_name_is_for_ever),
 	    cmocka_unit_test(correlations_are_named_by_meaning),
 	    cmocka_unit_test(equal_predicates_are_one),
+	    cmocka_unit_test(many_dashes_are_one_predicate),
+	    cmocka_unit_test(expressions_without_end_are_refused),
 	    cmocka_unit_test(no_memory_is_an_error_and_no_more),
 	    cmocka_unit_test(folders_are_walked),
 	    cmocka_unit_test(modifiers_have_a_name_and_a_summary),
