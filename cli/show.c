@@ -10,7 +10,9 @@
 #include <string.h>
 
 /* Width of the names of an alert's parts. */
-#define LABEL 18
+#define LABEL   18
+/* Where the last column of the list begins. */
+#define SUBJECT 50
 
 static const char *level_color(const struct context *context, enum level level)
 {
@@ -64,19 +66,26 @@ void show_head(const struct context *context)
 	printf("%s%s\n", text(TEXT_cli_column_alert), plain(context));
 }
 
-static void print_entity(const struct alert *alert)
+/* What the alert is, and about whom, as one text. */
+static void put_subject(struct buf *out, const struct query_alert *shown)
 {
+	const struct alert *alert = &shown->alert;
+
+	buf_str_put(out, show_title(alert));
 	for (size_t i = 0; i < alert->group_count; i++) {
-		printf(i == 0 ? "  " : " ");
-		print_escaped(stdout, alert->groups[i].name);
-		putchar('=');
-		print_escaped(stdout, alert->groups[i].value);
+		buf_str_put(out, i == 0 ? STR("  ") : STR(" "));
+		buf_str_put(out, alert->groups[i].name);
+		buf_char(out, '=');
+		buf_str_put(out, alert->groups[i].value);
 	}
+	if (alert->status == ALERT_REPLACED)
+		buf_printf(out, "  (%s)", text(TEXT_cli_status_replaced));
 }
 
 void show_line(const struct context *context, const struct query_alert *shown)
 {
 	const struct alert *alert = &shown->alert;
+	struct buf subject = BUF(1u << 20);
 	char id[HASH128_TEXT];
 
 	print_time(context, alert->time_ns);
@@ -84,13 +93,10 @@ void show_line(const struct context *context, const struct query_alert *shown)
 	print_padded(stdout, show_level(alert->rule.level), 12);
 	printf("%s%5llu  ", plain(context), (unsigned long long)alert->count);
 	hash128_format(alert->id, id);
-	printf("%.8s  %s", id, bold(context));
-	print_escaped(stdout, show_title(alert));
-	printf("%s", plain(context));
-	print_entity(alert);
-	if (alert->status == ALERT_REPLACED)
-		printf("  (%s)", text(TEXT_cli_status_replaced));
-	putchar('\n');
+	printf("%.8s  ", id);
+	put_subject(&subject, shown);
+	print_wrapped(stdout, buf_str(&subject), SUBJECT, context->columns);
+	buf_free(&subject);
 }
 
 static void label(const struct context *context, enum text_id id)
@@ -145,15 +151,14 @@ static void pairs(const struct context *context, enum text_id id, const struct a
 static void strings(const struct context *context, enum text_id id, const struct str *list,
     size_t count)
 {
+	struct buf all = BUF(1u << 20);
+
 	for (size_t i = 0; i < count; i++) {
-		if (i == 0)
-			label(context, id);
-		else
-			printf(", ");
-		print_escaped(stdout, list[i]);
+		buf_str_put(&all, i == 0 ? STR_NONE : STR(", "));
+		buf_str_put(&all, list[i]);
 	}
-	if (count > 0)
-		putchar('\n');
+	block(context, id, buf_str(&all));
+	buf_free(&all);
 }
 
 static void show_times(const struct context *context, const struct query_alert *shown)

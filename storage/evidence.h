@@ -1,10 +1,10 @@
 /*
  * evidence.h - the events behind alerts, kept before the bus forgets them.
  *
- * An alert leaves a want for each of its events, in its own transaction. Later, for a bounded
- * time a step, the events are fetched from the bus by position, compared by coordinate, decoded, and kept
- * in the newest file under (alert id, index). What the bus has lost is counted and noted on the
- * alert.
+ * An alert leaves a want for each of its events, in its own transaction. Later, for a bounded time
+ * a step, the events are fetched from the bus by position, compared by coordinate, decoded, and
+ * kept in the newest file under (alert id, index). What the bus has lost is counted and noted on
+ * the alert.
  */
 #ifndef TOCSIN_STORAGE_EVIDENCE_H
 #define TOCSIN_STORAGE_EVIDENCE_H
