@@ -523,6 +523,42 @@ static void test_another_bus_is_read_from_its_beginning(void **state)
 }
 
 /* What the bus had dropped before it was read is told. */
+/* The same bus, but its log is empty and shorter than the position: told as a gap, and read on. */
+static void test_a_log_made_anew_is_read_from_its_beginning(void **state)
+{
+	struct bus_options anew = {.backend = "memory", .partitions = {1, 1, 1}};
+	struct query_filter filter = rig_filter();
+	struct query_alert found[30];
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, 1, 1, 1);
+	for (uint64_t round = 0; round < 2; round++) {
+		rig_store_open(&rig);
+		for (uint64_t i = 0; i < 10 - 5 * round; i++) {
+			struct alert alert = rig_alert(
+			    &rig, "r", "h", RIG_NOW + (int64_t)i, 100 * round + i);
+
+			rig_publish(&rig, &alert);
+		}
+		rig_settle(&rig);
+		assert_int_equal(rig_stats(&rig).gaps, round);
+		assert_int_equal(rig_stats(&rig).repeats, 0);
+		assert_int_equal(rig_stats(&rig).stale, 0);
+		rig_store_close(&rig);
+		if (round == 0) {
+			bus_close(rig.bus);
+			assert_int_equal(bus_open(&rig.bus, &anew, NULL), 0);
+			rig.options.bus = rig.bus;
+		}
+	}
+	assert_int_equal(rig_list(&rig, &filter, found, 30), 15);
+	rig_store_open(&rig);
+	rig_settle(&rig);
+	assert_int_equal(rig_stats(&rig).gaps, 0);
+	rig_close(&rig);
+}
+
 static void test_gap_is_recorded(void **state)
 {
 	struct bus_options small = {
@@ -659,6 +695,7 @@ int main(void)
 	    cmocka_unit_test(test_evidence_of_foreign_records),
 	    cmocka_unit_test(test_evidence_goes_on_in_the_next_file),
 	    cmocka_unit_test(test_another_bus_is_read_from_its_beginning),
+	    cmocka_unit_test(test_a_log_made_anew_is_read_from_its_beginning),
 	    cmocka_unit_test(test_gap_is_recorded),
 	    cmocka_unit_test(test_damaged_and_unknown_records_are_counted),
 	    cmocka_unit_test(test_other_site_key_is_refused),
