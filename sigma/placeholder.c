@@ -158,14 +158,8 @@ static struct str name_of(struct str path)
 	return dot == STR_NOT_FOUND || dot == 0 ? name : str_slice(name, 0, dot);
 }
 
-static int list_read(struct reading *reading, struct str path)
+static int list_read(struct reading *reading, struct str path, struct str text)
 {
-	struct str text;
-	int code = file_read(
-	    reading->arena, reading->list->file, PLACEHOLDER_FILE, &text, reading->error);
-
-	if (code < 0)
-		return code;
 	if (str_starts(text, STR("\xEF\xBB\xBF")))
 		text = str_slice(text, 3, text.len);
 	if (str_ends(path, STR(".csv")))
@@ -175,8 +169,8 @@ static int list_read(struct reading *reading, struct str path)
 	return lines_read(reading, text);
 }
 
-int placeholder_load(struct placeholders *placeholders, struct arena *arena, const char *path,
-    struct error *error)
+int placeholder_parse(struct placeholders *placeholders, struct arena *arena, const char *path,
+    struct str text, struct error *error)
 {
 	struct placeholder list = {0};
 	struct reading reading = {arena, &list, error};
@@ -190,7 +184,7 @@ int placeholder_load(struct placeholders *placeholders, struct arena *arena, con
 	if (other != NULL)
 		return error_at(error, ERR_DOCUMENT, path, 1, 1, TEXT_sigma_list_twice,
 		    STR_ARG(list.name), other->file);
-	int code = list_read(&reading, str_of(list.file));
+	int code = list_read(&reading, str_of(list.file), text);
 
 	if (code < 0)
 		return code;
@@ -199,6 +193,15 @@ int placeholder_load(struct placeholders *placeholders, struct arena *arena, con
 		return no_memory(error);
 	placeholders->lists[placeholders->count++] = list;
 	return 0;
+}
+
+int placeholder_load(struct placeholders *placeholders, struct arena *arena, const char *path,
+    struct error *error)
+{
+	struct str text;
+	int code = file_read(arena, path, PLACEHOLDER_FILE, &text, error);
+
+	return code < 0 ? code : placeholder_parse(placeholders, arena, path, text, error);
 }
 
 const struct placeholder *placeholder_find(const struct placeholders *placeholders,

@@ -35,6 +35,9 @@ struct placeholders {
  */
 int placeholder_load(struct placeholders *placeholders, struct arena *arena, const char *path,
     struct error *error);
+/* The same of a text that lives as long as the arena, as if the file had it: tests. */
+int placeholder_parse(struct placeholders *placeholders, struct arena *arena, const char *path,
+    struct str text, struct error *error);
 /* NULL when there is none of that name; placeholders may be NULL. */
 const struct placeholder *placeholder_find(const struct placeholders *placeholders,
     struct str name);
