@@ -304,6 +304,24 @@ static void a_wrong_list_is_refused_and_what_needs_it(void **state)
 	folder_remove(&folder);
 }
 
+/* A reload reads the lists again, and what has changed is another rule. */
+static void a_changed_list_makes_another_rule(void **state)
+{
+	struct folder folder;
+
+	(void)state;
+	folder_fill(&folder);
+	struct hash128 before = hash_of(&folder, ITEM("A|expand: '%two%'"));
+
+	folder_write(&folder, "pair.yml", "[3]\n");
+	assert_true(hash128_eq(hash_of(&folder, ITEM("A|expand: '%two%'")), before));
+	folder_write(&folder, "two.txt", "hai\nmột # as before, in another order\n");
+	assert_true(hash128_eq(hash_of(&folder, ITEM("A|expand: '%two%'")), before));
+	folder_write(&folder, "two.txt", "một\nhai\nba\n");
+	assert_false(hash128_eq(hash_of(&folder, ITEM("A|expand: '%two%'")), before));
+	folder_remove(&folder);
+}
+
 static void lists_that_are_not_there_load_nothing(void **state)
 {
 	static const char *const paths[] = {"/nonexistent/tocsin-lists"};
@@ -389,6 +407,7 @@ int main(void)
 	    cmocka_unit_test(wrong_placeholders_are_refused_with_a_position),
 	    cmocka_unit_test(an_empty_list_holds_for_nothing),
 	    cmocka_unit_test(a_wrong_list_is_refused_and_what_needs_it),
+	    cmocka_unit_test(a_changed_list_makes_another_rule),
 	    cmocka_unit_test(lists_that_are_not_there_load_nothing),
 	    cmocka_unit_test(every_active_sigmahq_rule_loads),
 	};
