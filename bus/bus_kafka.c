@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-#define FETCH_NEAR 64u /* records */
+#define FETCH_NEAR 256u /* records */
 
 static struct bus_in_kafka *in_kafka(struct bus *bus)
 {
@@ -46,8 +46,9 @@ static void kafka_close(struct bus *bus)
 	struct bus_in_kafka *kafka = in_kafka(bus);
 
 	kafka_producer_close(kafka);
-	if (kafka->fetcher != NULL)
-		kafka_client_end(kafka->fetcher);
+	for (unsigned i = 0; i < KAFKA_FETCHERS; i++)
+		if (kafka->fetchers[i].rk != NULL)
+			kafka_client_end(kafka->fetchers[i].rk);
 	for (size_t i = 0; i < kafka->setting_count; i++) {
 		free((void *)(uintptr_t)kafka->settings[i].name.ptr);
 		free((void *)(uintptr_t)kafka->settings[i].value.ptr);
@@ -93,19 +94,35 @@ static int kafka_range(struct bus *bus, enum bus_topic topic, uint32_t partition
 	return kafka_bounds(kafka, kafka->producer, topic, partition, ret_first, ret_next, error);
 }
 
-static rd_kafka_resp_err_t fetcher_point(struct bus_in_kafka *kafka, enum bus_topic topic,
-    uint32_t partition, uint64_t offset)
+/*
+ * To go elsewhere costs a client of librdkafka 2.0 up to a second: what it is assigned is looked at
+ * once in a round of its thread. To read on costs nothing. So there are several, each with
+ * partitions of its own, and records are mostly wanted in their order.
+ */
+static struct kafka_fetcher *fetcher_of(struct bus_in_kafka *kafka, uint32_t partition)
+{
+	return &kafka->fetchers[partition % KAFKA_FETCHERS];
+}
+
+static void fetcher_leave(struct kafka_fetcher *fetcher)
+{
+	rd_kafka_assign(fetcher->rk, NULL);
+	fetcher->fetching = false;
+}
+
+static rd_kafka_resp_err_t fetcher_point(struct bus_in_kafka *kafka, struct kafka_fetcher *fetcher,
+    enum bus_topic topic, uint32_t partition, uint64_t offset)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
 	rd_kafka_topic_partition_list_add(list, kafka->topics[topic], (int32_t)partition)->offset =
 	    (int64_t)offset;
-	rd_kafka_resp_err_t response = rd_kafka_assign(kafka->fetcher, list);
+	rd_kafka_resp_err_t response = rd_kafka_assign(fetcher->rk, list);
 
 	rd_kafka_topic_partition_list_destroy(list);
-	kafka->fetching = response == RD_KAFKA_RESP_ERR_NO_ERROR;
-	kafka->fetch_topic = topic;
-	kafka->fetch_partition = partition;
+	fetcher->fetching = response == RD_KAFKA_RESP_ERR_NO_ERROR;
+	fetcher->topic = topic;
+	fetcher->partition = partition;
 	return response;
 }
 
@@ -125,64 +142,63 @@ static bool fetched(const rd_kafka_message_t *message, uint32_t partition, uint6
 	return true;
 }
 
-static int fetcher_take(struct bus_in_kafka *kafka, uint64_t offset, struct buf *out)
+static int fetcher_take(struct kafka_fetcher *fetcher, uint64_t offset, struct buf *out)
 {
 	int64_t end = clock_monotonic_ns() + 2 * KAFKA_ANSWER_MS * NS_PER_MS;
 	int response = RD_KAFKA_RESP_ERR__TIMED_OUT;
 	bool found = false, over = false;
 
 	while (!found && !over && clock_monotonic_ns() < end) {
-		rd_kafka_message_t *message = rd_kafka_consumer_poll(kafka->fetcher, 100);
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(fetcher->rk, 100);
 
 		if (message == NULL)
 			continue;
-		found = fetched(message, kafka->fetch_partition, offset, out, &response);
+		found = fetched(message, fetcher->partition, offset, out, &response);
 		over = response == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
 		    response == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
 		rd_kafka_message_destroy(message);
 	}
-	kafka->fetch_next = offset + 1;
-	if (!found) {
-		rd_kafka_assign(kafka->fetcher, NULL);
-		kafka->fetching = false;
-	}
+	fetcher->next = offset + 1;
+	if (!found)
+		fetcher_leave(fetcher);
 	if (!found && response == RD_KAFKA_RESP_ERR_NO_ERROR)
 		response = RD_KAFKA_RESP_ERR__TIMED_OUT;
 	return found ? RD_KAFKA_RESP_ERR_NO_ERROR : response;
 }
 
-/* Reading on to a record a little further is quicker than asking the broker for it. */
-static bool fetcher_is_near(const struct bus_in_kafka *kafka, enum bus_topic topic,
+static bool fetcher_is_before(const struct kafka_fetcher *fetcher, enum bus_topic topic,
     uint32_t partition, uint64_t offset)
 {
-	return kafka->fetching && kafka->fetch_topic == topic &&
-	    kafka->fetch_partition == partition && offset >= kafka->fetch_next &&
-	    offset - kafka->fetch_next <= FETCH_NEAR && offset < kafka->fetch_end;
+	return fetcher->fetching && fetcher->topic == topic && fetcher->partition == partition &&
+	    offset >= fetcher->next && offset - fetcher->next <= FETCH_NEAR;
 }
 
 /* Stands before the record, or fails: ERR_MISSING where there is none. */
-static int fetcher_go(struct bus_in_kafka *kafka, enum bus_topic topic, uint32_t partition,
-    uint64_t offset, struct error *error)
+static int fetcher_go(struct bus_in_kafka *kafka, struct kafka_fetcher *fetcher,
+    enum bus_topic topic, uint32_t partition, uint64_t offset, struct error *error)
 {
+	bool near = fetcher_is_before(fetcher, topic, partition, offset);
 	uint64_t first;
 
-	if (fetcher_is_near(kafka, topic, partition, offset))
+	if (near && offset < fetcher->end)
 		return 0;
-	int code = kafka_range(&kafka->bus, topic, partition, &first, &kafka->fetch_end, error);
+	int code = kafka_range(&kafka->bus, topic, partition, &first, &fetcher->end, error);
 
 	if (code < 0)
 		return code;
-	if (offset < first || offset >= kafka->fetch_end)
+	if (offset < first || offset >= fetcher->end)
 		return error_set(error, ERR_MISSING, TEXT_bus_record_missing,
 		    bus_topic_name(topic).ptr, partition, offset);
-	if (kafka->fetcher == NULL) {
-		code = kafka_client_new(&kafka->fetcher, kafka, KAFKA_FETCHER, "tocsin-fetch",
-		    NULL, error);
+	if (near)
+		return 0;
+	if (fetcher->rk == NULL) {
+		code = kafka_client_new(&fetcher->rk, kafka, KAFKA_FETCHER, "tocsin-fetch", NULL,
+		    error);
 		if (code < 0)
 			return code;
-		rd_kafka_poll_set_consumer(kafka->fetcher);
+		rd_kafka_poll_set_consumer(fetcher->rk);
 	}
-	rd_kafka_resp_err_t response = fetcher_point(kafka, topic, partition, offset);
+	rd_kafka_resp_err_t response = fetcher_point(kafka, fetcher, topic, partition, offset);
 
 	return response == RD_KAFKA_RESP_ERR_NO_ERROR ? 0
 	    : kafka_failed(kafka, response, "fetch", error);
@@ -192,11 +208,12 @@ static int kafka_fetch(struct bus *bus, enum bus_topic topic, uint32_t partition
     struct buf *out, struct error *error)
 {
 	struct bus_in_kafka *kafka = in_kafka(bus);
-	int code = fetcher_go(kafka, topic, partition, offset, error);
+	struct kafka_fetcher *fetcher = fetcher_of(kafka, partition);
+	int code = fetcher_go(kafka, fetcher, topic, partition, offset, error);
 
 	if (code < 0)
 		return code;
-	int response = fetcher_take(kafka, offset, out);
+	int response = fetcher_take(fetcher, offset, out);
 
 	if (response == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
 	    response == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)

@@ -41,6 +41,17 @@ struct kafka_pending {
 	size_t size;
 };
 
+#define KAFKA_FETCHERS 4u
+
+/* Reads single records; while fetching, it stands before next of the partition. */
+struct kafka_fetcher {
+	struct rd_kafka_s *rk; /* NULL: not needed yet */
+	bool fetching;
+	enum bus_topic topic;
+	uint32_t partition;
+	uint64_t next, end;    /* end: offset that was next when it was asked last */
+};
+
 struct bus_in_kafka {
 	struct bus bus;
 	struct kafka_note *note;
@@ -56,11 +67,7 @@ struct bus_in_kafka {
 	struct bus_receipt *receipts; /* ring */
 	size_t receipt_head, receipt_count;
 
-	struct rd_kafka_s *fetcher;
-	bool fetching;                 /* the fetcher stands before fetch_next of ... */
-	enum bus_topic fetch_topic;
-	uint32_t fetch_partition;
-	uint64_t fetch_next, fetch_end; /* end: offset that was next when it was asked last */
+	struct kafka_fetcher fetchers[KAFKA_FETCHERS];
 };
 
 enum kafka_role { KAFKA_PRODUCER, KAFKA_CONSUMER, KAFKA_FETCHER };
