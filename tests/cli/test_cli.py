@@ -6,9 +6,12 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOCSIN = os.path.abspath(os.path.join(ROOT, os.environ.get("B", "build/release"), "tocsin"))
@@ -250,6 +253,84 @@ def permissions(home):
              (secret if secret in words else "/nope").encode() in out.stderr, out.returncode, out.stderr)
 
 
+# ---- while it runs ----
+
+def until(what, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def live(home):
+    """Whoever follows sees each alert once; what is wrong is named by status."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = ["-o", f"data.path={home}/live", "-o", f"rules.paths={home}/steer.yml", "-o", "correlate.workers=2",
+                "-o", f"syslog.tcp.listen=127.0.0.1:{port}", "-o", "syslog.udp.listen=", "-o", "log.level=error",
+                "-o", "site.agency=So Y te \x1b[31m tinh X"]
+    server = subprocess.Popen([TOCSIN, "run", *settings], stderr=subprocess.DEVNULL, env=ENV)
+    followers = []
+    try:
+        case("status is OK once all run", until(lambda: run("status", *settings).returncode == 0))
+        seen = [os.path.join(home, name) for name in ("new", "since")]
+        for path, more in zip(seen, ([], ["--since", "1d"])):
+            with open(path, "wb") as file:
+                followers.append(subprocess.Popen([TOCSIN, "alerts", "follow", "--json", *more, *settings],
+                                                  stdout=file, env=ENV))
+        time.sleep(0.5)
+        with socket.create_connection(("127.0.0.1", port)) as link:
+            for part in range(10):
+                for n in range(200):
+                    link.sendall(f"<38>1 - host{part * 200 + n} sshd 1 - - evil {n}\n".encode())
+                time.sleep(0.15)
+            link.sendall(b"<38>big app: " + b"x" * 100000 + b"\n")
+
+        def ids(text):
+            return [json.loads(l)["id"] for l in text.split(b"\n") if l]
+
+        def listed():
+            return ids(run("alerts", "--json", "-n", "0", *settings).stdout)
+
+        def shown(path):
+            with open(path, "rb") as file:
+                return ids(file.read().rpartition(b"\n")[0])
+
+        case("2000 alerts are listed, each once", until(lambda: len(listed()) == 2000) and
+             len(set(listed())) == 2000, len(listed()))
+        for path in seen:
+            case(f"follow ({os.path.basename(path)}) shows each of them once",
+                 until(lambda: len(shown(path)) >= 2000) and sorted(shown(path)) == sorted(listed()), len(shown(path)))
+        out = run("sources", *settings)
+        case("sources: input and agency, nothing steers", out.returncode == 0 and b"syslog-tcp" in out.stdout and
+             b"So Y te" in out.stdout and not CONTROL.search(out.stdout), out.stdout)
+        rows = [json.loads(l) for l in run("sources", "--json", *settings).stdout.decode().split("\n") if l]
+        case("sources --json: the total is what was sent", rows[-1]["received"] == 2001, rows[-1])
+        out = run("status", *settings)
+        case("status names a message that was cut", out.returncode == 1 and b"frame_limit" in out.stdout, out.stdout)
+        out = run("status", *settings, "-o", "correlate.workers=3")
+        case("status names a worker that is missing", out.returncode == 2 and b"2 of 3" in out.stdout, out.stdout)
+        pid = next(s["pid"] for s in json.loads(run("status", "--json", *settings).stdout)["stages"]
+                   if s["stage"] == "store")
+        os.kill(pid, signal.SIGKILL)
+        case("status names a stage that died", until(lambda: b"store was started again" in
+                                                     run("status", *settings).stdout), run("status", *settings).stdout)
+        for topic in ("events", "detections", "alerts"):
+            out = run("bus", "cat", topic, *settings)
+            case(f"bus cat {topic}: one JSON object a line", out.returncode == 0 and
+                 all(json.loads(l) for l in out.stdout.decode().split("\n") if l), out.stderr)
+        case("metrics of every stage", until(lambda: all(s in run("metrics", *settings).stdout for s in
+                                                         (b'"collect"', b'"correlate-1"', b'"store"'))))
+    finally:
+        for process in (*followers, server):
+            process.terminate()
+        for process in (*followers, server):
+            process.wait(30)
+
+
 # ---- no memory ----
 
 # Debian's Jansson asserts that what it has scanned once scans again, which needs memory.
@@ -326,6 +407,7 @@ def main():
         settings, ids = strangers(home)
         output(home, settings)
         permissions(home)
+        live(home)
         memory(home, settings, ids)
     finally:
         shutil.rmtree(home, ignore_errors=True)
