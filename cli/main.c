@@ -128,7 +128,9 @@ static void setup(struct context *context, bool language_fixed)
 	if (!language_fixed && language != 0)
 		text_choose(language == 1 ? LANGUAGE_VIETNAMESE : LANGUAGE_ENGLISH);
 	context->zone_s = clock_zone_s(clock_wall_ns());
-	context->color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+	const char *plain = getenv("NO_COLOR");
+
+	context->color = isatty(STDOUT_FILENO) && (plain == NULL || plain[0] == '\0');
 	context->columns = terminal_columns();
 	context->log = (struct log){.fd = STDERR_FILENO,
 	    .level = (enum log_level)config_number(context->config, CONFIG_LOG_LEVEL),
