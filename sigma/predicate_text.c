@@ -82,12 +82,20 @@ static void modifiers_write(const struct predicate *predicate, struct buf *out)
 		modifier_put(out, "cased");
 }
 
+static bool is_special(char c)
+{
+	return c == '*' || c == '?' || c == '\\';
+}
+
+/* A '\' before an ordinary character needs none; the last one may stand before a wildcard. */
 static void escaped_put(struct buf *out, struct str text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] == '*' || text.ptr[i] == '?' || text.ptr[i] == '\\')
+		char c = text.ptr[i];
+
+		if (c == '\\' ? i + 1 == text.len || is_special(text.ptr[i + 1]) : is_special(c))
 			buf_char(out, '\\');
-		buf_char(out, text.ptr[i]);
+		buf_char(out, c);
 	}
 }
 

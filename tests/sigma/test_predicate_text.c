@@ -9,7 +9,7 @@ static const struct {
 	const char *item;
 	const char *words;
 } cases[] = {
-    {"Image: 'C:\\Cmd.exe'", "Image: c:\\\\cmd.exe"},
+    {"Image: 'C:\\Cmd.exe'", "Image: c:\\cmd.exe"},
     {"Image|cased: Cmd", "Image|cased: Cmd"},
     {"Image|contains: whoami", "Image|contains: whoami"},
     {"Image: '*whoami*'", "Image|contains: whoami"},
@@ -18,6 +18,9 @@ static const struct {
     {"Image: 'a?c*d'", "Image: a?c*d"},
     {"Image: 'a\\*c*d'", "Image: a\\*c*d"},
     {"Image: '100\\*'", "Image: 100\\*"},
+    {"Image: '\\\\\\\\srv\\x'", "Image: \\\\\\srv\\x"},
+    {"Image: 'a\\\\?b\\\\*'", "Image: a\\\\?b\\\\*"},
+    {"Image: 'a\\\\'", "Image: a\\\\"},
     {"Image: ''", "Image: ''"},
     {"Image|windash|contains: ' -Enc'", "Image: * -enc*"},
     {"A: 4625", "A: 4625"},
@@ -63,6 +66,40 @@ static void predicates_come_back_as_rules_have_them(void **state)
 	}
 }
 
+/* Read again, the words are the same predicate. */
+static void what_is_written_means_the_same(void **state)
+{
+	static const char *const values[] = {"C:\\Cmd.exe", "a\\*c*d", "100\\*", "\\\\\\\\srv\\x",
+	    "a\\\\?b\\\\*", "a\\\\", "a\\\\\\*b*c", "*\\\\*\\x", "\\?\\\\\\\\*?"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(values); i++) {
+		char detection[512], text[1024];
+		struct buf out = BUF(4096);
+
+		snprintf(detection, sizeof(detection),
+		    "    s:\n        A: '%s'\n    condition: s\n", values[i]);
+		struct ruleset *first = load_text(rule_around(detection, text, sizeof(text)), NULL);
+		const struct program *program = ruleset_program(first);
+
+		predicate_write(program, &program->predicates[0], &out);
+		struct str key = STR_NONE, rest = buf_str(&out);
+
+		assert_true(str_cut(&rest, ':', &key));
+		snprintf(detection, sizeof(detection),
+		    "    s:\n        %.*s: '%.*s'\n    condition: s\n", STR_ARG(key),
+		    STR_ARG(str_trim(rest)));
+		struct ruleset *second =
+		    load_text(rule_around(detection, text, sizeof(text)), NULL);
+
+		if (!hash128_eq(ruleset_hash(first), ruleset_hash(second)))
+			fail_msg("'%s' became '%.*s'", values[i], STR_ARG(buf_str(&out)));
+		buf_free(&out);
+		ruleset_free(first);
+		ruleset_free(second);
+	}
+}
+
 static void groups_know_the_names_of_detections(void **state)
 {
 	struct ruleset *ruleset =
@@ -90,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(predicates_come_back_as_rules_have_them),
+	    cmocka_unit_test(what_is_written_means_the_same),
 	    cmocka_unit_test(groups_know_the_names_of_detections),
 	};
 
