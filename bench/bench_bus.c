@@ -76,8 +76,8 @@ static size_t publish_all(void *context)
 		struct str value = buf_str(&p->records[i % p->count]);
 		int code;
 
-		while ((code = bus_publish(p->bus, TOPIC_EVENTS, PARTITION, STR("192.0.2.7"), value, i)) ==
-		    BUS_BUSY)
+		while ((code = bus_publish(p->bus, TOPIC_EVENTS, PARTITION, STR("192.0.2.7"),
+			    value, i)) == BUS_BUSY)
 			take_receipts(p, NS_PER_MS);
 		CHECK(code == BUS_ACCEPTED);
 		take_receipts(p, 0);
@@ -137,7 +137,8 @@ static void publish_and_read(const char *name, const struct bus_options *options
 
 	bus_stats(p.bus, &stats);
 	snprintf(extra, sizeof(extra), ",\"events_per_second\":%.0f,\"commits\":%llu",
-	    (double)((rounds + 1) * repeat * p.events) / seconds, (unsigned long long)stats.commits);
+	    (double)((rounds + 1) * repeat * p.events) / seconds,
+	    (unsigned long long)stats.commits);
 	snprintf(full, sizeof(full), "bus %s publish", name);
 	bench_print(full, figure, extra);
 	snprintf(full, sizeof(full), "bus %s read", name);

@@ -9,7 +9,7 @@
 struct decoding {
 	struct lines lines;
 	struct arena *arena;
-	const char *expected; /* what record.decoders must hold: else the figure is of something else */
+	const char *expected; /* what record.decoders must hold, else the figure lies */
 };
 
 static size_t decode_all(void *context)

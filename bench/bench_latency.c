@@ -58,8 +58,8 @@ int main(int argc, char **argv)
 	struct reading reading = {
 	    .seen = calloc(SEEN, sizeof(*reading.seen)), .newest_ns = clock_wall_ns()};
 	struct arena *arena = arena_new(256u << 20);
-	struct query_filter filter = {.until_ns = INT64_MAX, .level_max = LEVEL_CRITICAL, .limit = 1000,
-	    .rules = {STR("Mark of the bench")}, .rule_count = 1};
+	struct query_filter filter = {.until_ns = INT64_MAX, .level_max = LEVEL_CRITICAL,
+	    .limit = 1000, .rules = {STR("Mark of the bench")}, .rule_count = 1};
 	struct timespec pause = {0, PAUSE_NS};
 	struct query *query = NULL;
 	struct error error = {0};
@@ -78,8 +78,10 @@ int main(int argc, char **argv)
 			/* Marks of one moment may come in any order. */
 			filter.since_ns = reading.newest_ns - 5 * NS_PER_S;
 			arena_reset(arena);
-			bench_must(query_alerts(query, &filter, arena, visit, &reading, NULL, &error),
-			    &error);
+			int code = query_alerts(
+			    query, &filter, arena, visit, &reading, NULL, &error);
+
+			bench_must(code, &error);
 			fflush(stdout);
 		}
 		nanosleep(&pause, NULL);

@@ -1,7 +1,7 @@
 /*
- * Matching, from raw bytes to exact hits: decoder_run and matcher_run, as the stage detect does. Our
- * own rules over a mix of syslog of our own making, and all rules of SigmaHQ's `rules` over the two
- * corpora, where they are there (TOCSIN_CORPORA). Events that are not from Windows say in `_ls`
+ * Matching, from raw bytes to exact hits: decoder_run and matcher_run, as the stage detect does.
+ * Our own rules over a mix of syslog of our own making, and all rules of SigmaHQ's `rules` over the
+ * two corpora, where they are there (TOCSIN_CORPORA). Events that are not from Windows say in `_ls`
  * what their decoder would have decided; here it is set.
  */
 #include "bench/lines.h"
@@ -149,7 +149,8 @@ static void match_print(struct matching *m, const char *name, size_t rounds)
 	events = after.events - before.events;
 	CHECK(events > 0);
 	snprintf(extra, sizeof(extra),
-	    ",\"matches_per_1000\":%.2f,\"candidates_per_event\":%.2f,\"predicates_per_event\":%.2f",
+	    ",\"matches_per_1000\":%.2f,\"candidates_per_event\":%.2f,"
+	    "\"predicates_per_event\":%.2f",
 	    1000.0 * (double)m->matches / (double)m->lines.count,
 	    (double)(after.candidates - before.candidates) / (double)events,
 	    (double)(after.predicates - before.predicates) / (double)events);
@@ -166,7 +167,8 @@ static struct ruleset *rules_load(const char *path)
 
 	bench_must(ruleset_load(&ruleset, &options, &error), &error);
 	fprintf(stderr, "%s: %zu rules, %zu refused, %.2f s of CPU to load\n", path,
-	    ruleset_count(ruleset), ruleset_refused(ruleset), (double)(clock_cpu_ns() - begin) / 1e9);
+	    ruleset_count(ruleset), ruleset_refused(ruleset),
+	    (double)(clock_cpu_ns() - begin) / 1e9);
 	return ruleset;
 }
 
@@ -181,7 +183,8 @@ static void matching_free(struct matching *m)
 static void own_rules(void)
 {
 	struct ruleset *ruleset = rules_load("rules");
-	struct matching m = {.lines = lines_make(line_mixed, 20000), .arena = arena_new(8u << 20),
+	struct matching m = {.lines = lines_make(line_mixed, 20000),
+	    .arena = arena_new(8u << 20),
 	    .matcher = matcher_new(ruleset)};
 
 	CHECK(m.arena != NULL && m.matcher != NULL);
@@ -210,11 +213,13 @@ int main(void)
 
 	own_rules();
 	if (!is_there("sigmahq-rules.tar.gz")) {
-		bench_skip("decode and match corpora, SigmaHQ", "SigmaHQ's rules are not there: TOCSIN_CORPORA");
+		bench_skip(
+		    "decode and match corpora, SigmaHQ", "the rules are not there: TOCSIN_CORPORA");
 		return 0;
 	}
 	bench_folder(folder);
-	snprintf(command, sizeof(command), "tar -xzf '%s/sigmahq-rules.tar.gz' -C '%s'", corpora(), folder);
+	snprintf(command, sizeof(command), "tar -xzf '%s/sigmahq-rules.tar.gz' -C '%s'", corpora(),
+	    folder);
 	CHECK(system(command) == 0);
 	snprintf(rules, sizeof(rules), "%s/rules", folder);
 	struct ruleset *ruleset = rules_load(rules);

@@ -9,7 +9,7 @@
 #include "event/frame.h"
 #include "storage/store.h"
 
-#define ALERTS 4000u
+#define ALERTS	 4000u
 #define IN_FRAME 50u
 
 struct storing {
@@ -17,7 +17,7 @@ struct storing {
 	struct store *store;
 	struct lines lines;
 	uint64_t counter; /* of alerts, in all rounds */
-	bool folding;     /* few entities: nearly all alerts fold */
+	bool folding;	  /* few entities: nearly all alerts fold */
 	char bus_path[256], store_path[256];
 };
 
@@ -57,8 +57,12 @@ static void events_publish(struct storing *s)
 	struct buf out = BUF(FRAME_MAX);
 
 	for (size_t i = 0; i + IN_FRAME <= s->lines.count; i += IN_FRAME) {
-		struct frame_head head = {.type = FRAME_EVENTS, .collector = 0xb3c4, .epoch = BENCH_NOW,
-		    .first = i, .previous = i == 0 ? FRAME_NO_COUNT : i - 1, .count = IN_FRAME,
+		struct frame_head head = {.type = FRAME_EVENTS,
+		    .collector = 0xb3c4,
+		    .epoch = BENCH_NOW,
+		    .first = i,
+		    .previous = i == 0 ? FRAME_NO_COUNT : i - 1,
+		    .count = IN_FRAME,
 		    .made_ns = BENCH_NOW};
 
 		frame_begin(&out);
@@ -83,7 +87,8 @@ static void alert_publish(struct storing *s, struct buf *json)
 	snprintf(address, sizeof(address), "203.0.113.%u", (unsigned)(n % 250));
 	entity = str_of(host);
 	if (!s->folding)
-		snprintf(host, sizeof(host), "host-%llu", (unsigned long long)n), entity = str_of(host);
+		snprintf(host, sizeof(host), "host-%llu", (unsigned long long)n),
+		    entity = str_of(host);
 	from = str_of(address);
 	struct alert_pair groups[] = {{STR("host"), entity}};
 	struct alert_pair matched[] = {{STR("app"), STR("sshd")}, {STR("action"), STR("failure")}};
@@ -94,15 +99,39 @@ static void alert_publish(struct storing *s, struct buf *json)
 	    {0, which / IN_FRAME, (uint32_t)(which % IN_FRAME)}, time, STR("bench-rule")};
 	struct alert alert = {.status = ALERT_SETTLED,
 	    .rule = {.id = STR("5f0a1b9c-6a0e-4a53-9a0e-000000000001"),
-		.title = STR("Root login failed from outside"), .title_vi = STR("Đăng nhập root thất bại"),
-		.author = STR("bench"), .status = STR("test"), .description = STR("A line of the bench."),
-		.level = LEVEL_HIGH, .tags = tags, .tag_count = 2, .kind = STR("rule"), .hash = {7, 7}},
-	    .time_ns = time, .at = {0xb3c4, BENCH_NOW, n}, .received_ns = time, .made_ns = time,
-	    .first_ns = time, .last_ns = time, .count = 1, .groups = groups, .group_count = 1,
-	    .fold_ns = 3600 * NS_PER_S, .sender = STR("192.0.2.7"), .host = entity, .user = STR("root"),
-	    .addresses = &from, .address_count = 1, .product = STR("linux"), .service = STR("sshd"),
-	    .matched = matched, .matched_count = 2, .fields = fields, .field_count = 7,
-	    .events = &event, .event_count = 1};
+		.title = STR("Root login failed from outside"),
+		.title_vi = STR("Đăng nhập root thất bại"),
+		.author = STR("bench"),
+		.status = STR("test"),
+		.description = STR("A line of the bench."),
+		.level = LEVEL_HIGH,
+		.tags = tags,
+		.tag_count = 2,
+		.kind = STR("rule"),
+		.hash = {7, 7}},
+	    .time_ns = time,
+	    .at = {0xb3c4, BENCH_NOW, n},
+	    .received_ns = time,
+	    .made_ns = time,
+	    .first_ns = time,
+	    .last_ns = time,
+	    .count = 1,
+	    .groups = groups,
+	    .group_count = 1,
+	    .fold_ns = 3600 * NS_PER_S,
+	    .sender = STR("192.0.2.7"),
+	    .host = entity,
+	    .user = STR("root"),
+	    .addresses = &from,
+	    .address_count = 1,
+	    .product = STR("linux"),
+	    .service = STR("sshd"),
+	    .matched = matched,
+	    .matched_count = 2,
+	    .fields = fields,
+	    .field_count = 7,
+	    .events = &event,
+	    .event_count = 1};
 
 	alert.id = alert_make_id((struct hash_key){1, 2}, &alert);
 	buf_clear(json);
@@ -117,7 +146,9 @@ static void progress_publish(struct storing *s)
 	struct buf out = BUF(65536);
 
 	for (uint8_t topic = TOPIC_EVENTS; topic <= TOPIC_DETECTIONS; topic++) {
-		struct progress progress = {.topic = topic, .partition = 0, .partitions = 1,
+		struct progress progress = {.topic = topic,
+		    .partition = 0,
+		    .partitions = 1,
 		    .time_ns = BENCH_NOW + (int64_t)s->counter * NS_PER_MS + NS_PER_S};
 
 		buf_clear(&out);
@@ -177,19 +208,28 @@ static void storing_run(const char *name, bool folding)
 
 	bench_folder(s.bus_path);
 	bench_folder(s.store_path);
-	struct bus_options bus = {.backend = "local", .path = s.bus_path, .partitions = {1, 1, 1},
+	struct bus_options bus = {.backend = "local",
+	    .path = s.bus_path,
+	    .partitions = {1, 1, 1},
 	    .queue_bytes = 16u << 20};
 	bench_must(bus_open(&s.bus, &bus, &error), &error);
 	events_publish(&s);
-	struct store_options options = {.path = s.store_path, .bus = s.bus, .site = {1, 2},
-	    .batch = 1024, .day_bytes = UINT64_C(4) << 30, .retain_ns = 400 * 86400 * NS_PER_S,
-	    .fold_default_ns = 3600 * NS_PER_S, .evidence_events = 64, .decode = decode};
+	struct store_options options = {.path = s.store_path,
+	    .bus = s.bus,
+	    .site = {1, 2},
+	    .batch = 1024,
+	    .day_bytes = UINT64_C(4) << 30,
+	    .retain_ns = 400 * 86400 * NS_PER_S,
+	    .fold_default_ns = 3600 * NS_PER_S,
+	    .evidence_events = 64,
+	    .decode = decode};
 	bench_must(store_open(&s.store, &options, BENCH_NOW, &error), &error);
 	struct bench_figure figure = measure(&s, &seconds);
 
 	store_stats(s.store, &stats);
-	snprintf(extra, sizeof(extra), ",\"events_per_second\":%.0f,\"folded\":%llu,\"evidence_kept\":%llu",
-	    ALERTS / seconds, (unsigned long long)stats.folded, (unsigned long long)stats.evidence_kept);
+	snprintf(extra, sizeof(extra),
+	    ",\"events_per_second\":%.0f,\"folded\":%llu,\"evidence_kept\":%llu", ALERTS / seconds,
+	    (unsigned long long)stats.folded, (unsigned long long)stats.evidence_kept);
 	bench_print(name, figure, extra);
 	store_close(s.store);
 	bus_close(s.bus);
