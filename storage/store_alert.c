@@ -156,7 +156,8 @@ static int replace(struct intake *intake, struct hash128 early)
 		return gone_put(batch, early, intake->alert);
 	if (code == DB_FOUND)
 		code = batch_mark_get(batch, sequence, &mark);
-	if (code != DB_FOUND || !hash128_eq(mark.id, early) || mark.status == ALERT_REPLACED)
+	/* What has settled itself stays: another event completed it first when it was shown early. */
+	if (code != DB_FOUND || !hash128_eq(mark.id, early) || mark.status != ALERT_EARLY)
 		return code < 0 ? code : 0;
 	code = batch_document(batch, sequence, &json);
 	if (code < 0)
@@ -236,7 +237,7 @@ static int tell_anew(struct intake *intake, uint64_t sequence, struct mark *mark
 
 /*
  * The watermark has confirmed an early one: as nearly always only its mark changes, and it counts
- * from now on.
+ * from now on; also when another settled alert has stood for it meanwhile.
  */
 static int confirm(struct intake *intake, uint64_t sequence, struct mark *mark)
 {
@@ -244,6 +245,7 @@ static int confirm(struct intake *intake, uint64_t sequence, struct mark *mark)
 	int code = tell_anew(intake, sequence, mark);
 
 	mark->status = ALERT_SETTLED;
+	mark->other = (struct hash128){0};
 	batch->stats.settled++;
 	if (code == 0)
 		code = batch_mark_put(batch, sequence, mark);
@@ -265,7 +267,7 @@ static int arrive(struct intake *intake)
 	} else if (code == DB_FOUND) {
 		code = batch_mark_get(batch, sequence, &mark);
 		if (code == DB_FOUND && alert->status == ALERT_SETTLED &&
-		    mark.status == ALERT_EARLY && hash128_eq(mark.id, alert->id))
+		    mark.status != ALERT_SETTLED && hash128_eq(mark.id, alert->id))
 			code = confirm(intake, sequence, &mark);
 		else
 			batch->stats.repeats++;

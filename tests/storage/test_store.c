@@ -371,6 +371,49 @@ static void test_settled_replaces_several(void **state)
 	rig_close(&rig);
 }
 
+/*
+ * One settled alert stands for an early one that settles itself as well, for another event completed
+ * it first: what is settled counts, whichever is told first and however often.
+ */
+static void test_what_was_replaced_may_settle_itself(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 4; order++) {
+		struct query_filter filter = rig_filter();
+		struct query_alert found[4];
+		struct rig rig;
+
+		rig_open(&rig, 2, 2, 1);
+		rig.options.fold_default_ns = 60 * RIG_S;
+		rig_store_open(&rig);
+		struct alert x = correlated(&rig, RIG_NOW + 9, 2, ALERT_EARLY);
+		struct alert y = correlated(&rig, RIG_NOW + 10, 3, ALERT_EARLY);
+		struct alert first = correlated(&rig, RIG_NOW + 5, 1, ALERT_SETTLED);
+		struct alert second = x;
+
+		first.replaces = x.id;
+		second.status = ALERT_SETTLED;
+		second.replaces = y.id;
+		rig_publish(&rig, &x);
+		rig_publish(&rig, &y);
+		rig_settle(&rig);
+		for (int i = 0; i < 3; i++) {
+			rig_publish(&rig, (order + i) & 1 ? &second : &first);
+			if (order & 2)
+				rig_settle(&rig);
+			rig_publish(&rig, (order + i) & 1 ? &first : &second);
+			rig_settle(&rig);
+		}
+		rig_progress(&rig, TOPIC_DETECTIONS, RIG_NOW + 3600 * RIG_S);
+		rig_settle(&rig);
+		assert_int_equal(rig_list(&rig, &filter, found, 4), 1);
+		assert_true(hash128_eq(found[0].alert.id, first.id));
+		assert_int_equal(found[0].folded, 2);
+		assert_int_equal(found[0].alert.count, first.count + second.count);
+		rig_close(&rig);
+	}
+}
+
 static void test_evidence_of_folded_is_shown_with_the_head(void **state)
 {
 	struct query_filter filter = rig_filter();
@@ -687,6 +730,7 @@ int main(void)
 	    cmocka_unit_test(test_early_becomes_settled),
 	    cmocka_unit_test(test_settled_replaces_early),
 	    cmocka_unit_test(test_settled_replaces_several),
+	    cmocka_unit_test(test_what_was_replaced_may_settle_itself),
 	    cmocka_unit_test(test_settled_tells_what_made_it),
 	    cmocka_unit_test(test_matches_fold_into_the_first),
 	    cmocka_unit_test(test_older_match_takes_over),
