@@ -156,7 +156,8 @@ static int replace(struct intake *intake, struct hash128 early)
 		return gone_put(batch, early, intake->alert);
 	if (code == DB_FOUND)
 		code = batch_mark_get(batch, sequence, &mark);
-	/* What has settled itself stays: another event completed it first when it was shown early. */
+	/* What has settled itself stays: another event completed it first when it was shown early.
+	 */
 	if (code != DB_FOUND || !hash128_eq(mark.id, early) || mark.status != ALERT_EARLY)
 		return code < 0 ? code : 0;
 	code = batch_document(batch, sequence, &json);

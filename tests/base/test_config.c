@@ -296,8 +296,8 @@ static void test_no_memory(void **state)
 		struct config *one = config_new();
 
 		if (one != NULL)
-			code = config_parse(
-			    one, STR("syslog: {udp: {listen: [a, b]}}\nsite.agency: x\n"), "c", &own);
+			code = config_parse(one,
+			    STR("syslog: {udp: {listen: [a, b]}}\nsite.agency: x\n"), "c", &own);
 		if (code == 0)
 			code = config_set(one, STR("bus.kafka.properties.acks"), STR("all"), &own);
 		refused = alloc_fault_disarm();

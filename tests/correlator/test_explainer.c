@@ -56,7 +56,8 @@ static void each_part_says_what_holds(void **state)
 	const struct expression *part;
 
 	(void)state;
-	bench_open(&bench, RULE("product: thu", "s: {A: x, B: y, C: null, D|contains: q}, condition: s"),
+	bench_open(&bench,
+	    RULE("product: thu", "s: {A: x, B: y, C: null, D|contains: q}, condition: s"),
 	    "A=X\nB=z\nD=abc\nD=aqc", NULL);
 	part = bench.whole;
 	assert_false(explainer_matches(bench.explainer, ruleset_rule(bench.ruleset, 0)));
@@ -134,7 +135,8 @@ static void the_root_agrees_with_the_matcher(void **state)
 			struct bench bench;
 
 			snprintf(text, sizeof(text),
-			    RULE("product: thu", "s1: {A: 1}, s2: {B: 2}, s3: {C: 3}, condition: %s"),
+			    RULE("product: thu",
+				"s1: {A: 1}, s2: {B: 2}, s3: {C: 3}, condition: %s"),
 			    conditions[c]);
 			bench_open(&bench, text, events[e], NULL);
 			if (explainer_holds(bench.explainer, bench.whole) !=

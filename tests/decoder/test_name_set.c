@@ -33,7 +33,8 @@ static void what_is_not_there_is_not_found(void **state)
 {
 	(void)state;
 	static const struct str absent[] = {STR_INIT("Src"), STR_INIT("sr"), STR_INIT("srcipp"),
-	    STR_INIT("Event.System.TimeCreatee"), STR_INIT("\0"), STR_INIT("tt"), STR_INIT("eight88")};
+	    STR_INIT("Event.System.TimeCreatee"), STR_INIT("\0"), STR_INIT("tt"),
+	    STR_INIT("eight88")};
 	struct name_set names;
 
 	name_set_build(&names, &rows[0].name, sizeof(rows[0]), 8);
@@ -54,7 +55,8 @@ static void a_full_table_finds_all_and_only_its_own(void **state)
 	}
 	name_set_build(&names, many, sizeof(many[0]), NAME_SET_SLOTS / 4);
 	for (size_t i = 0; i < 2 * NAME_SET_SLOTS; i++)
-		assert_int_equal(name_set_find(&names, many[i]), i < NAME_SET_SLOTS / 4 ? i : NAME_SET_NONE);
+		assert_int_equal(
+		    name_set_find(&names, many[i]), i < NAME_SET_SLOTS / 4 ? i : NAME_SET_NONE);
 }
 
 int main(void)

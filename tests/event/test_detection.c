@@ -82,7 +82,8 @@ static void progress_reads_back(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < PROGRESS_MAX; i++)
-		rows[i] = (struct progress){1, i, PROGRESS_MAX, -(int64_t)i, i, i % 2 == 1, i % 3 == 1};
+		rows[i] =
+		    (struct progress){1, i, PROGRESS_MAX, -(int64_t)i, i, i % 2 == 1, i % 3 == 1};
 	for (size_t want = 0; want <= PROGRESS_MAX; want += 128) {
 		buf_clear(&out);
 		progress_write(&out, rows, want);

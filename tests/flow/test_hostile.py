@@ -38,9 +38,9 @@ class Strangers:
         self.held = []
         self.whole = []  # lines that must be on the bus as they are
 
-    def connect(self):
-        link = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        return link
+    def connect(self, source="127.0.0.1"):
+        """Those that hold connections come from an address of their own: its ceiling is not the others'."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))
 
     def say(self, *parts):
         link = self.connect()
@@ -77,7 +77,7 @@ class Strangers:
         """Connections that say nothing, or half of something, and stay."""
         for n in range(200):
             try:
-                link = self.connect()
+                link = self.connect("127.0.0.3")
                 link.sendall([b"", b"<13>1 - half", b"500 <13>1 - half", b"9"][n % 4])
                 self.held.append(link)
             except OSError:
@@ -93,7 +93,7 @@ class Strangers:
 
     def resets(self):
         for _ in range(100):
-            link = self.connect()
+            link = self.connect("127.0.0.4")
             link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             try:
                 link.sendall(b"<13>1 - reset app - - - x\n<13>1 - re")

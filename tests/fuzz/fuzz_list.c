@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(arena != NULL);
 		code = placeholder_parse(
 		    &lists, arena, files[i], str_from(data, size), &error);
-		CHECK(code == error.code && (code == 0 || code == ERR_MEMORY || code == ERR_DOCUMENT));
+		CHECK(code == error.code &&
+		      (code == 0 || code == ERR_MEMORY || code == ERR_DOCUMENT));
 		CHECK(lists.count == (code == 0));
 		for (size_t v = 0; code == 0 && v < lists.lists[0].count; v++)
 			CHECK(lists.lists[0].values[v].ptr != NULL);

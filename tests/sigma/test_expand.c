@@ -72,8 +72,8 @@ static void lists_are_read_in_three_forms(void **state)
 
 		if (placeholder_load(&found, arena, path, &error) != 0)
 			fail_msg("%s: %s", lists[i].text, error.text);
-		const struct placeholder *list =
-		    placeholder_find(&found, str_starts(str_of(lists[i].file), STR("a.b")) ? STR("a.b") : STR("a"));
+		const struct placeholder *list = placeholder_find(
+		    &found, str_starts(str_of(lists[i].file), STR("a.b")) ? STR("a.b") : STR("a"));
 
 		assert_non_null(list);
 		for (; count < 6 && lists[i].values[count] != NULL; count++) {
@@ -118,7 +118,8 @@ static void wrong_lists_are_refused_with_a_position(void **state)
 		assert_string_equal(error.file, path);
 		if (error.line != cases[i].line || error.column != cases[i].column ||
 		    strstr(error.text, cases[i].words) == NULL)
-			fail_msg("%s: %u:%u %s", cases[i].text, error.line, error.column, error.text);
+			fail_msg(
+			    "%s: %u:%u %s", cases[i].text, error.line, error.column, error.text);
 		folder_remove(&folder);
 		arena_free(arena);
 	}

@@ -1,6 +1,6 @@
 /*
- * Filters: which rules they reach, what they make of them, and what is refused. A rule with a filter
- * has the compiled form, and so the meaning, of a rule that says both.
+ * Filters: which rules they reach, what they make of them, and what is refused. A rule with a
+ * filter has the compiled form, and so the meaning, of a rule that says both.
  */
 #include "tests/sigma/unit.h"
 

@@ -372,8 +372,8 @@ static void test_settled_replaces_several(void **state)
 }
 
 /*
- * One settled alert stands for an early one that settles itself as well, for another event completed
- * it first: what is settled counts, whichever is told first and however often.
+ * One settled alert stands for an early one that settles itself as well, for another event
+ * completed it first: what is settled counts, whichever is told first and however often.
  */
 static void test_what_was_replaced_may_settle_itself(void **state)
 {
