@@ -1,36 +1,12 @@
 /* fuzz: decoder - CEF, LEEF and key=value behind their first bytes */
-#include "decoder/decoder.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/behind.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The prefix brings the input to the decoder; without it few inputs would get there. */
 static const char *const prefixes[] = {"CEF:0|V|P|1|2|n|3|", "LEEF:2.0|V|P|1|i|", "a=1 b="};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct arena *arena;
-	struct event event = {.received_ns = INT64_C(1795328820000000000)};
-	struct record record;
-
-	if (arena == NULL)
-		arena = arena_new(16u << 20);
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		size_t len = strlen(prefixes[i]);
-		char *copy = malloc(len + size);
-
-		memcpy(copy, prefixes[i], len);
-		if (size > 0)
-			memcpy(copy + len, data, size);
-		event.raw = (struct str){copy, len + size};
-		arena_reset(arena);
-		decoder_run(&record, &event, arena);
-		if (record.decoders.len == 0 || record.field_count > DECODER_FIELDS)
-			abort();
-		free(copy);
-	}
+	decode_behind(prefixes, sizeof(prefixes) / sizeof(prefixes[0]), data, size);
 	return 0;
 }
