@@ -5,16 +5,12 @@
  * what their decoder would have decided; here it is set.
  */
 #include "bench/lines.h"
+#include "bench/source.h"
 
 #include "correlator/matcher.h"
 #include "decoder/decoder.h"
 
 #define CORPUS_BYTES (512u << 20)
-
-struct source {
-	struct str product, category, service; /* of `_ls`; empty: none */
-	bool told;
-};
 
 struct matching {
 	struct lines lines;
@@ -28,13 +24,8 @@ static void decode_one(struct matching *m, size_t i, struct record *record)
 {
 	arena_reset(m->arena);
 	decoder_run(record, &m->lines.events[i], m->arena);
-	if (m->sources != NULL && m->sources[i].told) {
-		record->product = m->sources[i].product;
-		record->service = m->sources[i].service;
-		record->category_count = 0;
-		if (m->sources[i].category.len > 0)
-			record_category(record, m->sources[i].category);
-	}
+	if (m->sources != NULL)
+		source_told(record, m->sources[i]);
 }
 
 static size_t decode_all(void *context)
@@ -90,29 +81,6 @@ static struct str unpack(struct arena *arena, const char *name)
 	size_t len = fread(text, 1, CORPUS_BYTES, in);
 	CHECK(pclose(in) == 0 && len < CORPUS_BYTES);
 	return str_from(text, len);
-}
-
-static struct str part_of(struct str *rest)
-{
-	struct str part;
-
-	return str_cut(rest, '|', &part) && !str_eq(part, STR("-")) ? part : STR_NONE;
-}
-
-static struct source source_of(struct str raw)
-{
-	struct str key = STR("\"_ls\":\"");
-	size_t at = str_find(raw, key);
-
-	if (at == STR_NOT_FOUND)
-		return (struct source){.told = false};
-	struct str rest = str_slice(raw, at + key.len, raw.len);
-	rest = str_slice(rest, 0, str_find_char(rest, '"'));
-	struct source source = {.told = true};
-	source.product = part_of(&rest);
-	source.category = part_of(&rest);
-	source.service = part_of(&rest);
-	return source;
 }
 
 static void corpus_load(struct matching *m, const char *name)
