@@ -51,7 +51,8 @@ static void view_forget(struct view *view)
 static void value_add(struct view *view, const struct field *field)
 {
 	uint32_t index = (uint32_t)view->value_count++;
-	uint32_t slot = program_slot(view->program, field->id, field->name);
+	uint32_t slot = program_slot(view->program, field->id, field->name,
+	    view->record->generation);
 
 	view->values[index] = (struct view_value){
 	    {field->kind, field->value, STR_NONE}, slot, VIEW_NONE, false};

@@ -9,7 +9,8 @@
 void record_begin(struct record *record, const struct event *event, struct arena *arena,
     size_t ceiling)
 {
-	*record = (struct record){.event = event, .arena = arena, .field_ceiling = ceiling};
+	*record = (struct record){.event = event, .arena = arena, .field_ceiling = ceiling,
+	    .generation = field_generation()};
 	if (event != NULL)
 		record->time_ns = event->received_ns;
 }
@@ -73,11 +74,14 @@ const struct field *record_find(const struct record *record, struct str name)
 {
 	enum field_id id = field_lookup(name);
 
-	if (id != FIELD_OTHER)
+	if (id != FIELD_OTHER && id < FIELD_COUNT)
 		return record_get(record, id);
+	/* A name that was interned after the field was put there has no id in it. */
 	for (size_t i = 0; i < record->field_count; i++) {
-		if (record->fields[i].id == FIELD_OTHER && str_eq(record->fields[i].name, name))
-			return &record->fields[i];
+		const struct field *field = &record->fields[i];
+
+		if (field->id == FIELD_OTHER ? str_eq(field->name, name) : field->id == id)
+			return field;
 	}
 	return NULL;
 }

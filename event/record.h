@@ -14,7 +14,7 @@
 enum field_kind { FIELD_STRING, FIELD_NUMBER, FIELD_BOOL, FIELD_NULL };
 
 struct field {
-	enum field_id id;     /* FIELD_OTHER when the taxonomy does not know the name */
+	enum field_id id;     /* FIELD_OTHER when neither the taxonomy nor a rule has the name */
 	enum field_kind kind; /* as the sender wrote it; value holds the text in each case */
 	struct str name;
 	struct str value;
@@ -46,6 +46,7 @@ struct record {
 	struct field *fields;
 	size_t field_count, field_capacity;
 	size_t field_ceiling;
+	uint32_t generation;  /* field_generation when it was begun: ids are at least so new */
 	struct arena *arena;
 };
 

@@ -100,7 +100,7 @@ int builder_slot(struct builder *builder, struct str field, uint32_t *ret)
 	if (name.ptr == NULL)
 		return builder_no_memory(builder);
 	*ret = (uint32_t)builder->slot_count++;
-	builder->slots[*ret] = (struct slot){name, field_lookup(name)};
+	builder->slots[*ret] = (struct slot){name, field_intern(name)};
 	builder->slot_table[at] = *ret + 1;
 	return 0;
 }

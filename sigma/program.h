@@ -86,11 +86,26 @@ struct program {
 	size_t slot_count;
 	const struct expression *const *rules; /* by rule index; NULL for a correlation */
 	uint32_t regex_steps;
+	uint32_t *slot_of; /* by field_id below id_count; SLOT_ANYWHERE: no predicate looks at it */
+	size_t id_count;
+	uint32_t generation; /* of fields: in records as new, FIELD_OTHER is in no slot */
 };
 
 const struct program *ruleset_program(const struct ruleset *ruleset);
-/* The slot of a field, or SLOT_ANYWHERE when no predicate looks at it. Constant time. */
-uint32_t program_slot(const struct program *program, enum field_id id, struct str name);
+/* The slot of a name, or SLOT_ANYWHERE when no predicate looks at it. Constant time. */
+uint32_t program_slot_named(const struct program *program, struct str name);
+/*
+ * The slot of a field. generation: of its record; an older one may not know the ids of rules that
+ * were loaded since.
+ */
+static inline uint32_t program_slot(const struct program *program, enum field_id id,
+    struct str name, uint32_t generation)
+{
+	if (id != FIELD_OTHER)
+		return id < program->id_count ? program->slot_of[id] : SLOT_ANYWHERE;
+	return generation >= program->generation ? SLOT_ANYWHERE
+	                                         : program_slot_named(program, name);
+}
 
 /* As a rule would have it: "CommandLine|contains: whoami". */
 void predicate_write(const struct program *program, const struct predicate *predicate,

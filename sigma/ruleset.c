@@ -30,8 +30,7 @@ struct ruleset {
 	struct regex **regexes;
 	size_t regex_count;
 	struct hash128 hash;
-	uint32_t slot_of[FIELD_COUNT];
-	uint32_t *slot_table; /* of other fields: index + 1 */
+	uint32_t *slot_table; /* by name: index + 1 */
 	size_t slot_mask;
 };
 
@@ -539,25 +538,44 @@ static size_t name_spread(struct str name)
 	return (size_t)(hash ^ hash >> 29);
 }
 
+static int ids_place(struct program *program, struct arena *arena, const struct builder *builder)
+{
+	program->generation = field_generation();
+	for (size_t i = 0; i < builder->slot_count; i++) {
+		if (builder->slots[i].id == FIELD_OTHER)
+			program->generation = UINT32_MAX;
+		else if (builder->slots[i].id >= program->id_count)
+			program->id_count = builder->slots[i].id + 1u;
+	}
+	program->slot_of = arena_array(arena, program->id_count + 1, sizeof(*program->slot_of));
+	if (program->slot_of == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < program->id_count; i++)
+		program->slot_of[i] = SLOT_ANYWHERE;
+	for (uint32_t i = 0; i < builder->slot_count; i++) {
+		if (builder->slots[i].id != FIELD_OTHER)
+			program->slot_of[builder->slots[i].id] = i;
+	}
+	return 0;
+}
+
 static int slots_place(struct loader *loader)
 {
 	struct ruleset *ruleset = loader->ruleset;
 	const struct builder *builder = &loader->builder;
 	size_t size = 64;
 
+	if (ids_place(&ruleset->program, ruleset->arena, builder) < 0)
+		return ERR_MEMORY;
 	while (size < builder->slot_count * 4)
 		size *= 2;
 	ruleset->slot_table = arena_array(ruleset->arena, size, sizeof(*ruleset->slot_table));
 	if (ruleset->slot_table == NULL)
 		return ERR_MEMORY;
 	ruleset->slot_mask = size - 1;
-	for (size_t i = 0; i < FIELD_COUNT; i++)
-		ruleset->slot_of[i] = SLOT_ANYWHERE;
 	for (uint32_t i = 0; i < builder->slot_count; i++) {
 		size_t at = name_spread(builder->slots[i].name) & ruleset->slot_mask;
 
-		if (builder->slots[i].id != FIELD_OTHER)
-			ruleset->slot_of[builder->slots[i].id] = i;
 		while (ruleset->slot_table[at] != 0)
 			at = (at + 1) & ruleset->slot_mask;
 		ruleset->slot_table[at] = i + 1;
@@ -565,13 +583,11 @@ static int slots_place(struct loader *loader)
 	return 0;
 }
 
-uint32_t program_slot(const struct program *program, enum field_id id, struct str name)
+uint32_t program_slot_named(const struct program *program, struct str name)
 {
 	const struct ruleset *ruleset =
 	    (const struct ruleset *)((const char *)program - offsetof(struct ruleset, program));
 
-	if (id != FIELD_OTHER)
-		return ruleset->slot_of[id];
 	for (size_t at = name_spread(name) & ruleset->slot_mask; ruleset->slot_table[at] != 0;
 	     at = (at + 1) & ruleset->slot_mask) {
 		uint32_t slot = ruleset->slot_table[at] - 1;

@@ -1,5 +1,6 @@
 #include "event/record.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,101 @@ static void every_field_is_found_by_its_name(void **state)
 		assert_int_equal(field_lookup(str_of(unknown[i])), FIELD_OTHER);
 	assert_int_equal(field_name(FIELD_OTHER).len, 0);
 	assert_true(str_eq(field_ecs(FIELD_SRC_IP), STR("source.ip")));
+}
+
+static struct str made_name(unsigned index, char buffer[32])
+{
+	int len = snprintf(buffer, 32, "%.*s.%u", 1 + (int)(index % 13), "x.of.the.rules", index);
+
+	return (struct str){buffer, (size_t)len};
+}
+
+#define NAMES 3000u
+
+static void *looks_up(void *context)
+{
+	char buffer[32];
+
+	(void)context;
+	for (unsigned round = 0; round < 20; round++) {
+		uint32_t generation = field_generation();
+
+		for (unsigned i = 0; i < NAMES; i++) {
+			struct str name = made_name(i, buffer);
+			enum field_id id = field_lookup(name);
+
+			if (i < generation ? id != FIELD_COUNT + i
+			                   : id != FIELD_OTHER && id != FIELD_COUNT + i)
+				return "another id";
+			if (id != FIELD_OTHER && i < generation && !str_eq(field_name(id), name))
+				return "another name";
+		}
+	}
+	return NULL;
+}
+
+/* Before any other test interns: ids are given out in order. */
+static void names_are_interned_while_others_look_them_up(void **state)
+{
+	pthread_t threads[2];
+	char buffer[32];
+	void *complaint;
+
+	(void)state;
+	assert_int_equal(field_generation(), 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, looks_up, NULL), 0);
+	for (unsigned i = 0; i < NAMES; i++)
+		assert_int_equal(field_intern(made_name(i, buffer)), FIELD_COUNT + i);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], &complaint), 0);
+		assert_null(complaint);
+	}
+	assert_int_equal(field_generation(), NAMES);
+	assert_int_equal(field_intern(made_name(7, buffer)), FIELD_COUNT + 7);
+	assert_int_equal(field_intern(STR("Image")), FIELD_IMAGE);
+	assert_int_equal(field_intern(STR("")), FIELD_OTHER);
+	assert_int_equal(field_generation(), NAMES);
+	assert_int_equal(field_ecs((enum field_id)(FIELD_COUNT + 7)).len, 0);
+	assert_int_equal(field_meaning((enum field_id)(FIELD_COUNT + 7)).len, 0);
+}
+
+/* What was decoded before a rule named it is found all the same. */
+static void fields_older_than_their_number_are_found(void **state)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct record record;
+
+	(void)state;
+	record_begin(&record, NULL, arena, 1000);
+	record_put_named(&record, STR("later.one"), FIELD_STRING, STR("first"));
+	record_put_named(&record, STR("later.two"), FIELD_STRING, STR("second"));
+	assert_int_equal(record.generation, field_generation());
+	enum field_id id = field_intern(STR("later.two"));
+
+	assert_true(record.generation < field_generation());
+	record_put_named(&record, STR("later.two"), FIELD_STRING, STR("third"));
+	assert_int_equal(record.fields[2].id, id);
+	assert_true(str_eq(record_find(&record, STR("later.two"))->value, STR("second")));
+	assert_true(str_eq(record_find(&record, STR("later.one"))->value, STR("first")));
+	assert_true(str_eq(record_value(&record, id), STR("third")));
+	arena_free(arena);
+}
+
+/* The last of all tests: afterwards no name can be interned. */
+static void numbers_run_out(void **state)
+{
+	char buffer[32];
+	unsigned index = NAMES;
+
+	(void)state;
+	while (field_intern(made_name(index, buffer)) != FIELD_OTHER && index < 2 * FIELD_MOST)
+		index++;
+	assert_in_range(field_generation(), FIELD_MOST - FIELD_COUNT, FIELD_MOST - FIELD_COUNT);
+	assert_int_equal(field_lookup(made_name(index, buffer)), FIELD_OTHER);
+	assert_int_equal(field_intern(made_name(7, buffer)), FIELD_COUNT + 7);
+	assert_true(str_eq(field_name((enum field_id)(FIELD_MOST - 1)),
+	    made_name(index - 1, buffer)));
 }
 
 static void fields_go_in_and_come_out(void **state)
@@ -139,11 +235,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_field_is_found_by_its_name),
+	    cmocka_unit_test(names_are_interned_while_others_look_them_up),
+	    cmocka_unit_test(fields_older_than_their_number_are_found),
 	    cmocka_unit_test(fields_go_in_and_come_out),
 	    cmocka_unit_test(the_ceiling_cuts),
 	    cmocka_unit_test(categories_are_few_and_distinct),
 	    cmocka_unit_test(coordinates),
 	    cmocka_unit_test(transports),
+	    cmocka_unit_test(numbers_run_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
