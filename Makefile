@@ -119,12 +119,14 @@ $(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(filter fuzz,$(MODE)),,$(B)
 endef
 $(foreach t,$(FUZZ),$(eval $(call FUZZ_RULE,$(t))))
 
+# A bench whose first line says "/* bench: ROOM" is linked with that room and what it uses; else all.
+BENCH_ROOM = $(or $(shell sed -n '1s,^/\* bench: \([a-z]*\).*,\1,p' $(1)),cli)
 define BENCH_RULE
-$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $$(call ARCHIVES,cli)
+$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $$(call ARCHIVES,$(2))
 	$$(call Q,LD)$$(CC) $$(CFLAGS_ALL) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDFLAGS_ALL) \
-		$$(call LIBRARIES,cli)
+		$$(call LIBRARIES,$(2))
 endef
-$(foreach t,$(BENCH),$(eval $(call BENCH_RULE,$(t))))
+$(foreach t,$(BENCH),$(eval $(call BENCH_RULE,$(t),$(call BENCH_ROOM,$(t)))))
 
 UNIT_PROGRAMS  := $(patsubst %.c,$(B)/%,$(UNIT))
 FUZZ_PROGRAMS  := $(patsubst %.c,$(B)/%,$(FUZZ))

@@ -1,14 +1,16 @@
-/*
+/* bench: correlator
  * The engine alone as a process: rules and a file of JSON lines in, exact hits out as JSON lines.
  *
- *   bench_engine RULES FILE [decode|plain]
+ *   bench_engine RULES FILE [decode|plain|fields]
  *
  * What it calls is what the stage detect calls: decoder_run and matcher_run. bench/engine.py runs it
- * beside its peer and compares the hits; tools that count instructions look at engine_run. Without
- * arguments it does nothing.
+ * beside its peer and compares the hits; tools that count instructions look at engine_run. decode
+ * leaves out the matching, plain tries every rule, fields writes what was decoded, flat, for a peer
+ * that cannot decode it. Without arguments it does nothing.
  */
 #include "bench/bench.h"
 
+#include "base/json.h"
 #include "bench/source.h"
 #include "correlator/matcher.h"
 #include "decoder/decoder.h"
@@ -17,12 +19,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+enum mode { MODE_MATCH, MODE_PLAIN, MODE_DECODE, MODE_FIELDS };
+
 struct engine {
 	struct ruleset *ruleset;
 	struct matcher *matcher;
 	struct arena *arena;
 	struct buf out;
-	bool match, plain;
+	enum mode mode;
 	uint64_t events, hits;
 };
 
@@ -47,10 +51,39 @@ static void hits_write(struct engine *engine, const uint32_t *rules, size_t coun
 		buf_str_put(&engine->out, ruleset_rule(engine->ruleset, rules[i])->meta.id);
 		buf_str_put(&engine->out, STR("\"}\n"));
 	}
-	if (engine->out.len > 60000) {
-		CHECK(fwrite(engine->out.ptr, 1, engine->out.len, stdout) == engine->out.len);
-		buf_clear(&engine->out);
+}
+
+/* One value a name; the log source beside them, one category. */
+static void fields_write(struct engine *engine, const struct record *record)
+{
+	struct json json = json_begin(&engine->out);
+
+	json_open(&json, '{');
+	for (size_t i = 0; i < record->field_count; i++) {
+		const struct field *field = &record->fields[i];
+
+		if (record_find(record, field->name) != field)
+			continue;
+		json_key(&json, field->name);
+		if (field->kind == FIELD_STRING)
+			json_str(&json, field->value);
+		else
+			json_raw(&json, field->value);
 	}
+	json_pair(&json, "log_product", record->product);
+	json_pair(&json, "log_service", record->service);
+	json_pair(&json, "log_category",
+	    record->category_count > 0 ? record->categories[0] : STR_NONE);
+	json_close(&json, '}');
+	buf_char(&engine->out, '\n');
+}
+
+static void engine_write(struct engine *engine)
+{
+	CHECK(!engine->out.failed &&
+	    fwrite(engine->out.len == 0 ? "" : engine->out.ptr, 1, engine->out.len, stdout) ==
+		engine->out.len);
+	buf_clear(&engine->out);
 }
 
 static void engine_line(struct engine *engine, struct str line)
@@ -63,9 +96,11 @@ static void engine_line(struct engine *engine, struct str line)
 	arena_reset(engine->arena);
 	decoder_run(&record, &event, engine->arena);
 	source_told(&record, source_of(line));
-	if (!engine->match)
+	if (engine->mode == MODE_FIELDS)
+		fields_write(engine, &record);
+	if (engine->mode == MODE_FIELDS || engine->mode == MODE_DECODE)
 		return;
-	size_t count = (engine->plain ? matcher_run_plain : matcher_run)(
+	size_t count = (engine->mode == MODE_PLAIN ? matcher_run_plain : matcher_run)(
 	    engine->matcher, &record, &rules);
 
 	engine->hits += count;
@@ -78,8 +113,12 @@ __attribute__((noinline)) static void engine_run(struct engine *engine, struct s
 	struct str line;
 
 	while (str_cut(&text, '\n', &line))
-		if (line.len > 0)
+		if (line.len > 0) {
 			engine_line(engine, line);
+			if (engine->out.len > 60000)
+				engine_write(engine);
+		}
+	engine_write(engine);
 }
 
 static void engine_load(struct engine *engine, const char *rules)
@@ -90,7 +129,7 @@ static void engine_load(struct engine *engine, const char *rules)
 	bench_must(ruleset_load(&engine->ruleset, &options, &error), &error);
 	engine->matcher = matcher_new(engine->ruleset);
 	engine->arena = arena_new(64u << 20);
-	engine->out = BUF(1u << 20);
+	engine->out = BUF(16u << 20);
 	CHECK(engine->matcher != NULL && engine->arena != NULL);
 }
 
@@ -110,18 +149,18 @@ static void engine_report(const struct engine *engine, int64_t load_ns, int64_t 
 
 int main(int argc, char **argv)
 {
-	struct engine engine = {.match = true};
-	const char *mode = argc > 3 ? argv[3] : "";
+	static const char *const modes[] = {"match", "plain", "decode", "fields"};
+	struct engine engine = {.mode = MODE_MATCH};
 
 	if (argc < 3)
 		return 0;
-	engine.match = strcmp(mode, "decode") != 0;
-	engine.plain = strcmp(mode, "plain") == 0;
+	for (unsigned i = 0; argc > 3 && i < 4; i++)
+		if (strcmp(argv[3], modes[i]) == 0)
+			engine.mode = (enum mode)i;
 	int64_t begin = clock_cpu_ns();
 	engine_load(&engine, argv[1]);
 	int64_t loaded = clock_cpu_ns();
 	engine_run(&engine, file_map(argv[2]));
-	fwrite(engine.out.ptr == NULL ? "" : engine.out.ptr, 1, engine.out.len, stdout);
 	CHECK(fflush(stdout) == 0);
 	engine_report(&engine, loaded - begin, clock_cpu_ns() - loaded);
 	buf_free(&engine.out);
