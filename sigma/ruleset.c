@@ -5,24 +5,25 @@
 #include "sigma/ruleset.h"
 
 #include "base/check.h"
-#include "base/file.h"
+#include "sigma/bundle.h"
 #include "sigma/draft.h"
 #include "sigma/name_table.h"
 #include "sigma/placeholder.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ARENA_BYTES   ((size_t)1 << 30)
 #define SCRATCH_BYTES ((size_t)1 << 30)
-#define FILES_MAX     200000u
 #define STEPS_DEFAULT 100000u
 
 /* Lists of thousands of hashes occur. */
-static const struct yaml_limits limits = {.bytes = 4 << 20, .nodes = 1 << 18, .depth = 64};
+static const struct yaml_limits limits = {.bytes = RULESET_FILE, .nodes = 1 << 18, .depth = 64};
 
 struct ruleset {
 	struct arena *arena;
+	atomic_uint shares; /* owners beside the first */
 	struct program program;
 	struct rule *rules;
 	size_t count, refused;
@@ -160,52 +161,12 @@ static int text_load(struct loader *loader, struct str text, const char *file, s
 	return code;
 }
 
-static int file_load(struct loader *loader, struct str path, struct error *out)
-{
-	struct error error = {0};
-	struct str text;
-	const char *name = arena_cstr(loader->builder.arena, path);
-
-	if (name == NULL)
-		return error_set(out, ERR_MEMORY, TEXT_base_memory);
-	int code = file_read(loader->builder.scratch, name, limits.bytes, &text, &error);
-
-	if (code == 0)
-		return text_load(loader, text, name, out);
-	if (code == ERR_MEMORY) {
-		if (out != NULL)
-			*out = error;
-		return code;
-	}
-	refused(loader, &error);
-	return 0;
-}
-
-static bool is_rule_file(struct str path)
-{
-	return str_ends(path, STR(".yml")) || str_ends(path, STR(".yaml"));
-}
-
-/* A file that is named is a rule file whatever its name; of a folder, those that end as such. */
-static int path_load(struct loader *loader, const char *path, struct error *error)
-{
-	struct str *files = NULL;
-	size_t count = 0;
-	int code =
-	    file_list(loader->builder.scratch, path, STR(""), FILES_MAX, &files, &count, error);
-
-	for (size_t i = 0; i < count && code == 0; i++) {
-		if (is_rule_file(files[i]) || str_eq(files[i], str_of(path)))
-			code = file_load(loader, files[i], error);
-	}
-	return code;
-}
-
 /* A list that is wrong is refused, and with it the rules that need it. */
-static int list_load(struct loader *loader, const char *path, struct error *out)
+static int list_load(struct loader *loader, struct str text, const char *name, struct error *out)
 {
 	struct error error = {0};
-	int code = placeholder_load(&loader->placeholders, loader->builder.scratch, path, &error);
+	int code = placeholder_parse(
+	    &loader->placeholders, loader->builder.scratch, name, text, &error);
 
 	if (code == ERR_MEMORY && out != NULL)
 		*out = error;
@@ -215,21 +176,23 @@ static int list_load(struct loader *loader, const char *path, struct error *out)
 	return 0;
 }
 
-static int lists_load(struct loader *loader, struct error *error)
+static int bundle_load(struct loader *loader, struct str rest, struct error *error)
 {
-	const struct ruleset_options *options = loader->options;
 	int code = 0;
 
-	for (size_t i = 0; code == 0 && i < options->list_count; i++) {
-		struct str *files = NULL;
-		size_t count = 0;
+	while (code == 0 && rest.len > 0) {
+		struct bundle_file file = {0};
 
-		code = file_list(loader->builder.scratch, options->lists[i], STR(""),
-		    PLACEHOLDER_LISTS, &files, &count, error);
-		for (size_t k = 0; code == 0 && k < count; k++)
-			code = list_load(loader, files[k].ptr, error);
+		code = bundle_next(&rest, &file);
+		if (code < 0)
+			return error_set(error, code, TEXT_sigma_bundle);
+		const char *name = arena_cstr(loader->builder.arena, file.name);
+
+		if (name == NULL)
+			return error_set(error, ERR_MEMORY, TEXT_base_memory);
+		code = file.kind == BUNDLE_LIST ? list_load(loader, file.text, name, error)
+						: text_load(loader, file.text, name, error);
 	}
-	loader->builder.placeholders = &loader->placeholders;
 	return code;
 }
 
@@ -668,7 +631,8 @@ static int loader_begin(struct loader *loader, const struct ruleset_options *opt
 	    loader->builder.scratch == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	loader->builder.arena = loader->ruleset->arena;
-	return lists_load(loader, error);
+	loader->builder.placeholders = &loader->placeholders;
+	return 0;
 }
 
 /* Hands the ruleset over, or throws everything away. */
@@ -686,37 +650,72 @@ static int loader_end(struct loader *loader, int code, struct ruleset **ret)
 	return code;
 }
 
-int ruleset_load(struct ruleset **ret, const struct ruleset_options *options, struct error *error)
+int ruleset_load_bundle(struct ruleset **ret, struct str bundle,
+    const struct ruleset_options *options, struct error *error)
 {
+	struct ruleset_options own = options == NULL ? (struct ruleset_options){0} : *options;
+	struct bundle_head head = {0};
 	struct loader loader = {0};
-	int code = loader_begin(&loader, options, error);
+	int code = bundle_open(&bundle, &head);
 
-	for (size_t i = 0; code == 0 && i < loader.options->path_count; i++)
-		code = path_load(&loader, options->paths[i], error);
+	if (code < 0)
+		return error_set(error, code, TEXT_sigma_bundle);
+	own.regex_steps = head.regex_steps;
+	own.skip_deprecated = head.skip_deprecated;
+	code = loader_begin(&loader, &own, error);
+	if (code == 0)
+		code = bundle_load(&loader, bundle, error);
 	if (code == 0)
 		code = loader_finish(&loader, error);
 	return loader_end(&loader, code, ret);
+}
+
+int ruleset_load(struct ruleset **ret, const struct ruleset_options *options, struct error *error)
+{
+	struct buf bundle = BUF(BUNDLE_MAX);
+	size_t unread = 0;
+	int code = bundle_gather(&bundle, options, &unread, error);
+
+	if (code == 0)
+		code = ruleset_load_bundle(ret, buf_str(&bundle), options, error);
+	if (code == 0)
+		(*ret)->refused += unread;
+	buf_free(&bundle);
+	return code;
 }
 
 int ruleset_load_text(struct ruleset **ret, struct str text, const char *file,
     const struct ruleset_options *options, struct error *error)
 {
-	struct loader loader = {0};
-	int code = loader_begin(&loader, options, error);
-	const char *name = code < 0 ? NULL : arena_cstr(loader.builder.arena, str_of(file));
+	static const struct ruleset_options none = {0};
+	struct buf bundle = BUF(BUNDLE_MAX);
+	struct bundle_file one = {BUNDLE_RULES, str_of(file), text};
+	size_t unread = 0;
+	struct ruleset_options lists = options == NULL ? none : *options;
 
-	if (code == 0 && name == NULL)
+	lists.path_count = 0;
+	int code = bundle_gather(&bundle, &lists, &unread, error);
+
+	bundle_add(&bundle, &one);
+	if (code == 0 && bundle.failed)
 		code = error_set(error, ERR_MEMORY, TEXT_base_memory);
 	if (code == 0)
-		code = text_load(&loader, text, name, error);
+		code = ruleset_load_bundle(ret, buf_str(&bundle), options, error);
 	if (code == 0)
-		code = loader_finish(&loader, error);
-	return loader_end(&loader, code, ret);
+		(*ret)->refused += unread;
+	buf_free(&bundle);
+	return code;
+}
+
+struct ruleset *ruleset_share(struct ruleset *ruleset)
+{
+	atomic_fetch_add(&ruleset->shares, 1);
+	return ruleset;
 }
 
 void ruleset_free(struct ruleset *ruleset)
 {
-	if (ruleset == NULL)
+	if (ruleset == NULL || atomic_fetch_sub(&ruleset->shares, 1) > 0)
 		return;
 	for (size_t i = 0; i < ruleset->regex_count; i++)
 		regex_free(ruleset->regexes[i]);

@@ -11,6 +11,8 @@
 #include "event/record.h"
 #include "sigma/rule.h"
 
+#define RULESET_FILE ((size_t)4 << 20) /* most bytes of a file of rules */
+
 struct ruleset;
 
 struct ruleset_options {
@@ -31,6 +33,14 @@ int ruleset_load(struct ruleset **ret, const struct ruleset_options *options, st
 /* One text as if it were a file of that name: tests, editors. */
 int ruleset_load_text(struct ruleset **ret, struct str text, const char *file,
     const struct ruleset_options *options, struct error *error);
+/*
+ * From what bundle_gather made (bundle.h). Paths, lists, steps and skip_deprecated of the options
+ * are not looked at: the bundle has its own. ERR_CORRUPT, ERR_VERSION: it is none of ours.
+ */
+int ruleset_load_bundle(struct ruleset **ret, struct str bundle,
+    const struct ruleset_options *options, struct error *error);
+/* One owner more, in any thread: each frees it once. */
+struct ruleset *ruleset_share(struct ruleset *ruleset);
 void ruleset_free(struct ruleset *ruleset); /* accepts NULL */
 
 size_t ruleset_count(const struct ruleset *ruleset);
