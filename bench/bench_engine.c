@@ -53,7 +53,17 @@ static void hits_write(struct engine *engine, const uint32_t *rules, size_t coun
 	}
 }
 
-/* One value a name; the log source beside them, one category. */
+/* 007 is a number to us, and not in JSON. */
+static bool is_json(const struct field *field)
+{
+	int64_t value;
+
+	if (field->kind != FIELD_NUMBER)
+		return field->kind != FIELD_STRING;
+	return str_to_i64(field->value, &value) && field->value.ptr[0] >= '1';
+}
+
+/* One value a name; the log source beside them, its closest category. */
 static void fields_write(struct engine *engine, const struct record *record)
 {
 	struct json json = json_begin(&engine->out);
@@ -65,15 +75,15 @@ static void fields_write(struct engine *engine, const struct record *record)
 		if (record_find(record, field->name) != field)
 			continue;
 		json_key(&json, field->name);
-		if (field->kind == FIELD_STRING)
-			json_str(&json, field->value);
-		else
+		if (is_json(field))
 			json_raw(&json, field->value);
+		else
+			json_str(&json, field->value);
 	}
 	json_pair(&json, "log_product", record->product);
 	json_pair(&json, "log_service", record->service);
 	json_pair(&json, "log_category",
-	    record->category_count > 0 ? record->categories[0] : STR_NONE);
+	    record->category_count > 0 ? record->categories[record->category_count - 1] : STR_NONE);
 	json_close(&json, '}');
 	buf_char(&engine->out, '\n');
 }

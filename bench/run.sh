@@ -14,6 +14,7 @@ build=${B:-build/release}
 out=build/bench
 figures=$out/figures.jsonl
 export TOCSIN_CORPORA=${TOCSIN_CORPORA:-../shared/corpora}
+export B=$build
 export TOCSIN_BIN=${TOCSIN_BIN:-$build/tocsin}
 export TOCSIN_READER=${TOCSIN_READER:-$build/bench/bench_latency}
 mkdir -p "$out" && : > "$figures" || exit 2
@@ -52,9 +53,10 @@ part() {
 broker
 for program in bench/bench_*.c; do
 	name=$(basename "$program" .c)
-	# Is run by latency.py.
-	[ "$name" = bench_latency ] || part "$name" "$build/bench/$name"
+	# Those are run by latency.py and engine.py.
+	[ "$name" = bench_latency ] || [ "$name" = bench_engine ] || part "$name" "$build/bench/$name"
 done
+part engine python3 bench/engine.py
 part peers python3 bench/peers.py
 part latency python3 bench/latency.py
 rm -f "$out/part.jsonl"
