@@ -18,47 +18,42 @@ static bool chains_reserve(struct window *window, uint32_t step)
 {
 	uint32_t slots = chain_at(step) + step + 1;
 
-	if (!window_reserve(window, slots))
-		return false;
-	for (; window->count < slots; window->count++)
-		*window_mark(window, window->count) = (struct mark){.used = false};
+	while (window->count < slots)
+		if (!window_append(window, &(struct mark){.used = false}))
+			return false;
 	return true;
 }
 
-static struct mark *chain_slot(struct window *window, uint32_t step, uint32_t index)
+static struct mark chain_slot(const struct window *window, uint32_t step, uint32_t index)
 {
 	return window_mark(window, chain_at(step) + index);
 }
 
-static bool chain_exists(struct window *window, uint32_t step)
+static bool chain_exists(const struct window *window, uint32_t step)
 {
-	return window->count >= chain_at(step) + step + 1 && chain_slot(window, step, 0)->used;
+	return window->count >= chain_at(step) + step + 1 && chain_slot(window, step, 0).used;
 }
 
-static void slot_set(struct mark *slot, const struct mark *mark)
+static void slot_set(struct window *window, uint32_t step, uint32_t index, struct mark mark)
 {
-	struct parts *parts = parts_share(mark->parts);
-
-	parts_release(slot->parts);
-	*slot = *mark;
-	slot->parts = parts;
-	slot->used = true;
+	mark.used = true;
+	window_mark_set(window, chain_at(step) + index, &mark);
 }
 
 /* Chain step := chain step - 1 and mark, unless what is there begins later. */
 static bool chain_extend(struct window *window, const struct mark *mark, uint32_t step)
 {
-	const struct mark *start = step > 0 ? chain_slot(window, step - 1, 0) : mark;
+	struct mark start = step > 0 ? chain_slot(window, step - 1, 0) : *mark;
 
 	if (!chains_reserve(window, step))
 		return false;
-	if (step > 0)
-		start = chain_slot(window, step - 1, 0); /* the ring may have moved */
-	if (chain_exists(window, step) && mark_compare(chain_slot(window, step, 0), start) > 0)
+	struct mark known = chain_slot(window, step, 0);
+
+	if (known.used && mark_compare(&known, &start) > 0)
 		return true;
 	for (uint32_t i = 0; i < step; i++)
-		slot_set(chain_slot(window, step, i), chain_slot(window, step - 1, i));
-	slot_set(chain_slot(window, step, step), mark);
+		slot_set(window, step, i, chain_slot(window, step - 1, i));
+	slot_set(window, step, step, *mark);
 	return true;
 }
 
@@ -75,9 +70,11 @@ static enum feed_result feed(struct window *window, const struct correlation *co
 	if (step > 0) {
 		if (!chain_exists(window, step - 1))
 			return FEED_WAIT;
-		if (mark_compare(chain_slot(window, step - 1, step - 1), mark) >= 0)
+		struct mark before = chain_slot(window, step - 1, step - 1);
+
+		if (mark_compare(&before, mark) >= 0)
 			return FEED_WAIT;
-		if (watermark_minus(mark->time_ns, chain_slot(window, step - 1, 0)->time_ns) >
+		if (watermark_minus(mark->time_ns, chain_slot(window, step - 1, 0).time_ns) >
 		    correlation->timespan_ns)
 			return FEED_WAIT;
 	}

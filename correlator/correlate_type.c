@@ -23,18 +23,14 @@ const struct correlate_type *correlate_type(enum correlation_type type)
 enum feed_result correlate_distinct(struct window *window, const struct mark *mark,
     int64_t timespan_ns, uint32_t needed)
 {
-	for (uint32_t i = 0; i < window->count; i++) {
-		struct mark *known = window_mark(window, i);
-
-		if (known->value != mark->value)
-			continue;
-		if (mark_compare(known, mark) >= 0)
-			return FEED_WAIT; /* came late; the newer one says more */
-		window_drop(window, i);
+	switch (window_renew(window, mark)) {
+	case RENEW_MEMORY:
+		return FEED_MEMORY;
+	case RENEW_LATE:
+		return FEED_WAIT; /* the newer one says more */
+	case RENEW_DONE:
 		break;
 	}
-	if (!window_insert(window, mark))
-		return FEED_MEMORY;
 	window_drop_before(window, watermark_minus(window->latest_ns, timespan_ns));
 	return window->count >= needed ? FEED_FIRE : FEED_WAIT;
 }

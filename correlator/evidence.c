@@ -21,7 +21,7 @@ static size_t part_count(const struct window *window, uint64_t *ret_cut)
 
 	*ret_cut = 0;
 	for (uint32_t i = 0; i < window->count; i++) {
-		const struct parts *inner = window_mark(window, i)->parts;
+		const struct parts *inner = window_mark(window, i).parts;
 
 		count += inner != NULL ? inner->count : 1;
 		*ret_cut += inner != NULL ? inner->cut : 0;
@@ -34,15 +34,15 @@ static size_t parts_gather(const struct window *window, struct part *list)
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < window->count; i++) {
-		const struct mark *mark = window_mark(window, i);
+		struct mark mark = window_mark(window, i);
 
-		if (mark->parts == NULL) {
-			list[count++] = (struct part){mark->time_ns, mark->at, mark->position,
-			    mark->rule};
+		if (mark.parts == NULL) {
+			list[count++] = (struct part){mark.time_ns, mark.at, mark.position,
+			    mark.rule};
 			continue;
 		}
-		memcpy(&list[count], mark->parts->list, mark->parts->count * sizeof(*list));
-		count += mark->parts->count;
+		memcpy(&list[count], mark.parts->list, mark.parts->count * sizeof(*list));
+		count += mark.parts->count;
 	}
 	return count;
 }

@@ -10,9 +10,14 @@ static struct window *docket_get(struct run *run, const struct rule *rule, struc
 {
 	struct window *window = window_get(&run->correlate->dockets, rule->index, key);
 
-	if (window != NULL && window->docket == NULL)
-		window->docket = calloc(1, sizeof(*window->docket));
-	return window != NULL && window->docket != NULL ? window : NULL;
+	if (window == NULL || window_docket(window) != NULL)
+		return window;
+	struct docket *docket = calloc(1, sizeof(*docket));
+
+	if (docket == NULL)
+		return NULL;
+	window_docket_set(window, docket);
+	return window;
 }
 
 static int run_post(struct run *run, struct alert *alert)
@@ -31,7 +36,7 @@ int docket_early(struct run *run, const struct rule *rule, struct str key, struc
 
 	if (window == NULL)
 		return ERR_MEMORY;
-	struct docket *docket = window->docket;
+	struct docket *docket = window_docket(window);
 
 	alert->status = ALERT_EARLY;
 	alert->id = alert_make_id(run->correlate->options.site->key, alert);
@@ -86,8 +91,8 @@ int docket_settled(struct run *run, const struct rule *rule, struct str key, str
 		return ERR_MEMORY;
 	alert->status = ALERT_SETTLED;
 	alert->id = alert_make_id(run->correlate->options.site->key, alert);
-	docket_match(window->docket, alert);
-	if (!docket_keep(window->docket, alert))
+	docket_match(window_docket(window), alert);
+	if (!docket_keep(window_docket(window), alert))
 		return ERR_MEMORY;
 	if (!run->silent) {
 		stats->alerts_settled++;
@@ -138,11 +143,11 @@ int docket_sweep(struct run *run, const struct rule *rule)
 	struct window *newer;
 	int code = 0;
 
-	for (struct window *window = table->lists[rule->index].oldest; code == 0 && window != NULL;
+	for (struct window *window = window_oldest(table, rule->index); code == 0 && window != NULL;
 	    window = newer) {
-		struct docket *docket = window->docket;
+		struct docket *docket = window_docket(window);
 
-		newer = window->newer;
+		newer = window_newer(window);
 		code = docket != NULL ? docket_settle_rest(run, docket, timespan_ns) : 0;
 		if (docket == NULL || (docket->early_count == 0 && (docket->last == NULL ||
 		    watermark_plus(watermark_plus(docket->last_ns, timespan_ns), timespan_ns) <

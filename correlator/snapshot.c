@@ -108,22 +108,28 @@ static void docket_write(struct buf *out, const struct docket *docket)
 
 static void window_write(struct writer *writer, const struct window *window)
 {
-	buf_u32(writer->out, writer->places[window->correlation]);
-	text_write(writer->out, str_from(window->key, window->key_len));
+	const struct docket *docket = window_docket(window);
+
+	buf_u32(writer->out, writer->places[window_correlation(window)]);
+	buf_u32(writer->out, (uint32_t)window_key_len(window));
+	window_key_put(window, writer->out);
 	buf_u64(writer->out, (uint64_t)window->latest_ns);
 	buf_u32(writer->out, window->count);
-	for (uint32_t i = 0; i < window->count; i++)
-		mark_write(writer, window_mark(window, i));
-	buf_u8(writer->out, window->docket != NULL);
-	if (window->docket != NULL)
-		docket_write(writer->out, window->docket);
+	for (uint32_t i = 0; i < window->count; i++) {
+		struct mark mark = window_mark(window, i);
+
+		mark_write(writer, &mark);
+	}
+	buf_u8(writer->out, docket != NULL);
+	if (docket != NULL)
+		docket_write(writer->out, docket);
 }
 
 static int touch_compare(const void *left, const void *right)
 {
 	const struct window *a = *(struct window *const *)left, *b = *(struct window *const *)right;
 
-	return a->touched < b->touched ? -1 : a->touched > b->touched;
+	return window_touched(a) < window_touched(b) ? -1 : window_touched(a) > window_touched(b);
 }
 
 static void table_write(struct writer *writer, const struct window_table *table)
@@ -136,8 +142,8 @@ static void table_write(struct writer *writer, const struct window_table *table)
 		return;
 	}
 	for (uint32_t i = 0; i < table->list_count; i++)
-		for (struct window *window = table->lists[i].oldest; window != NULL;
-		    window = window->newer)
+		for (struct window *window = window_oldest(table, i); window != NULL;
+		    window = window_newer(window))
 			windows[count++] = window;
 	CHECK(count == table->count);
 	qsort(windows, count, sizeof(*windows), touch_compare);
@@ -393,19 +399,15 @@ static bool marks_read(struct reader *reader, struct window *window, uint32_t co
 {
 	bool ok = count <= reader->rest.len / MARK_SIZE;
 
-	if (ok && window != NULL && !window_reserve(window, count)) {
-		reader->short_of_memory = true;
-		return false;
-	}
 	for (uint32_t i = 0; ok && i < count; i++) {
 		struct mark mark;
 
 		mark_read(reader, &ok, &mark);
-		if (window == NULL || !ok) {
-			parts_release(mark.parts);
-			continue;
+		if (ok && window != NULL && !window_append(window, &mark)) {
+			reader->short_of_memory = true;
+			ok = false;
 		}
-		window->marks[window->count++] = mark;
+		parts_release(mark.parts);
 	}
 	return ok;
 }
@@ -419,8 +421,9 @@ static bool ledgers_read(struct reader *reader, struct window *window)
 		return ok;
 	struct docket *docket = docket_read(reader, &ok);
 
-	if (docket != NULL && window != NULL && ok && window->docket == NULL) {
-		window->docket = docket;
+	if (docket != NULL && window != NULL && ok && window->count == 0 &&
+	    window_docket(window) == NULL) {
+		window_docket_set(window, docket);
 	} else {
 		docket_free(docket);
 	}
@@ -460,7 +463,7 @@ static bool window_read(struct reader *reader, struct window_table *table, bool 
 		const struct correlation *shape =
 		    ruleset_rule(reader->correlate->options.ruleset, correlation)->correlation;
 
-		if (window->count > 0 || window->docket != NULL)
+		if (window->count > 0 || window_docket(window) != NULL)
 			return false; /* twice */
 		if (!dockets && !marks_fit(shape, count))
 			return false;

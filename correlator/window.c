@@ -29,13 +29,13 @@ int mark_compare(const struct mark *a, const struct mark *b)
 
 /* ---- the ring of marks ---- */
 
-struct mark *window_mark(const struct window *window, uint32_t index)
+static struct mark *mark_at(const struct window *window, uint32_t index)
 {
 	/* first and index lie below capacity, which is a power of two */
 	return &window->marks[(window->first + index) & (window->capacity - 1)];
 }
 
-bool window_reserve(struct window *window, uint32_t count)
+static bool window_reserve(struct window *window, uint32_t count)
 {
 	uint32_t capacity = window->capacity == 0 ? 1 : window->capacity;
 
@@ -48,12 +48,50 @@ bool window_reserve(struct window *window, uint32_t count)
 	if (marks == NULL)
 		return false;
 	for (uint32_t i = 0; i < window->count; i++)
-		marks[i] = *window_mark(window, i);
+		marks[i] = *mark_at(window, i);
 	free(window->marks);
 	window->marks = marks;
 	window->capacity = capacity;
 	window->first = 0;
 	return true;
+}
+
+struct mark window_mark(const struct window *window, uint32_t index)
+{
+	return *mark_at(window, index);
+}
+
+void window_mark_set(struct window *window, uint32_t index, const struct mark *mark)
+{
+	struct parts *parts = parts_share(mark->parts);
+
+	parts_release(mark_at(window, index)->parts);
+	*mark_at(window, index) = *mark;
+	mark_at(window, index)->parts = parts;
+}
+
+bool window_append(struct window *window, const struct mark *mark)
+{
+	if (!window_reserve(window, window->count + 1))
+		return false;
+	*mark_at(window, window->count++) = *mark;
+	parts_share(mark->parts);
+	return true;
+}
+
+enum renew_result window_renew(struct window *window, const struct mark *mark)
+{
+	for (uint32_t i = 0; i < window->count; i++) {
+		const struct mark *known = mark_at(window, i);
+
+		if (known->value != mark->value)
+			continue;
+		if (mark_compare(known, mark) >= 0)
+			return RENEW_LATE;
+		window_drop(window, i);
+		break;
+	}
+	return window_insert(window, mark) ? RENEW_DONE : RENEW_MEMORY;
 }
 
 bool window_insert(struct window *window, const struct mark *mark)
@@ -62,9 +100,9 @@ bool window_insert(struct window *window, const struct mark *mark)
 		return false;
 	uint32_t at = window->count++;
 
-	for (; at > 0 && mark_compare(window_mark(window, at - 1), mark) > 0; at--)
-		*window_mark(window, at) = *window_mark(window, at - 1);
-	*window_mark(window, at) = *mark;
+	for (; at > 0 && mark_compare(mark_at(window, at - 1), mark) > 0; at--)
+		*mark_at(window, at) = *mark_at(window, at - 1);
+	*mark_at(window, at) = *mark;
 	parts_share(mark->parts);
 	if (window->count == 1 || mark->time_ns > window->latest_ns)
 		window->latest_ns = mark->time_ns;
@@ -73,26 +111,37 @@ bool window_insert(struct window *window, const struct mark *mark)
 
 void window_drop_first(struct window *window)
 {
-	parts_release(window_mark(window, 0)->parts);
+	parts_release(mark_at(window, 0)->parts);
 	window->first = (window->first + 1) & (window->capacity - 1);
 	window->count--;
 }
 
 void window_drop(struct window *window, uint32_t index)
 {
-	parts_release(window_mark(window, index)->parts);
+	parts_release(mark_at(window, index)->parts);
 	for (uint32_t i = index; i + 1 < window->count; i++)
-		*window_mark(window, i) = *window_mark(window, i + 1);
+		*mark_at(window, i) = *mark_at(window, i + 1);
 	window->count--;
 }
 
 void window_drop_before(struct window *window, int64_t time_ns)
 {
-	while (window->count > 0 && window_mark(window, 0)->time_ns < time_ns)
+	while (window->count > 0 && mark_at(window, 0)->time_ns < time_ns)
 		window_drop_first(window);
 }
 
 /* ---- the docket ---- */
+
+struct docket *window_docket(const struct window *window)
+{
+	return window->docket;
+}
+
+void window_docket_set(struct window *window, struct docket *docket)
+{
+	CHECK(window->docket == NULL && window->count == 0);
+	window->docket = docket;
+}
 
 static bool docket_reserve(struct docket *docket)
 {
@@ -154,6 +203,36 @@ void docket_free(struct docket *docket)
 
 /* ---- the table ---- */
 
+uint32_t window_correlation(const struct window *window)
+{
+	return window->correlation;
+}
+
+size_t window_key_len(const struct window *window)
+{
+	return window->key_len;
+}
+
+void window_key_put(const struct window *window, struct buf *out)
+{
+	buf_str_put(out, str_from(window->key, window->key_len));
+}
+
+struct window *window_oldest(const struct window_table *table, uint32_t correlation)
+{
+	return table->lists[correlation].oldest;
+}
+
+struct window *window_newer(const struct window *window)
+{
+	return window->newer;
+}
+
+uint64_t window_touched(const struct window *window)
+{
+	return window->touched;
+}
+
 bool window_table_begin(struct window_table *table, uint32_t rules, size_t ceiling)
 {
 	*table = (struct window_table){.ceiling = ceiling > 0 ? ceiling : 1, .list_count = rules,
@@ -169,7 +248,7 @@ bool window_table_begin(struct window_table *table, uint32_t rules, size_t ceili
 static void window_free(struct window *window)
 {
 	for (uint32_t i = 0; i < window->count; i++)
-		parts_release(window_mark(window, i)->parts);
+		parts_release(mark_at(window, i)->parts);
 	docket_free(window->docket);
 	free(window->marks);
 	free(window);

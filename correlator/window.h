@@ -10,6 +10,7 @@
 #ifndef TOCSIN_CORRELATOR_WINDOW_H
 #define TOCSIN_CORRELATOR_WINDOW_H
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "event/alert.h"
 
@@ -88,18 +89,44 @@ void window_remove(struct window_table *table, struct window *window);
 /* Drops those of a correlation whose latest mark is older than before_ns. */
 void window_expire(struct window_table *table, uint32_t correlation, int64_t before_ns);
 
-struct mark *window_mark(const struct window *window, uint32_t index);
-/* Room for that many marks; false without memory. */
-bool window_reserve(struct window *window, uint32_t count);
+uint32_t window_correlation(const struct window *window);
+/* The group values, as they were given. */
+size_t window_key_len(const struct window *window);
+void window_key_put(const struct window *window, struct buf *out);
+/* Those of a correlation, oldest touch first; NULL behind the newest. */
+struct window *window_oldest(const struct window_table *table, uint32_t correlation);
+struct window *window_newer(const struct window *window);
+uint64_t window_touched(const struct window *window); /* smaller: touched earlier */
+
+/* A copy, whose parts are the window's. One after the other is cheap, here and there is not. */
+struct mark window_mark(const struct window *window, uint32_t index);
+/* Puts another in its place, and shares its parts. */
+void window_mark_set(struct window *window, uint32_t index, const struct mark *mark);
+/* Copies mark to the end whatever its time, and shares its parts; false without memory. */
+bool window_append(struct window *window, const struct mark *mark);
 /*
  * Copies mark (and shares its parts) into its place by (time, coordinate): at the end, when in
  * order.
  */
 bool window_insert(struct window *window, const struct mark *mark);
+/*
+ * The same, as the only mark of its value: an older one goes, before a newer one it does not count.
+ * For windows that are filled with nothing else.
+ */
+enum renew_result {
+	RENEW_MEMORY = -1,
+	RENEW_LATE = 0,
+	RENEW_DONE = 1
+};
+enum renew_result window_renew(struct window *window, const struct mark *mark);
 void window_drop_first(struct window *window);
 void window_drop(struct window *window, uint32_t index);
 /* Drops the marks before time_ns; they are in order. */
 void window_drop_before(struct window *window, int64_t time_ns);
+
+/* NULL where there is none. A window has marks or a docket. */
+struct docket *window_docket(const struct window *window);
+void window_docket_set(struct window *window, struct docket *docket); /* takes it over */
 
 /* Lists an early alert; false without memory. */
 bool docket_push(struct docket *docket, struct early early);
