@@ -100,10 +100,13 @@ static int alerts_list(struct context *context, const struct arguments *argument
 	return code < 0 ? code : shown > 0 ? EXIT_OK : EXIT_NO;
 }
 
+#define MATCHES_SHOWN 16
+
 static int alerts_show(struct context *context, const struct arguments *arguments,
     struct query *query, struct error *error)
 {
 	struct query_evidence *evidence = NULL;
+	struct query_match matches[MATCHES_SHOWN];
 	struct ruleset *ruleset = NULL;
 	struct query_alert alert;
 	struct error ignored = {0};
@@ -121,6 +124,10 @@ static int alerts_show(struct context *context, const struct arguments *argument
 		if (code == 0)
 			code = query_evidence(
 			    query, alert.alert.id, context->arena, &evidence, &count, error);
+		if (code == 0)
+			code = query_matches(query, alert.alert.id, matches, MATCHES_SHOWN,
+			    &alert.match_count, error);
+		alert.matches = matches;
 		if (code < 0)
 			break;
 		if (i > 1 && !arguments_has(arguments, "json"))

@@ -35,6 +35,7 @@ static void storing_measure(void *self)
 	metrics_set(METRIC_ALERTS_SETTLED, s.settled);
 	metrics_set(METRIC_ALERTS_REPLACED, s.replaced);
 	metrics_set(METRIC_ALERTS_FOLDED, s.folded);
+	metrics_set(METRIC_ALERTS_SUPPRESSED, s.suppressed);
 	metrics_set(METRIC_STORE_COMMITS, s.commits);
 	metrics_set(METRIC_EVIDENCE_KEPT, s.evidence_kept);
 	metrics_set(METRIC_EVIDENCE_MISSING, s.evidence_missing);
@@ -53,6 +54,7 @@ static void storing_status(void *self, struct buf *out)
 	json_pair_u64(&json, "settled", s.settled);
 	json_pair_u64(&json, "replaced", s.replaced);
 	json_pair_u64(&json, "folded", s.folded);
+	json_pair_u64(&json, "suppressed", s.suppressed);
 	json_pair_u64(&json, "damaged", s.damaged);
 	json_pair_u64(&json, "unknown", s.unknown);
 	json_pair_u64(&json, "stale", s.stale);

@@ -80,6 +80,9 @@ static void put_subject(struct buf *out, const struct query_alert *shown)
 	}
 	if (alert->status == ALERT_REPLACED)
 		buf_printf(out, "  (%s)", text(TEXT_cli_status_replaced));
+	else if (shown->suppressed > 0)
+		buf_printf(out, "  (+%llu %s)", (unsigned long long)shown->suppressed,
+		    text(TEXT_cli_suppressed));
 }
 
 void show_line(const struct context *context, const struct query_alert *shown)
@@ -161,6 +164,35 @@ static void strings(const struct context *context, enum text_id id, const struct
 	buf_free(&all);
 }
 
+static int64_t suppressed_until(const struct alert *alert)
+{
+	int64_t until_ns;
+
+	return __builtin_add_overflow(alert->time_ns, alert->suppress_ns, &until_ns) ? INT64_MAX
+										      : until_ns;
+}
+
+/* How many, until when, on which key, and the first of them. */
+static void show_suppressed(const struct context *context, const struct query_alert *shown)
+{
+	const struct alert *alert = &shown->alert;
+	char at[COORDINATE_TEXT];
+
+	if (alert->suppress_ns == 0)
+		return;
+	label(context, TEXT_cli_field_suppressed);
+	print_text(stdout, TEXT_cli_suppressed_count, (unsigned long long)shown->suppressed);
+	putchar(' ');
+	print_time(context, suppressed_until(alert));
+	putchar('\n');
+	pairs(context, TEXT_cli_field_suppressed_key, alert->suppress, alert->suppress_count);
+	for (size_t i = 0; i < shown->match_count; i++) {
+		printf("%*s", LABEL, "");
+		print_time(context, shown->matches[i].time_ns);
+		printf("  %s\n", coordinate_format(shown->matches[i].at, at).ptr);
+	}
+}
+
 static void show_times(const struct context *context, const struct query_alert *shown)
 {
 	const struct alert *alert = &shown->alert;
@@ -173,7 +205,7 @@ static void show_times(const struct context *context, const struct query_alert *
 	print_time(context, alert->last_ns);
 	putchar('\n');
 	label(context, TEXT_cli_field_count);
-	if (shown->folded > 1)
+	if (shown->folded > 1 && alert->suppress_ns == 0)
 		print_text(stdout, TEXT_cli_count_of, (unsigned long long)alert->count,
 		    (unsigned long long)shown->folded);
 	else
@@ -247,6 +279,7 @@ void show_alert(const struct context *context, const struct query_alert *shown,
 	show_status(context, shown);
 	line(context, TEXT_cli_field_replay, alert->replay);
 	show_times(context, shown);
+	show_suppressed(context, shown);
 	pairs(context, TEXT_cli_field_group, alert->groups, alert->group_count);
 	show_why(context, alert, ruleset);
 	pairs(context, alert->window_ns > 0 ? TEXT_cli_field_last_matched : TEXT_cli_field_matched,
@@ -283,6 +316,26 @@ static void evidence_json(struct json *json, const struct query_evidence *eviden
 	json_close(json, '}');
 }
 
+static void suppressed_json(struct json *json, const struct query_alert *shown)
+{
+	char at[COORDINATE_TEXT], time[CIVIL_TEXT];
+
+	json_pair_u64(json, "suppressed", shown->suppressed);
+	json_pair(json, "suppressed_until",
+	    civil_format(suppressed_until(&shown->alert), 0, 9, time));
+	if (shown->match_count == 0)
+		return;
+	json_key(json, STR("suppressed_matches"));
+	json_open(json, '[');
+	for (size_t i = 0; i < shown->match_count; i++) {
+		json_open(json, '{');
+		json_pair(json, "time", civil_format(shown->matches[i].time_ns, 0, 9, time));
+		json_pair(json, "coordinate", coordinate_format(shown->matches[i].at, at));
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
 /* {"alert": as stored, "store": what changes, "evidence": [...]}, one line. */
 void show_json(const struct query_alert *shown, const struct query_evidence *evidence,
     size_t count, bool with_evidence)
@@ -298,6 +351,8 @@ void show_json(const struct query_alert *shown, const struct query_evidence *evi
 		json_pair(&json, "replaced_by", hash128_format(shown->replaced_by, id));
 	json_pair_u64(&json, "count", shown->alert.count);
 	json_pair_u64(&json, "folded", shown->folded);
+	if (shown->alert.suppress_ns > 0)
+		suppressed_json(&json, shown);
 	json_pair(&json, "first", civil_format(shown->alert.first_ns, 0, 9, time));
 	json_pair(&json, "last", civil_format(shown->alert.last_ns, 0, 9, time));
 	json_key(&json, STR("alert"));

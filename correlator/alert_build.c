@@ -5,12 +5,27 @@
 
 #include "base/check.h"
 #include "correlator/correlate_type.h"
+#include "correlator/suppress.h"
 
 #define FIELDS_MAX    256u
 #define VALUE_MAX     8192u
 #define FIELDS_BYTES  98304u /* escaped as JSON, six times that is the worst */
 #define ADDRESSES_MAX 8u
 #define ALERT_MAX     (BUS_RECORD_MAX - 1024u)
+
+#define GROUP_MAX  1024u
+#define GROUP_HEAD 960u
+
+struct str group_text(const struct alert_site *site, struct arena *arena, struct str value)
+{
+	char text[HASH128_TEXT];
+
+	if (value.len <= GROUP_MAX)
+		return value;
+	struct str name = hash128_format(hash_sip128(site->key, value), text);
+
+	return arena_printf(arena, "%.*s#%.*s", (int)GROUP_HEAD, value.ptr, STR_ARG(name));
+}
 
 void group_key_put(struct buf *out, struct str value)
 {
@@ -167,6 +182,7 @@ void alert_of_match(struct alert *ret, const struct alert_site *site, struct are
 	address_add(ret, entity_value(record, 2));
 	entity_of(ret, arena, rule, record);
 	fields_of(ret, arena, record);
+	suppress_of_record(ret, site, arena, rule, record);
 	ret->events = arena_array(arena, 1, sizeof(*ret->events));
 	if (ret->events == NULL)
 		return;
@@ -235,6 +251,7 @@ void alert_of_window(struct alert *ret, const struct alert_site *site, struct ar
 	alert_log_source(ret, rule);
 	ret->addresses = arena_array(arena, ADDRESSES_MAX, sizeof(*ret->addresses));
 	groups_of_key(ret, arena, rule->correlation, key);
+	suppress_of_groups(ret, arena, rule);
 	events_of_parts(ret, arena, parts, rule_id, context);
 	ret->user = group_named(ret, user_names, sizeof(user_names) / sizeof(*user_names));
 	struct str host = group_named(ret, host_names, sizeof(host_names) / sizeof(*host_names));

@@ -43,6 +43,11 @@ void alert_of_gap(struct alert *ret, const struct alert_site *site, struct arena
 bool alert_post(struct alert *alert, const struct alert_site *site, struct batch *batch,
     uint32_t owner);
 
+/*
+ * A value as a group is told by it: equal ones stay equal and different ones different, however
+ * long a sender makes them (beyond 1,024 bytes its beginning, '#' and its hash).
+ */
+struct str group_text(const struct alert_site *site, struct arena *arena, struct str value);
 /* Group values one after the other, each with its length in front. */
 void group_key_put(struct buf *out, struct str value);
 bool group_key_take(struct str *rest, struct str *ret);

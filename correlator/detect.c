@@ -11,14 +11,13 @@
 
 #define EVENT_CEILING ((size_t)64 << 20) /* decoding one event */
 #define MATCHED_MAX   32u
-#define GROUP_MAX     1024u              /* longer group values are named by their hash */
-#define GROUP_HEAD    960u
 
 struct detect {
 	struct detect_options options;
 	struct matcher *matcher;
 	struct seen *seen;
 	struct arena *arena;             /* of one event */
+	struct decoding *decoding;
 	struct watermark_source *sources;
 	struct buf scratch;
 };
@@ -34,9 +33,10 @@ struct detect *detect_new(const struct detect_options *options)
 	detect->matcher = matcher_new(options->ruleset);
 	detect->seen = seen_new();
 	detect->arena = arena_new(EVENT_CEILING);
+	detect->decoding = decoding_new(options->logsources);
 	detect->sources = calloc(options->partitions + 1, sizeof(*detect->sources));
 	if (detect->matcher == NULL || detect->seen == NULL || detect->arena == NULL ||
-	    detect->sources == NULL) {
+	    detect->decoding == NULL || detect->sources == NULL) {
 		detect_free(detect);
 		return NULL;
 	}
@@ -52,6 +52,7 @@ void detect_free(struct detect *detect)
 	matcher_free(detect->matcher);
 	seen_free(detect->seen);
 	arena_free(detect->arena);
+	decoding_free(detect->decoding);
 	free(detect->sources);
 	buf_free(&detect->scratch);
 	free(detect);
@@ -151,17 +152,9 @@ static int pass_alert(const struct pass *pass, const struct rule *rule)
 	return 0;
 }
 
-/* Equal values stay equal and different ones different, however long a sender makes them. */
 static struct str group_of(struct detect *detect, struct str value)
 {
-	char text[HASH128_TEXT];
-
-	if (value.len <= GROUP_MAX)
-		return value;
-	struct str name =
-	    hash128_format(hash_sip128(detect->options.site->key, value), text);
-
-	return arena_printf(detect->arena, "%.*s#%.*s", (int)GROUP_HEAD, value.ptr, STR_ARG(name));
+	return group_text(detect->options.site, detect->arena, value);
 }
 
 static bool link_groups(const struct pass *pass, const struct correlation *correlation,
@@ -308,7 +301,7 @@ static int detect_event(struct detect *detect, const struct event *event, struct
 	bool skewed;
 
 	arena_reset(detect->arena);
-	decoder_run(&record, event, detect->arena);
+	decoding_run(detect->decoding, &record, event, detect->arena);
 	detect->options.stats->events++;
 	detect->options.stats->undecoded += str_ends(record.decoders, STR("plain"));
 	pass.time_ns = watermark_clamp(record.time_ns, event->received_ns, detect->options.skew_ns,

@@ -130,6 +130,8 @@ static const struct document_row alert_rows[] = {
 	OBJECTS_ROW("groups", groups, group_count, alert_pair, pair_rows),
 	ROW("window_ns", I64, false, window_ns),
 	ROW("fold_ns", I64, false, fold_ns),
+	ROW("suppress_ns", I64, false, suppress_ns),
+	OBJECTS_ROW("suppress", suppress, suppress_count, alert_pair, pair_rows),
 	ROW("agency", TEXT, false, agency),
 	ROW("system", TEXT, false, system),
 	ROW("sender", TEXT, false, sender),

@@ -62,6 +62,14 @@ struct alert {
 	size_t group_count;
 	int64_t window_ns;             /* timespan of a correlation, else 0 */
 	int64_t fold_ns;               /* fold window; 0: never fold */
+	/*
+	 * Not 0: matches of the rule on this key within that time of the first are counted on it
+	 * and are no alerts of their own; then fold_ns means nothing. A field that the event lacks
+	 * is left out of the key.
+	 */
+	int64_t suppress_ns;
+	struct alert_pair *suppress;
+	size_t suppress_count;
 	struct str agency, system, sender, host, user;
 	struct str *addresses;         /* distinct, at most 8 */
 	size_t address_count;

@@ -2,7 +2,7 @@
  * The custom attribute "tocsin" of a rule: Vietnamese texts, advice, entity, fold window, examples.
  * Ours alone, so an unknown key in it is a mistake and refused.
  */
-#include "sigma/draft.h"
+#include "sigma/attribute.h"
 
 #include "base/civil.h"
 
@@ -199,6 +199,39 @@ static int read_examples(struct builder *builder, const struct yaml_node *node,
 	return 0;
 }
 
+#define FIELDS_MAX 16u
+
+int attribute_fields_take(struct builder *builder, const struct yaml_node *node, bool none,
+    struct str **ret, size_t *ret_count)
+{
+	int code = texts_take(builder, node, ret, ret_count);
+	const struct yaml_node *one = node->kind == YAML_LIST ? node->first : node;
+
+	if (code == 0 && !none && *ret_count == 0)
+		return builder_refuse_node(builder, node, TEXT_sigma_empty, STR_ARG(node->key));
+	if (code == 0 && *ret_count > FIELDS_MAX)
+		return builder_refuse_node(
+		    builder, node, TEXT_sigma_list_long, (size_t)FIELDS_MAX);
+	for (size_t i = 0; code == 0 && i < *ret_count; i++, one = one->next) {
+		if ((*ret)[i].len == 0)
+			return builder_refuse_node(
+			    builder, one, TEXT_sigma_expected_text, STR_ARG(node->key));
+		for (size_t k = 0; k < i; k++) {
+			if (str_eq((*ret)[k], (*ret)[i]))
+				return builder_refuse_node(builder, one,
+				    TEXT_sigma_correlation_twice, STR_ARG((*ret)[i]));
+		}
+	}
+	return code;
+}
+
+int attribute_check(struct builder *builder, struct draft *draft)
+{
+	const struct yaml_node *node = yaml_get(draft->root, STR("tocsin"));
+
+	return node == NULL ? 0 : attribute_suppress_check(builder, node, draft);
+}
+
 int attribute_read(struct builder *builder, const struct yaml_node *node, struct draft *draft)
 {
 	static const struct key keys[] = {
@@ -207,6 +240,7 @@ int attribute_read(struct builder *builder, const struct yaml_node *node, struct
 	    {"advice_vi", read_advice_vi, false},
 	    {"entity", read_entity, false},
 	    {"fold", read_fold, false},
+	    {"suppress", attribute_suppress_read, false},
 	    {"examples", read_examples, false},
 	};
 

@@ -266,7 +266,7 @@ int draft_read(struct builder *builder, struct draft *draft)
 		    sizeof(correlation_keys) / sizeof(correlation_keys[0]), true, draft);
 
 		id_complete(&draft->rule);
-		return code;
+		return code < 0 ? code : attribute_check(builder, draft);
 	}
 	if (root->kind == YAML_MAP && yaml_get(root, STR("filter")) != NULL &&
 	    yaml_get(root, STR("detection")) == NULL)
@@ -280,5 +280,7 @@ int draft_read(struct builder *builder, struct draft *draft)
 
 	id_complete(&draft->rule);
 	draft->rule.meta.kind = STR("rule");
+	if (code == 0)
+		code = attribute_check(builder, draft);
 	return code < 0 ? code : draft_name(builder, draft);
 }

@@ -34,6 +34,8 @@ struct draft {
 int draft_read(struct builder *builder, struct draft *draft);
 /* The custom attribute "tocsin". (attribute.c) */
 int attribute_read(struct builder *builder, const struct yaml_node *node, struct draft *draft);
+/* What of it can only be judged beside the rest of the document. */
+int attribute_check(struct builder *builder, struct draft *draft);
 /* What a correlation says by itself. (correlation.c) */
 int correlation_read(struct builder *builder, const struct yaml_node *node, struct draft *draft);
 /* The list of references; correlation_read has checked that it is a list of texts. */

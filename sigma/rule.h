@@ -77,6 +77,10 @@ struct rule {
 	bool silent; /* only feeds correlations without generate: no alert of its own */
 	struct str *entity; /* tocsin.entity: fields whose values name what the alert is about */
 	size_t entity_count;        /* 0: the default (host, user, source address as present) */
+	/* tocsin.suppress: 0 is none; names in their order. by none: all matches are one key */
+	int64_t suppress_ns;
+	struct str *suppress_by;
+	size_t suppress_by_count;
 	int64_t fold_ns; /* tocsin.fold; 0 never; RULE_DEFAULT_FOLD: the store's default */
 	const struct rule_use *uses;
 	size_t use_count;

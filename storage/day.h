@@ -26,7 +26,11 @@ enum {
 	TABLE_BUCKET,	/* u32 bucket: struct bucket */
 	TABLE_EVIDENCE, /* 16 bytes id, u32 index: one event */
 	TABLE_WANT,	/* u64 number: struct want */
-	TABLE_LINK, /* 16 bytes head, 16 bytes id: evidence of the second is shown with the first */
+	/*
+	 * 16 bytes head, 16 bytes id: the second folded into the first, which shows its evidence.
+	 * Its time and coordinate; a dot from earlier versions.
+	 */
+	TABLE_LINK,
 	TABLE_GONE, /* 16 bytes id: id that replaced it before it came */
 	TABLE_PEND, /* entity, time, coordinate: struct pend */
 	TABLE_FOLD, /* entity: struct fold */

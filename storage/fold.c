@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "storage/evidence.h"
 #include "storage/fold_row.h"
-#include "storage/words.h"
+#include "storage/suppress.h"
 
 #define DUE_MAX 8192 /* most that one transaction settles */
 
@@ -13,6 +13,8 @@ struct hash128 fold_entity(const struct batch *batch, const struct alert *alert)
 {
 	struct buf bytes = BUF(BUS_RECORD_MAX * 2);
 
+	if (alert->suppress_ns > 0)
+		return suppress_entity(batch, alert);
 	buf_varint(&bytes, alert->rule.id.len);
 	buf_str_put(&bytes, alert->rule.id);
 	buf_u64(&bytes, alert->rule.hash.high);
@@ -33,6 +35,8 @@ struct hash128 fold_entity(const struct batch *batch, const struct alert *alert)
 
 int64_t fold_window(const struct batch *batch, const struct alert *alert)
 {
+	if (alert->suppress_ns > 0)
+		return alert->suppress_ns;
 	return alert->fold_ns >= 0 ? alert->fold_ns : batch->options->fold_default_ns;
 }
 
@@ -59,9 +63,9 @@ static int absorb_settled(struct batch *batch, struct hash128 entity, struct fol
 	} else {
 		share.cut += alert->event_count;
 	}
-	share_add(&head->share, &share);
 	if (code == 0)
-		code = fold_evidence(batch, head, alert->id, &share);
+		code = fold_evidence(batch, head, alert->id, place_of(alert), &share);
+	share_add(&head->share, &share);
 	fold->touched_ns = batch->now_ns;
 	return code == 0 ? fold_put(batch, entity, fold) : code;
 }
@@ -127,6 +131,9 @@ int fold_arrive(struct batch *batch, const struct alert *alert, uint64_t *ret_se
 	if (code != DB_FOUND)
 		return code < 0 ? code : FOLD_STORE;
 	head = alert->status == ALERT_EARLY ? NULL : fold_cover(&fold, place_of(alert));
+	code = suppress_check(batch, entity, &fold, &head);
+	if (code != 0)
+		return code;
 	if (head != NULL) {
 		*ret_sequence = head->sequence;
 		code = absorb_settled(batch, entity, &fold, head, alert);
@@ -137,7 +144,7 @@ int fold_arrive(struct batch *batch, const struct alert *alert, uint64_t *ret_se
 	}
 	if (code == 0)
 		code = batch_touch(batch, entity);
-	batch->stats.folded++;
+	fold_count(batch, &fold);
 	return code == 0 ? FOLD_DONE : code;
 }
 
@@ -147,7 +154,7 @@ static int fold_begin(
 	int64_t rest;
 
 	fold->window_ns = fold_window(batch, alert);
-	fold->kind = kind_of(alert);
+	fold->kind = kind_of(alert) | (alert->suppress_ns > 0 ? FOLD_SUPPRESSES : 0);
 	if (__builtin_add_overflow(batch->now_ns, fold->window_ns, &rest))
 		rest = INT64_MAX;
 	return due_put(batch, DUE_REST, rest, entity);
@@ -186,7 +193,7 @@ int fold_pend(struct batch *batch, const struct alert *alert, uint64_t sequence)
 	if (code == 0)
 		code = pend_put(batch, entity, place_of(alert), &pend);
 	if (code == 0)
-		code = due_put(batch, (unsigned)fold.kind, alert->time_ns, entity);
+		code = due_put(batch, fold_source(&fold), alert->time_ns, entity);
 	return code == 0 ? batch_touch(batch, entity) : code;
 }
 
@@ -259,7 +266,7 @@ static int rest(struct batch *batch, struct hash128 entity)
 	if (__builtin_add_overflow(last, fold.window_ns, &last))
 		last = INT64_MAX;
 	if (fold.pending == 0 && quiet <= batch->now_ns &&
-	    last <= batch->state.watermark[fold.kind]) {
+	    last <= batch->state.watermark[fold_source(&fold)]) {
 		code = db_delete(batch->txn, TABLE_FOLD, day_key(key, entity), batch->error);
 		return code < 0 ? code : 0;
 	}

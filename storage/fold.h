@@ -13,6 +13,8 @@
  * FOLD_PENDING_MAX matches of an entity wait; what comes beyond is counted into the neighbour
  * before it, in order of arrival.
  *
+ * An alert with suppress_ns folds by its suppression's key and time instead (storage/suppress.h).
+ *
  * A match later than the lateness bound joins a settled head that covers it, if one of the last
  * FOLD_HEADS does, else it is a head of its own.
  */
@@ -25,6 +27,7 @@ enum fold_kind { FOLD_PLAIN, FOLD_CORRELATION }; /* whose progress settles it */
 
 #define FOLD_PENDING_MAX 65536
 #define FOLD_HEADS	 8
+#define FOLD_SAMPLE	 16 /* of the matches that folded, so many are always named */
 
 enum fold_outcome {
 	FOLD_STORE, /* must be stored, then fold_pend */

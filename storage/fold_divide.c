@@ -141,9 +141,9 @@ static int settle_row(struct divide *divide, struct row *row)
 			   ? code
 			   : mark_write(divide, row->pend.sequence, &row->pend.share, none, shown);
 	}
-	code = fold_evidence(batch, head, row->pend.id, &row->pend.share);
+	code = fold_evidence(batch, head, row->pend.id, row->place, &row->pend.share);
 	share_add(&head->share, &row->pend.share);
-	batch->stats.folded++;
+	fold_count(batch, &divide->fold);
 	if (code != 0)
 		return code;
 	return mark_write(divide, row->pend.sequence, &row->pend.share, head->id, shown);
@@ -162,7 +162,7 @@ static int row_delete(struct divide *divide, const struct row *row)
 /* Everything up to the watermark. Returns how many in *ret. */
 static int settle(struct divide *divide, size_t *ret)
 {
-	int64_t watermark = divide->batch->state.watermark[divide->fold.kind];
+	int64_t watermark = divide->batch->state.watermark[fold_source(&divide->fold)];
 	size_t i = 0;
 	int code = 0;
 

@@ -1,6 +1,6 @@
 #include "storage/fold_row.h"
 
-#include "storage/words.h"
+#include "storage/suppress.h"
 
 struct str pend_key(char out[PEND_KEY], struct hash128 entity, struct place place)
 {
@@ -56,9 +56,22 @@ int fold_get(struct batch *batch, struct hash128 entity, struct fold *ret)
 		return code;
 	if (row.len < fold_size(0) || row.len > sizeof(*ret) || !words_get(row, ret, row.len) ||
 	    ret->count > FOLD_HEADS || row.len != fold_size(ret->count) ||
-	    ret->kind > FOLD_CORRELATION)
+	    ret->kind > (FOLD_CORRELATION | FOLD_SUPPRESSES))
 		return day_damaged(batch->error);
 	return DB_FOUND;
+}
+
+enum fold_kind fold_source(const struct fold *fold)
+{
+	return (fold->kind & FOLD_CORRELATION) != 0 ? FOLD_CORRELATION : FOLD_PLAIN;
+}
+
+void fold_count(struct batch *batch, const struct fold *fold)
+{
+	if ((fold->kind & FOLD_SUPPRESSES) != 0)
+		batch->stats.suppressed++;
+	else
+		batch->stats.folded++;
 }
 
 int fold_put(struct batch *batch, struct hash128 entity, const struct fold *fold)
@@ -123,21 +136,23 @@ struct head *fold_cover(struct fold *fold, struct place place)
 	return NULL;
 }
 
-int fold_evidence(
-    struct batch *batch, struct head *head, struct hash128 id, const struct share *share)
+int fold_evidence(struct batch *batch, struct head *head, struct hash128 id, struct place place,
+    const struct share *share)
 {
+	bool room = share->events > 0 &&
+		    head->share.events + share->events <= batch->options->evidence_events;
+	struct words words;
 	char key[32];
 
 	head->share.cut += share->cut;
-	if (share->events == 0)
-		return 0;
-	if (head->share.events + share->events > batch->options->evidence_events) {
+	if (room)
+		head->share.events += share->events;
+	else
 		head->share.cut += share->events;
+	if (!room && head->share.folded > FOLD_SAMPLE)
 		return 0;
-	}
-	head->share.events += share->events;
 	day_key(key, head->id);
 	day_key(key + 16, id);
-	return db_put(
-	    batch->txn, TABLE_LINK, str_from(key, sizeof(key)), STR("."), 0, batch->error);
+	return db_put(batch->txn, TABLE_LINK, str_from(key, sizeof(key)),
+	    suppress_sample(&words, place), 0, batch->error);
 }

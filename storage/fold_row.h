@@ -5,6 +5,7 @@
 #define TOCSIN_STORAGE_FOLD_ROW_H
 
 #include "storage/fold.h"
+#include "storage/words.h"
 
 enum pend_flag {
 	PEND_EARLY = 1u << 0, /* the watermark has not confirmed it */
@@ -33,9 +34,12 @@ struct head {
 	struct share share;
 };
 
+#define FOLD_SUPPRESSES 2u /* beside enum fold_kind: by the key of tocsin.suppress */
+
 struct fold {
 	int64_t window_ns, touched_ns;
-	uint64_t kind, pending, count;
+	uint64_t kind; /* enum fold_kind, perhaps FOLD_SUPPRESSES */
+	uint64_t pending, count;
 	struct head heads[FOLD_HEADS]; /* settled, by (time, coordinate) */
 };
 
@@ -60,11 +64,18 @@ int pend_get(struct batch *batch, struct hash128 entity, struct place place, str
 int pend_put(
     struct batch *batch, struct hash128 entity, struct place place, const struct pend *pend);
 int due_put(struct batch *batch, unsigned kind, int64_t time_ns, struct hash128 entity);
+/* Whose progress settles it. */
+enum fold_kind fold_source(const struct fold *fold);
+/* One more has folded: into which counter. */
+void fold_count(struct batch *batch, const struct fold *fold);
 /* The settled head that covers a place, or NULL. */
 struct head *fold_cover(struct fold *fold, struct place place);
-/* Keeps the evidence of one that folds, while the head has room for it; else counts it as cut. */
-int fold_evidence(
-    struct batch *batch, struct head *head, struct hash128 id, const struct share *share);
+/*
+ * Keeps the evidence of one that folds, while the head has room for it; else counts it as cut. Not
+ * yet added to the head.
+ */
+int fold_evidence(struct batch *batch, struct head *head, struct hash128 id, struct place place,
+    const struct share *share);
 /* Divides one entity anew. */
 int fold_divide(struct batch *batch, struct hash128 entity);
 

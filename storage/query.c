@@ -69,6 +69,8 @@ static int alert_make(struct taking *taking, struct str payload, struct query_al
 	ret->alert.count = mark.count;
 	ret->alert.first_ns = mark.first_ns;
 	ret->alert.last_ns = mark.last_ns;
+	if (ret->alert.suppress_ns > 0 && mark.folded > 0)
+		ret->suppressed = mark.folded - 1;
 	return arena_failed(taking->arena) ? error_set(taking->error, ERR_MEMORY, TEXT_base_memory)
 					   : 0;
 }
@@ -217,6 +219,53 @@ int query_evidence(struct query *query, struct hash128 id, struct arena *arena,
 		*ret_count = copy_distinct(&gathered, *ret);
 	}
 	free(gathered.rows);
+	return code;
+}
+
+/* ---- what folded ---- */
+
+struct matching {
+	struct query_match *list;
+	size_t max, count;
+};
+
+static int match_compare(const struct query_match *a, const struct query_match *b)
+{
+	if (a->time_ns != b->time_ns)
+		return a->time_ns < b->time_ns ? -1 : 1;
+	return coordinate_compare(a->at, b->at);
+}
+
+/* Kept in order; of more than there is room for, the first. */
+static int take_match(void *context, enum answer_kind kind, struct str payload)
+{
+	struct matching *matching = context;
+	struct query_match match;
+	size_t at = matching->count;
+
+	if (kind != ANSWER_MATCH || !words_get(payload, &match, sizeof(match)))
+		return 0;
+	while (at > 0 && match_compare(&matching->list[at - 1], &match) > 0)
+		at--;
+	if (at == matching->max ||
+	    (at > 0 && match_compare(&matching->list[at - 1], &match) == 0))
+		return 0;
+	if (matching->count < matching->max)
+		matching->count++;
+	memmove(&matching->list[at + 1], &matching->list[at],
+	    (matching->count - at - 1) * sizeof(match));
+	matching->list[at] = match;
+	return 0;
+}
+
+int query_matches(struct query *query, struct hash128 id, struct query_match *ret, size_t max,
+    size_t *ret_count, struct error *error)
+{
+	struct question question = {.folder = query->path, .read = read_matches, .id = id};
+	struct matching matching = {.list = ret, .max = max};
+	int code = question_ask(&question, take_match, &matching, NULL, NULL, error);
+
+	*ret_count = matching.count;
 	return code;
 }
 

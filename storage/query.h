@@ -32,13 +32,23 @@ struct query_filter {
 	struct str after;   /* cursor of the last page; empty: from the newest */
 };
 
+/* A match that folded into an alert. */
+struct query_match {
+	int64_t time_ns;
+	struct coordinate at;
+};
+
 /* What the store knows beyond the alert as it arrived. */
 struct query_alert {
 	struct alert alert;	    /* count, first_ns, last_ns as folded; status as of now */
 	struct hash128 replaced_by; /* when status is ALERT_REPLACED: also what it folded into */
 	uint64_t folded;	    /* matches folded into it, itself included */
+	uint64_t suppressed;	    /* where the rule suppresses: folded without itself */
 	/* events: kept, lost by the bus, over the limit */
 	uint64_t evidence_kept, evidence_missing, evidence_cut;
+	/* some of what folded; only what query_matches was asked for, by the caller */
+	const struct query_match *matches;
+	size_t match_count;
 	struct str json;   /* the alert as stored */
 	struct str cursor; /* to go on behind it */
 };
@@ -69,6 +79,9 @@ int query_alert(struct query *query, struct str id, struct arena *arena, struct 
 /* The events kept for an alert, oldest first. */
 int query_evidence(struct query *query, struct hash128 id, struct arena *arena,
     struct query_evidence **ret, size_t *ret_count, struct error *error);
+/* Some of the settled matches that folded into an alert: the first ones, at most max. In order. */
+int query_matches(struct query *query, struct hash128 id, struct query_match *ret, size_t max,
+    size_t *ret_count, struct error *error);
 /* A number that grows whenever something new was stored: for following without reading. */
 int query_generation(struct query *query, uint64_t *ret, struct error *error);
 

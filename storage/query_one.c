@@ -95,8 +95,8 @@ static void tell_everywhere(struct reading *reading, struct hash128 id)
 			reading_damaged(reading, &reading->files[i]);
 }
 
-/* What folded into it shows its evidence with it. */
-static int tell_links(struct reading *reading, struct reading_file *file)
+/* What folded into it shows its evidence with it; or is told itself. */
+static int tell_links(struct reading *reading, struct reading_file *file, bool matches)
 {
 	char own[16];
 	struct str prefix = day_key(own, reading->question->id), key = prefix, row;
@@ -107,20 +107,34 @@ static int tell_links(struct reading *reading, struct reading_file *file)
 		return code;
 	code = db_cursor_get(cursor, DB_AT_OR_AFTER, &key, &row, reading->error);
 	while (code == DB_FOUND && key.len == 32 && str_starts(key, prefix)) {
-		tell_everywhere(reading, day_key_id(key.ptr + 16));
+		if (matches)
+			reading_say(reading, ANSWER_MATCH, row, STR_NONE);
+		else
+			tell_everywhere(reading, day_key_id(key.ptr + 16));
 		code = db_cursor_get(cursor, DB_NEXT, &key, &row, reading->error);
 	}
 	db_cursor_close(cursor);
 	return code < 0 ? code : 0;
 }
 
+static void tell_all_links(struct reading *reading, bool matches)
+{
+	for (size_t i = 0; i < reading->count; i++)
+		if (reading_open(reading, &reading->files[i]) &&
+		    tell_links(reading, &reading->files[i], matches) < 0)
+			reading_damaged(reading, &reading->files[i]);
+}
+
 int read_evidence(struct reading *reading)
 {
 	tell_everywhere(reading, reading->question->id);
-	for (size_t i = 0; i < reading->count; i++)
-		if (reading_open(reading, &reading->files[i]) &&
-		    tell_links(reading, &reading->files[i]) < 0)
-			reading_damaged(reading, &reading->files[i]);
+	tell_all_links(reading, false);
+	return 0;
+}
+
+int read_matches(struct reading *reading)
+{
+	tell_all_links(reading, true);
 	return 0;
 }
 

@@ -18,6 +18,7 @@ enum answer_kind {
 	ANSWER_ALERT = 'A',    /* struct mark, JSON */
 	ANSWER_EVIDENCE = 'V', /* a row of the table "evidence" */
 	ANSWER_NUMBER = 'N',   /* u64 */
+	ANSWER_MATCH = 'M',    /* time and coordinate of what folded */
 	ANSWER_ERROR = 'E',    /* struct error: the question failed */
 	ANSWER_END = 'Z'
 };
@@ -86,6 +87,7 @@ int reading_document(struct reading *reading, struct reading_file *file, uint64_
 int read_page(struct reading *reading);
 int read_alert(struct reading *reading);
 int read_evidence(struct reading *reading);
+int read_matches(struct reading *reading);
 int read_generation(struct reading *reading);
 
 #endif

@@ -163,6 +163,7 @@ static void stats_add(struct store_stats *stats, const struct batch *batch)
 	stats->settled += add->settled;
 	stats->replaced += add->replaced;
 	stats->folded += add->folded;
+	stats->suppressed += add->suppressed;
 	stats->damaged += add->damaged;
 	stats->unknown += add->unknown;
 	stats->gaps += add->gaps;

@@ -42,7 +42,8 @@ int store_step(struct store *store, int64_t now_ns, int64_t timeout_ns, struct e
 bool store_is_idle(const struct store *store);
 
 struct store_stats {
-	uint64_t alerts, repeats, settled, replaced, folded, damaged, unknown, stale, commits;
+	uint64_t alerts, repeats, settled, replaced, folded, suppressed, damaged, unknown, stale;
+	uint64_t commits;
 	uint64_t evidence_kept, evidence_missing, evidence_waiting, files, gaps;
 	int64_t last_alert_ns; /* when the last one was stored */
 };

@@ -22,6 +22,28 @@ static void same_pairs(const struct alert_pair *a, size_t a_count, const struct 
 	}
 }
 
+static void a_suppression_reads_back(void **state)
+{
+	static struct alert_pair key[] = {{{"SourceIp", 8}, {"192.0.2.9", 9}},
+	    {{"user", 4}, {"\xff\0x", 3}}};
+	struct alert alert = sample_alert(), got;
+	struct buf out = BUF(1 << 20);
+	struct arena *arena = arena_new(1 << 20);
+
+	(void)state;
+	alert.suppress_ns = 3600000000000;
+	alert.suppress = key;
+	alert.suppress_count = 2;
+	alert_write(&out, &alert);
+	assert_int_equal(alert_read(arena, buf_str(&out), &got, NULL), 0);
+	assert_int_equal(got.suppress_ns, 3600000000000);
+	same_pairs(got.suppress, got.suppress_count, key, 2);
+	/* what is counted on what changes no id */
+	assert_true(hash128_eq(alert_make_id(sample_key, &alert), alert.id));
+	arena_free(arena);
+	buf_free(&out);
+}
+
 static void an_alert_reads_back(void **state)
 {
 	struct alert alert = sample_alert(), got;
@@ -184,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_alert_reads_back),
+	    cmocka_unit_test(a_suppression_reads_back),
 	    cmocka_unit_test(what_is_no_alert_is_refused_with_its_place),
 	    cmocka_unit_test(a_full_arena_is_no_document_error),
 	    cmocka_unit_test(names),

@@ -87,6 +87,21 @@ static const struct refusal_case documents[] = {
     {"title: a\ntocsin: {examples: [{received: hôm qua}]}\n" DETECTION, 2, 32, "not a time"},
     {"title: a\ntocsin: {examples: [{lines: []}]}\n" DETECTION, 2, 29, "must not be empty"},
     {"title: a\ntocsin: {examples: [{x: 1}]}\n" DETECTION, 2, 22, "unknown key 'x'"},
+    {"title: a\ntocsin: {suppress: 1h}\n" DETECTION, 2, 20, "'suppress' must be a map"},
+    {"title: a\ntocsin: {suppress: {for: 1h}}\n" DETECTION, 2, 20, "'by' is missing"},
+    {"title: a\ntocsin: {suppress: {by: [A]}}\n" DETECTION, 2, 20, "'for' is missing"},
+    {"title: a\ntocsin: {suppress: {for: 0, by: [A]}}\n" DETECTION, 2, 26, "not a duration"},
+    {"title: a\ntocsin: {suppress: {for: 31d, by: [A]}}\n" DETECTION, 2, 26, "at most 30 days"},
+    {"title: a\ntocsin: {suppress: {for: 1h, by: {A: 1}}}\n" DETECTION, 2, 34, "must be a list"},
+    {"title: a\ntocsin: {suppress: {for: 1h, by: [A, A]}}\n" DETECTION, 2, 38, "listed twice"},
+    {"title: a\ntocsin: {suppress: {for: 1h, by: ['']}}\n" DETECTION, 2, 35, "must be a text"},
+    {"title: a\ntocsin: {suppress: {for: 1h, by: [A], of: 1}}\n" DETECTION, 2, 39, "unknown key"},
+    {"title: a\ntocsin: {suppress: {for: 1h, by: [A]}, fold: 1h}\n" DETECTION, 2, 40,
+        "'fold' means nothing"},
+    {"title: a\ntocsin: {suppress: {for: 1h, by: [A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P,Q]}}\n" DETECTION,
+        2, 34, "more than 16"},
+    {"title: a\ntocsin: {suppress: {for: 1h, by: [A, B]}}\ncorrelation: {type: event_count, "
+     "rules: [x], group-by: [A], timespan: 1m, condition: {gte: 2}}\n", 2, 38, "'B' is not in"},
 };
 
 static void documents_are_refused_with_a_position(void **state)

@@ -55,7 +55,7 @@ static const char whole[] =
     "    group-by: [src_ip, host]\n"
     "    timespan: 2m\n"
     "    condition: {gt: 4, gte: 3}\n"
-    "tocsin: {fold: 0}\n"
+    "tocsin: {suppress: {for: 90s, by: [src_ip, host]}}\n"
     "---\n"
     "title: Thành công\n"
     "id: ok\n"
@@ -78,7 +78,8 @@ static const char whole[] =
     "    type: value_count\n"
     "    rules: [6f7a1c1e-0000-4000-8000-000000000001]\n"
     "    timespan: 1d\n"
-    "    condition: {field: User, gte: 10}\n";
+    "    condition: {field: User, gte: 10}\n"
+    "tocsin: {fold: 0}\n";
 
 static void a_rule_carries_its_metadata(void **state)
 {
@@ -109,7 +110,12 @@ static void a_rule_carries_its_metadata(void **state)
 	assert_string_equal(rule->file.ptr, "quy-tac.yml");
 	assert_int_equal(ruleset_find(ruleset, STR("ok"))->fold_ns, RULE_DEFAULT_FOLD);
 	assert_int_equal(ruleset_find(ruleset, STR("ok"))->meta.level, LEVEL_MEDIUM);
-	assert_int_equal(ruleset_find(ruleset, STR("brute"))->fold_ns, 0);
+	assert_int_equal(ruleset_find(ruleset, STR("spray"))->fold_ns, 0);
+	assert_int_equal(rule->suppress_ns, 0);
+	rule = ruleset_find(ruleset, STR("brute"));
+	assert_int_equal(rule->suppress_ns, INT64_C(90) * 1000000000);
+	assert_int_equal(rule->suppress_by_count, 2);
+	assert_true(str_eq(rule->suppress_by[0], STR("host")));
 	ruleset_free(ruleset);
 }
 
