@@ -165,6 +165,8 @@ static int correlate_open(struct correlate *correlate, const struct arguments *a
 		code = checkpoint_open(&correlate->checkpoint,
 		    context_data_path(context, "correlate.mdb"), "correlate", error);
 	if (code == 0)
+		code = context_logsources(context, &options.logsources, error);
+	if (code == 0)
 		code = load(correlate, &options.ruleset, error);
 	if (code < 0)
 		return code;

@@ -13,6 +13,7 @@
 struct decode {
 	struct context *context;
 	struct arena *arena;
+	struct decoding *decoding;
 	bool json;
 	int64_t received_ns;
 	int32_t zone_s;
@@ -60,7 +61,7 @@ static void decode_line(struct decode *decode, struct str line)
 	struct record record;
 
 	arena_reset(decode->arena);
-	decoder_run(&record, &event, decode->arena);
+	decoding_run(decode->decoding, &record, &event, decode->arena);
 	if (!decode->json) {
 		print_record(decode, &record);
 		return;
@@ -136,8 +137,16 @@ static int decode_setup(struct decode *decode, const struct arguments *arguments
 	if (received != NULL && !parse_time(str_of(received), decode->received_ns, decode->zone_s,
 		&decode->received_ns))
 		return error_set(error, ERR_USAGE, TEXT_cli_bad_time, received);
+	const struct logsources *sources;
+	int code = context_logsources(decode->context, &sources, error);
+
+	if (code < 0)
+		return code;
 	decode->arena = arena_new(64u << 20);
-	return decode->arena == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory) : 0;
+	decode->decoding = decoding_new(sources);
+	return decode->arena == NULL || decode->decoding == NULL
+	    ? error_set(error, ERR_MEMORY, TEXT_base_memory)
+	    : 0;
 }
 
 static int decode_run(struct context *context, const struct arguments *arguments)
@@ -166,6 +175,7 @@ static int decode_run(struct context *context, const struct arguments *arguments
 	}
 	if (code == 0 && arguments->word_count == 0 && !arguments_has(arguments, "file"))
 		code = decode_stream(&decode, stdin, "-", &error);
+	decoding_free(decode.decoding);
 	arena_free(decode.arena);
 	return code < 0 ? context_fail(&error) : EXIT_OK;
 }

@@ -195,6 +195,18 @@ int context_rules(struct context *context, void (*refused)(void *, const struct 
 	return context_rules_of(context, NULL, 0, refused, argument, ret, error);
 }
 
+int context_logsources(struct context *context, const struct logsources **ret,
+    struct error *error)
+{
+	struct str path = config_text(context->config, CONFIG_DECODE_LOGSOURCES);
+	int code = 0;
+
+	if (context->logsources == NULL && path.len > 0)
+		code = logsources_load(&context->logsources, path.ptr, error);
+	*ret = context->logsources;
+	return code;
+}
+
 int context_code(const struct error *error)
 {
 	return error->code == ERR_USAGE || error->code == ERR_DOCUMENT ? EXIT_USAGE : EXIT_WORLD;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "bus/bus.h"
 #include "cli/print.h"
+#include "decoder/logsource.h"
 #include "sigma/ruleset.h"
 
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct context {
 	bool color;
 	int columns; /* of the terminal; 0: there is none */
 	char **set;              /* "key=value" of each -o, to hand on; NULL-ended */
+	struct logsources *logsources; /* of decode.logsources, once they were asked for */
 };
 
 /* data.path, run.path, ... with what is empty derived from data.path. In the process arena. */
@@ -45,6 +47,10 @@ int context_rules(struct context *context, void (*refused)(void *, const struct 
 /* The same of other files and folders; a count of 0 is rules.paths. */
 int context_rules_of(struct context *context, const char *const *paths, size_t count,
     void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
+    struct error *error);
+
+/* The log sources of decode.logsources, read once and kept; *ret NULL: the key is empty. */
+int context_logsources(struct context *context, const struct logsources **ret,
     struct error *error);
 
 /*

@@ -19,6 +19,7 @@ struct explain {
 	const struct rule *rule;
 	struct explainer *explainer;
 	struct arena *arena;
+	struct decoding *decoding;
 	int64_t received_ns;
 	bool json, matched;
 	const struct record *record;
@@ -299,7 +300,7 @@ static void line_explain(struct explain *explain, struct str line)
 	struct record record;
 
 	arena_reset(explain->arena);
-	decoder_run(&record, &event, explain->arena);
+	decoding_run(explain->decoding, &record, &event, explain->arena);
 	explain->record = &record;
 	explainer_begin(explain->explainer, &record);
 	rule_explain(explain, explain->rule);
@@ -372,15 +373,20 @@ static int explain_with(struct explain *explain, const struct arguments *argumen
     struct error *error)
 {
 	const char *wanted = arguments->words[1];
+	const struct logsources *sources;
 	size_t count;
+	int code = context_logsources(explain->context, &sources, error);
 
+	if (code < 0)
+		return code;
 	explain->rule = rule_find(explain->ruleset, str_of(wanted), &count);
 	if (explain->rule == NULL)
 		return error_set(error, ERR_USAGE,
 		    count == 0 ? TEXT_cli_explain_unknown : TEXT_cli_explain_several, wanted);
 	explain->explainer = explainer_new(explain->ruleset);
 	explain->arena = arena_new(ARENA_BYTES);
-	if (explain->explainer == NULL || explain->arena == NULL)
+	explain->decoding = decoding_new(sources);
+	if (explain->explainer == NULL || explain->arena == NULL || explain->decoding == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	return events_explain(explain, arguments, error);
 }
@@ -400,6 +406,7 @@ int explain_run(struct context *context, const struct arguments *arguments, stru
 	if (code == 0)
 		code = explain_with(&explain, arguments, error);
 	explainer_free(explain.explainer);
+	decoding_free(explain.decoding);
 	arena_free(explain.arena);
 	ruleset_free(ruleset);
 	return code < 0 ? code : explain.matched ? EXIT_OK : EXIT_NO;

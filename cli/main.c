@@ -165,6 +165,7 @@ static int run_command(const struct command *command, int argc, char **argv, boo
 	} else {
 		code = context_fail(&error);
 	}
+	logsources_free(context.logsources);
 	config_free(context.config);
 	arena_free(context.arena);
 	return finish_output(code);

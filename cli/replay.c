@@ -60,6 +60,10 @@ static int open_worker(struct replay *replay, struct hash_key site, struct error
 	    .pending_max = (size_t)config_number(c, CONFIG_CORRELATE_PENDING),
 	    .fold_default_ns = config_number(c, CONFIG_STORE_FOLD), .replay = str_of(o->name)};
 
+	int code = context_logsources(o->context, &options.logsources, error);
+
+	if (code < 0)
+		return code;
 	replay->options.ruleset = NULL;
 	return worker_open(&replay->worker, &options, error);
 }

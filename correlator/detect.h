@@ -17,6 +17,7 @@ struct detect;
 
 struct detect_options {
 	const struct ruleset *ruleset;
+	const struct logsources *logsources; /* NULL: none */
 	const struct alert_site *site;
 	struct str identity;   /* of the bus */
 	uint32_t partitions;   /* of "events" */
@@ -24,7 +25,7 @@ struct detect_options {
 	struct worker_stats *stats;
 };
 
-/* NULL without memory. ruleset, site, identity and stats outlive it. */
+/* NULL without memory. ruleset, logsources, site, identity and stats outlive it. */
 struct detect *detect_new(const struct detect_options *options);
 void detect_free(struct detect *detect); /* accepts NULL */
 /* The rules from here on. What it remembers stays. False without memory: nothing has changed. */

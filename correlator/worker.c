@@ -21,7 +21,7 @@ static bool worker_allocate(struct worker *worker)
 	struct detect_options detect = {.ruleset = worker->ruleset, .site = &worker->site,
 	    .identity = bus_identity(options->bus), .partitions = worker->partitions[TOPIC_EVENTS],
 	    .skew_ns = worker->site.replay.len > 0 ? -1 : options->skew_ns,
-	    .stats = &worker->stats};
+	    .logsources = options->logsources, .stats = &worker->stats};
 
 	for (uint32_t topic = 0; topic < WORKER_TOPICS; topic++) {
 		worker->owned[topic] =

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "bus/bus.h"
 #include "bus/checkpoint.h"
+#include "decoder/logsource.h"
 #include "sigma/ruleset.h"
 
 struct worker;
@@ -31,6 +32,7 @@ struct worker_options {
 	size_t groups_max;             /* live window keys; the oldest goes first, counted */
 	size_t pending_max;            /* detections that wait for the watermark */
 	int64_t fold_default_ns;
+	const struct logsources *logsources; /* outlive it; NULL: none */
 	struct str replay; /* name of a replay: event times alone, no clamp; empty live */
 };
 

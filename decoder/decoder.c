@@ -13,6 +13,8 @@
 #include "decoder/tag.h"
 #include "decoder/timestamp.h"
 
+#include <stdlib.h>
+
 static const struct decoder *const decoders[] = {
 #define DECODER(symbol) &decode_##symbol,
 #include "decoder/decoders.def"
@@ -35,7 +37,12 @@ static const struct program programs[] = {
 #undef PROGRAM
 };
 
+struct decoding {
+	const struct logsources *sources;
+};
+
 struct chain {
+	struct decoding *decoding; /* NULL: none */
 	struct record *record;
 	bool payload; /* the message came out as fields: it is not put as one more */
 	const struct decoder *taken[NAMES];
@@ -201,11 +208,14 @@ static void finish(struct chain *chain)
 	if (!chain->payload && record->message.len > 0 && record_get(record, FIELD_MESSAGE) == NULL)
 		record_put(record, FIELD_MESSAGE, record->message);
 	record->decoders = chain_names(chain);
+	if (chain->decoding != NULL && chain->decoding->sources != NULL)
+		logsources_apply(chain->decoding->sources, record);
 }
 
-void decoder_run(struct record *record, const struct event *event, struct arena *arena)
+void decoding_run(struct decoding *decoding, struct record *record, const struct event *event,
+    struct arena *arena)
 {
-	struct chain chain = {.record = record};
+	struct chain chain = {.decoding = decoding, .record = record};
 	struct str text = without_end(event->raw);
 
 	record_begin(record, event, arena, DECODER_FIELDS);
@@ -223,4 +233,23 @@ void decoder_run(struct record *record, const struct event *event, struct arena 
 	if (chain.count == 0)
 		try_one(&chain, &decode_plain, text);
 	finish(&chain);
+}
+
+void decoder_run(struct record *record, const struct event *event, struct arena *arena)
+{
+	decoding_run(NULL, record, event, arena);
+}
+
+struct decoding *decoding_new(const struct logsources *sources)
+{
+	struct decoding *decoding = calloc(1, sizeof(*decoding));
+
+	if (decoding != NULL)
+		decoding->sources = sources;
+	return decoding;
+}
+
+void decoding_free(struct decoding *decoding)
+{
+	free(decoding);
 }

@@ -3,13 +3,13 @@
  *
  * decoder_run walks the chain of decoders.def: a header decoder (rfc5424, rfc3164, json, cef, leef,
  * ...) takes the line apart, an application decoder (sshd, apache_access, windows, ...) the message
- * that is left. It never fails: the last decoder accepts everything. Stateless and pure: the same
- * event gives the same record for ever.
+ * that is left. It never fails: the last decoder accepts everything. Pure: the same event gives the
+ * same record for ever, under the same log sources.
  */
 #ifndef TOCSIN_DECODER_DECODER_H
 #define TOCSIN_DECODER_DECODER_H
 
-#include "event/record.h"
+#include "decoder/logsource.h"
 
 enum decode_status {
 	DECODE_NO,   /* not this format: try the next one; the record is unchanged */
@@ -39,7 +39,20 @@ const struct decoder *decoder_find(struct str name);
 #define DECODER_FIELDS 1024 /* most fields of an event; more are dropped and flagged */
 #define DECODER_DEPTH  64   /* deepest JSON */
 
-/* Decodes event into record (begun here, in arena). */
+/* Decodes event into record (begun here, in arena), without log sources of the configuration. */
 void decoder_run(struct record *record, const struct event *event, struct arena *arena);
+
+/*
+ * What one thread decodes many events with: the log sources of the configuration, and what is known
+ * of the names of fields that it met before, which only makes it quicker.
+ */
+struct decoding;
+
+/* sources outlives it; NULL: none. NULL without memory. */
+struct decoding *decoding_new(const struct logsources *sources);
+void decoding_free(struct decoding *decoding); /* accepts NULL */
+/* decoder_run with both; decoding NULL: decoder_run. */
+void decoding_run(struct decoding *decoding, struct record *record, const struct event *event,
+    struct arena *arena);
 
 #endif
