@@ -3,7 +3,7 @@
  *
  *   bench_engine RULES FILE [decode|plain|fields]
  *
- * What it calls is what the stage detect calls: decoder_run and matcher_run. bench/engine.py runs it
+ * What it calls is what the stage detect calls: decoding_run and matcher_run. bench/engine.py runs it
  * beside its peer and compares the hits; tools that count instructions look at engine_run. decode
  * leaves out the matching, plain tries every rule, fields writes what was decoded, flat, for a peer
  * that cannot decode it. Without arguments it does nothing.
@@ -11,7 +11,6 @@
 #include "bench/bench.h"
 
 #include "base/json.h"
-#include "bench/source.h"
 #include "correlator/matcher.h"
 #include "decoder/decoder.h"
 
@@ -24,6 +23,8 @@ enum mode { MODE_MATCH, MODE_PLAIN, MODE_DECODE, MODE_FIELDS };
 struct engine {
 	struct ruleset *ruleset;
 	struct matcher *matcher;
+	struct logsources *logsources;
+	struct decoding *decoding;
 	struct arena *arena;
 	struct buf out;
 	enum mode mode;
@@ -104,8 +105,7 @@ static void engine_line(struct engine *engine, struct str line)
 
 	engine->events++;
 	arena_reset(engine->arena);
-	decoder_run(&record, &event, engine->arena);
-	source_told(&record, source_of(line));
+	decoding_run(engine->decoding, &record, &event, engine->arena);
 	if (engine->mode == MODE_FIELDS)
 		fields_write(engine, &record);
 	if (engine->mode == MODE_FIELDS || engine->mode == MODE_DECODE)
@@ -138,9 +138,12 @@ static void engine_load(struct engine *engine, const char *rules)
 
 	bench_must(ruleset_load(&engine->ruleset, &options, &error), &error);
 	engine->matcher = matcher_new(engine->ruleset);
+	bench_must(logsources_load(&engine->logsources, "bench/logsources.yml", &error), &error);
+	engine->decoding = decoding_new(engine->logsources);
 	engine->arena = arena_new(64u << 20);
 	engine->out = BUF(16u << 20);
-	CHECK(engine->matcher != NULL && engine->arena != NULL);
+	CHECK(engine->matcher != NULL && engine->arena != NULL &&
+	    engine->decoding != NULL);
 }
 
 static void engine_report(const struct engine *engine, int64_t load_ns, int64_t run_ns)
@@ -175,6 +178,8 @@ int main(int argc, char **argv)
 	engine_report(&engine, loaded - begin, clock_cpu_ns() - loaded);
 	buf_free(&engine.out);
 	arena_free(engine.arena);
+	decoding_free(engine.decoding);
+	logsources_free(engine.logsources);
 	matcher_free(engine.matcher);
 	ruleset_free(engine.ruleset);
 	return 0;

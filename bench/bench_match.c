@@ -1,11 +1,10 @@
 /*
- * Matching, from raw bytes to exact hits: decoder_run and matcher_run, as the stage detect does.
+ * Matching, from raw bytes to exact hits: decoding_run and matcher_run, as the stage detect does.
  * Our own rules over a mix of syslog of our own making, and all rules of SigmaHQ's `rules` over the
- * two corpora, where they are there (TOCSIN_CORPORA). Events that are not from Windows say in `_ls`
- * what their decoder would have decided; here it is set.
+ * two corpora, where they are there (TOCSIN_CORPORA). Events that are not from Windows say themselves
+ * what they are, which bench/logsources.yml has read.
  */
 #include "bench/lines.h"
-#include "bench/source.h"
 
 #include "correlator/matcher.h"
 #include "decoder/decoder.h"
@@ -14,7 +13,8 @@
 
 struct matching {
 	struct lines lines;
-	struct source *sources; /* NULL: the decoder decides */
+	struct logsources *logsources;
+	struct decoding *decoding;
 	struct matcher *matcher;
 	struct arena *arena;
 	uint64_t matches;
@@ -23,9 +23,7 @@ struct matching {
 static void decode_one(struct matching *m, size_t i, struct record *record)
 {
 	arena_reset(m->arena);
-	decoder_run(record, &m->lines.events[i], m->arena);
-	if (m->sources != NULL)
-		source_told(record, m->sources[i]);
+	decoding_run(m->decoding, record, &m->lines.events[i], m->arena);
 }
 
 static size_t decode_all(void *context)
@@ -90,12 +88,10 @@ static void corpus_load(struct matching *m, const char *name)
 	struct str text = unpack(m->lines.arena, name), line;
 
 	m->lines.events = arena_array(m->lines.arena, 100000, sizeof(*m->lines.events));
-	m->sources = calloc(100000, sizeof(*m->sources));
-	CHECK(m->lines.events != NULL && m->sources != NULL);
+	CHECK(m->lines.events != NULL);
 	while (str_cut(&text, '\n', &line) && m->lines.count < 100000) {
 		if (line.len == 0)
 			continue;
-		m->sources[m->lines.count] = source_of(line);
 		m->lines.events[m->lines.count] = bench_event(line, m->lines.count);
 		m->lines.count++;
 	}
@@ -140,22 +136,32 @@ static struct ruleset *rules_load(const char *path)
 	return ruleset;
 }
 
+static void matching_begin(struct matching *m, const struct ruleset *ruleset)
+{
+	struct error error = {0};
+
+	bench_must(logsources_load(&m->logsources, "bench/logsources.yml", &error), &error);
+	m->arena = arena_new(8u << 20);
+	m->matcher = matcher_new(ruleset);
+	m->decoding = decoding_new(m->logsources);
+	CHECK(m->arena != NULL && m->matcher != NULL && m->decoding != NULL);
+}
+
 static void matching_free(struct matching *m)
 {
 	matcher_free(m->matcher);
 	arena_free(m->arena);
 	lines_free(&m->lines);
-	free(m->sources);
+	decoding_free(m->decoding);
+	logsources_free(m->logsources);
 }
 
 static void own_rules(void)
 {
 	struct ruleset *ruleset = rules_load("rules");
-	struct matching m = {.lines = lines_make(line_mixed, 20000),
-	    .arena = arena_new(8u << 20),
-	    .matcher = matcher_new(ruleset)};
+	struct matching m = {.lines = lines_make(line_mixed, 20000)};
 
-	CHECK(m.arena != NULL && m.matcher != NULL);
+	matching_begin(&m, ruleset);
 	match_print(&m, "mixed syslog, our rules", 7);
 	matching_free(&m);
 	ruleset_free(ruleset);
@@ -163,9 +169,9 @@ static void own_rules(void)
 
 static void corpus_rules(const struct ruleset *ruleset, const char *file, const char *name)
 {
-	struct matching m = {.arena = arena_new(8u << 20), .matcher = matcher_new(ruleset)};
+	struct matching m = {0};
 
-	CHECK(m.arena != NULL && m.matcher != NULL);
+	matching_begin(&m, ruleset);
 	if (!is_there(file)) {
 		bench_skip(name, "the corpus is not there: TOCSIN_CORPORA");
 	} else {
