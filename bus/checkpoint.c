@@ -395,6 +395,47 @@ int checkpoint_state_get(struct checkpoint *checkpoint, struct str name, struct 
 	return code;
 }
 
+static int state_each(struct db_cursor *cursor, struct str prefix,
+    bool (*visit)(void *context, struct str name, struct str value), void *context,
+    struct error *error)
+{
+	struct str name = prefix, value;
+	struct error own = {0};
+	int code = db_cursor_get(cursor, DB_AT_OR_AFTER, &name, &value, &own);
+
+	/* A damaged row has its name. */
+	while ((code == DB_FOUND || (code == ERR_CORRUPT && name.len > 0)) &&
+	    str_starts(name, prefix) &&
+	    visit(context, name, code == DB_FOUND ? value : STR_NONE)) {
+		error_clear(&own);
+		code = db_cursor_get(cursor, DB_NEXT, &name, &value, &own);
+	}
+	if (code >= 0 || (code == ERR_CORRUPT && name.len > 0))
+		return 0;
+	if (error != NULL)
+		*error = own;
+	return code;
+}
+
+int checkpoint_state_each(struct checkpoint *checkpoint, struct str prefix,
+    bool (*visit)(void *context, struct str name, struct str value), void *context,
+    struct error *error)
+{
+	struct db_cursor *cursor;
+	struct db_txn *view;
+	int code = view_begin(checkpoint, &view, error);
+
+	if (code < 0)
+		return code;
+	code = db_cursor_open(view, TABLE_STATE, &cursor, error);
+	if (code == 0) {
+		code = state_each(cursor, prefix, visit, context, error);
+		db_cursor_close(cursor);
+	}
+	view_end(checkpoint, view);
+	return code;
+}
+
 /* ---- gaps ---- */
 
 int checkpoint_gap(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,

@@ -61,12 +61,19 @@ int checkpoint_outbox_each(struct checkpoint *checkpoint, uint64_t from,
     bool (*visit)(void *context, const struct outbox_row *row), void *context,
     struct error *error);
 
-/* Named state (snapshots, rule switches, seen counters). Whole values, checksummed. */
+/* Named state (snapshots, rule sets and their switches, seen counters). Whole values, checksummed. */
 int checkpoint_state_put(struct checkpoint *checkpoint, struct str name, struct str value,
     struct error *error);
 int checkpoint_state_delete(struct checkpoint *checkpoint, struct str name, struct error *error);
 /* Copies into out (cleared first). ERR_MISSING when there is none. */
 int checkpoint_state_get(struct checkpoint *checkpoint, struct str name, struct buf *out,
+    struct error *error);
+/*
+ * Names that begin with prefix, in order, with their values; a value that is damaged is told as
+ * STR_NONE. visit returns false to stop, and changes nothing. Sees what the open transaction wrote.
+ */
+int checkpoint_state_each(struct checkpoint *checkpoint, struct str prefix,
+    bool (*visit)(void *context, struct str name, struct str value), void *context,
     struct error *error);
 /* Records a gap (topic, partition, from, to) for ever; checkpoint_gaps counts them. */
 int checkpoint_gap(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,

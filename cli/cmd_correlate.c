@@ -106,10 +106,14 @@ static int load(struct correlate *correlate, struct ruleset **ret, struct error 
 static int correlate_reload(void *self, struct error *error)
 {
 	struct correlate *correlate = self;
-	struct ruleset *ruleset;
-	int code = load(correlate, &ruleset, error);
+	struct worker_rules rules = {0};
+	int code = load(correlate, &rules.ruleset, error);
 
-	return code < 0 ? code : worker_reload(correlate->worker, ruleset, error);
+	if (code == 0)
+		code = worker_reload(correlate->worker, &rules, error);
+	if (code != WORKER_SWITCHED)
+		ruleset_free(rules.ruleset);
+	return code;
 }
 
 /*

@@ -6,9 +6,24 @@
 
 #include <stdio.h>
 
+#include "correlator/shelf.h"
 #include "correlator/snapshot.h"
 
-static int commit_offsets(struct worker *worker, enum bus_topic topic, struct error *error)
+/* The fence where nothing moves: what is written beside must not be of somebody who has gone. */
+static int offset_check(struct worker *worker, enum bus_topic topic, uint32_t partition,
+    struct error *error)
+{
+	uint64_t stored;
+	int code = checkpoint_offset(worker->options.checkpoint, topic, partition, &stored, error);
+
+	if (code == 0 && stored != worker->owned[topic][partition].committed)
+		code = error_set(error, ERR_STALE, TEXT_bus_stale, bus_topic_name(topic).ptr,
+		    partition, stored, worker->owned[topic][partition].committed);
+	return code;
+}
+
+static int commit_offsets(struct worker *worker, enum bus_topic topic, bool all,
+    struct error *error)
 {
 	int code = 0;
 
@@ -18,6 +33,8 @@ static int commit_offsets(struct worker *worker, enum bus_topic topic, struct er
 		if (owned->moved)
 			code = checkpoint_advance(worker->options.checkpoint, topic, i,
 			    owned->committed, owned->next, error);
+		else if (all && owned->owned)
+			code = offset_check(worker, topic, i, error);
 	}
 	return code;
 }
@@ -96,26 +113,30 @@ static int commit_snapshots(struct worker *worker, bool all, struct error *error
 	return code;
 }
 
-/* Which rules are in force from which offsets on: a switch falls between two transactions. */
-static int commit_rules(struct worker *worker, struct error *error)
+static void offsets_write(struct worker *worker, struct buf *out)
 {
-	struct hash128 hash = ruleset_hash(worker->ruleset);
-	char name[64], text[HASH128_TEXT];
-
-	snprintf(name, sizeof(name), "rules/%u", worker->options.instance);
-	buf_clear(&worker->scratch);
-	buf_str_put(&worker->scratch, hash128_format(hash, text));
 	for (uint32_t topic = 0; topic < WORKER_TOPICS; topic++)
 		for (uint32_t i = 0; i < worker->partitions[topic]; i++)
 			if (worker->owned[topic][i].owned &&
 			    worker->owned[topic][i].next != NOWHERE)
-				buf_printf(&worker->scratch, " %s/%u/%lu",
+				buf_printf(out, " %s/%u/%lu",
 				    bus_topic_name((enum bus_topic)topic).ptr, i,
 				    worker->owned[topic][i].next);
+}
+
+/* Which rules are in force from which offsets on: a switch falls between two transactions. */
+static int commit_rules(struct worker *worker, struct error *error)
+{
+	struct shelf_entry entry = {.instance = worker->options.instance,
+	    .instances = worker->options.instances, .rules = ruleset_hash(worker->ruleset),
+	    .bundle = str_from(worker->bundle, worker->bundle_len)};
+
+	buf_clear(&worker->scratch);
+	offsets_write(worker, &worker->scratch);
 	if (worker->scratch.failed)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	return checkpoint_state_put(worker->options.checkpoint, str_of(name),
-	    buf_str(&worker->scratch), error);
+	entry.offsets = buf_str(&worker->scratch);
+	return shelf_put(worker->options.checkpoint, &entry, error);
 }
 
 static int commit_all(struct worker *worker, bool snapshots, struct error *error)
@@ -124,16 +145,16 @@ static int commit_all(struct worker *worker, bool snapshots, struct error *error
 
 	if (code < 0)
 		return code;
-	code = commit_offsets(worker, TOPIC_EVENTS, error);
+	code = commit_offsets(worker, TOPIC_EVENTS, snapshots, error);
 	if (code == 0)
-		code = commit_offsets(worker, TOPIC_DETECTIONS, error);
+		code = commit_offsets(worker, TOPIC_DETECTIONS, snapshots, error);
 	if (code == 0)
 		code = commit_outbox(worker, error);
 	if (code == 0)
 		code = commit_seen(worker, error);
 	if (code == 0)
 		code = commit_snapshots(worker, snapshots, error);
-	if (code == 0 && (snapshots || !worker->rules_told))
+	if (code == 0 && !worker->rules_told)
 		code = commit_rules(worker, error);
 	if (code < 0) {
 		checkpoint_abort(worker->options.checkpoint);
@@ -202,13 +223,13 @@ int worker_commit(struct worker *worker, bool snapshots, struct error *error)
 		return 0;
 	int code = commit_all(worker, snapshots, error);
 
-	if (code == 0)
+	if (code == 0) {
+		worker->rules_told = true;
 		code = commit_hand_over(worker, error);
+	}
 	if (code == 0)
 		code = commit_to_bus(worker, error);
 	if (code < 0)
 		worker->reload = true;
-	else
-		worker->rules_told = true;
 	return code;
 }

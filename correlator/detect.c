@@ -58,16 +58,19 @@ void detect_free(struct detect *detect)
 	free(detect);
 }
 
-bool detect_reload(struct detect *detect, const struct ruleset *ruleset)
+struct matcher *detect_swap(struct detect *detect, const struct ruleset *ruleset,
+    struct matcher *matcher)
 {
-	struct matcher *matcher = matcher_new(ruleset);
+	struct matcher *before = detect->matcher;
 
-	if (matcher == NULL)
-		return false;
-	matcher_free(detect->matcher);
 	detect->matcher = matcher;
 	detect->options.ruleset = ruleset;
-	return true;
+	return before;
+}
+
+const struct matcher *detect_matcher(const struct detect *detect)
+{
+	return detect->matcher;
 }
 
 const struct watermark_source *detect_source(const struct detect *detect, uint32_t partition)

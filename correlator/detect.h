@@ -28,8 +28,13 @@ struct detect_options {
 /* NULL without memory. ruleset, logsources, site, identity and stats outlive it. */
 struct detect *detect_new(const struct detect_options *options);
 void detect_free(struct detect *detect); /* accepts NULL */
-/* The rules from here on. What it remembers stays. False without memory: nothing has changed. */
-bool detect_reload(struct detect *detect, const struct ruleset *ruleset);
+/*
+ * The rules from here on, and their matcher, which is taken over; gives the one before back. What
+ * it remembers stays.
+ */
+struct matcher *detect_swap(struct detect *detect, const struct ruleset *ruleset,
+    struct matcher *matcher);
+const struct matcher *detect_matcher(const struct detect *detect);
 
 /* One record that is no gap. 0 or ERR_MEMORY. *ret_tick: it carried time on. */
 int detect_record(struct detect *detect, const struct bus_record *record, struct batch *batch,

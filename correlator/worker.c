@@ -71,6 +71,8 @@ static int worker_start(struct worker *worker, struct error *error)
 
 	if (code < 0)
 		return code;
+	if (!worker_keep_bundle(worker, worker->options.bundle))
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	for (uint32_t i = 0; i < TOPIC_COUNT; i++)
 		worker->batch.partitions[i] = worker->partitions[i] =
 		    bus_partitions(worker->options.bus, (enum bus_topic)i);
@@ -126,6 +128,7 @@ void worker_close(struct worker *worker)
 	detect_free(worker->detect);
 	arena_free(worker->arena);
 	free(worker->records);
+	free(worker->bundle);
 	buf_free(&worker->scratch);
 	ruleset_free(worker->ruleset);
 	free(worker);
@@ -379,77 +382,7 @@ int worker_finish(struct worker *worker, struct error *error)
 	return 0;
 }
 
-/* ---- rules ---- */
-
-/* The state of a partition under other rules. NULL without memory. */
-static struct correlate *correlate_under(struct worker *worker, const struct ruleset *ruleset,
-    uint32_t partition)
-{
-	struct owned *owned = &worker->owned[TOPIC_DETECTIONS][partition];
-	struct correlate *correlate = worker_correlate_new(worker, ruleset, partition);
-	uint64_t offset, dropped = 0;
-
-	buf_clear(&worker->scratch);
-	snapshot_write(&worker->scratch, owned->correlate, owned->next);
-	if (correlate == NULL || worker->scratch.failed || snapshot_read(buf_str(&worker->scratch),
-	    correlate, &offset, &dropped) < 0) {
-		correlate_free(correlate);
-		return NULL;
-	}
-	worker->stats.state_dropped += dropped;
-	return correlate;
-}
-
-static int correlates_under(struct worker *worker, const struct ruleset *ruleset,
-    struct correlate **ret)
-{
-	for (uint32_t i = 0; i < worker->partitions[TOPIC_DETECTIONS]; i++)
-		if (worker->owned[TOPIC_DETECTIONS][i].correlate != NULL &&
-		    (ret[i] = correlate_under(worker, ruleset, i)) == NULL)
-			return ERR_MEMORY;
-	return 0;
-}
-
-static void correlates_swap(struct worker *worker, struct correlate **with)
-{
-	for (uint32_t i = 0; i < worker->partitions[TOPIC_DETECTIONS]; i++) {
-		struct owned *owned = &worker->owned[TOPIC_DETECTIONS][i];
-
-		if (with[i] == NULL)
-			continue;
-		correlate_free(owned->correlate);
-		owned->correlate = with[i];
-	}
-}
-
-int worker_reload(struct worker *worker, struct ruleset *ruleset, struct error *error)
-{
-	struct correlate *fresh[BUS_PARTITIONS_MAX] = {NULL};
-	int code = worker->reload ? worker_start_over(worker, error) : 0;
-
-	if (code == 0)
-		code = correlates_under(worker, ruleset, fresh);
-	if (code == 0 && !detect_reload(worker->detect, ruleset))
-		code = ERR_MEMORY;
-	if (code < 0) {
-		for (uint32_t i = 0; i < BUS_PARTITIONS_MAX; i++)
-			correlate_free(fresh[i]);
-		ruleset_free(ruleset);
-		return error_set(error, code, TEXT_base_memory);
-	}
-	correlates_swap(worker, fresh);
-	ruleset_free(worker->ruleset);
-	worker->ruleset = ruleset;
-	worker->gaps = NULL;
-	batch_begin(&worker->batch, worker->arena, worker->now_ns);
-	code = worker_commit(worker, true, error);
-	if (code == ERR_STALE) {
-		worker->stats.stale++;
-		error_clear(error);
-		code = worker_start_over(worker, error);
-	}
-	return code;
-}
+/* ---- counting ---- */
 
 void worker_stats(const struct worker *worker, struct worker_stats *ret)
 {

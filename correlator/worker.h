@@ -17,12 +17,15 @@
 #include "sigma/ruleset.h"
 
 struct worker;
+struct matcher;
 
 struct worker_options {
 	struct bus *bus;               /* used by this worker alone; outlives it */
 	/* likewise; of the same site, else ERR_FOREIGN; what it has of another bus is dropped */
 	struct checkpoint *checkpoint;
 	struct ruleset *ruleset;       /* taken over by worker_open, also when it fails */
+	/* what the ruleset was made of (bundle.h), to be kept in the checkpoint; empty: is not */
+	struct str bundle;
 	struct hash_key site;
 	bool group;                    /* partitions come and go (kafka groups) */
 	uint32_t instance,
@@ -51,8 +54,27 @@ int worker_flush(struct worker *worker, int64_t timeout_ns, struct error *error)
  * idle.
  */
 int worker_finish(struct worker *worker, struct error *error);
-/* Swaps rules between batches; the switch is recorded. The ruleset is taken over. */
-int worker_reload(struct worker *worker, struct ruleset *ruleset, struct error *error);
+
+/* A rule set that was made ready beside the running one. */
+struct worker_rules {
+	struct ruleset *ruleset;
+	struct str bundle;        /* borrowed; empty: not kept */
+	struct matcher *matcher;  /* of the ruleset; NULL: made at the switch */
+};
+
+enum worker_switch { WORKER_SWITCHED, WORKER_NOT_YET };
+
+/*
+ * Puts other rules in force, between two batches: rules, offsets and a snapshot of every window are
+ * one transaction. Windows of rules whose compiled form is the same go on, the others go
+ * (state_dropped). WORKER_SWITCHED: ruleset and matcher were taken over, what was before is freed.
+ * WORKER_NOT_YET: windows are being rebuilt, or the fence; call again after a step. Negative: the
+ * running rules are in force as before.
+ */
+int worker_reload(struct worker *worker, const struct worker_rules *rules, struct error *error);
+const struct ruleset *worker_ruleset(const struct worker *worker);
+/* What is matched against the rules, to make a new matcher ready; it changes with each step. */
+const struct matcher *worker_matcher(const struct worker *worker);
 
 struct worker_stats {
 	uint64_t events, ticks, gaps, repeats, foreign, undecoded, damaged;

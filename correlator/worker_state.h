@@ -1,5 +1,5 @@
 /*
- * worker_state.h - what a worker holds; for worker.c, ownership.c, commit.c and announce.c alone.
+ * worker_state.h - what a worker holds; for worker*.c, ownership.c, commit.c and announce.c alone.
  */
 #ifndef TOCSIN_CORRELATOR_WORKER_STATE_H
 #define TOCSIN_CORRELATOR_WORKER_STATE_H
@@ -50,6 +50,8 @@ struct announcement {
 struct worker {
 	struct worker_options options;
 	struct ruleset *ruleset;
+	char *bundle;            /* what it was made of */
+	size_t bundle_len;
 	struct alert_site site;
 	char replay[256];
 	struct worker_stats stats;
@@ -71,6 +73,9 @@ struct worker {
 	bool finishing, tick, busy;
 	struct announcement announcement;
 };
+
+/* worker_rules.c */
+bool worker_keep_bundle(struct worker *worker, struct str bundle);
 
 /* ownership.c */
 int worker_on_assign(void *context, enum bus_topic topic, uint32_t partition, uint64_t *offset);

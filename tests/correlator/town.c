@@ -8,7 +8,9 @@
 #include "base/check.h"
 #include "base/civil.h"
 #include "event/detection.h"
+#include "correlator/shelf.h"
 #include "event/frame.h"
+#include "sigma/bundle.h"
 
 #define COLLECTOR 0xc0ffee0123456789u
 #define EPOCH     0x16b0f2a3c4d5e6f7u
@@ -30,14 +32,53 @@ static void refused(void *context, const struct error *error)
 	CHECK(error == NULL);
 }
 
-struct ruleset *town_rules(const char *text)
+void town_bundle(struct buf *out, const char *text)
+{
+	bundle_begin(out, &(struct bundle_head){0});
+	bundle_add(out, &(struct bundle_file){BUNDLE_RULES, STR("rules.yml"), str_of(text)});
+	CHECK(!out->failed);
+}
+
+static struct ruleset *bundle_rules(struct str bundle)
 {
 	struct ruleset_options options = {.refused = refused};
 	struct error error = {0};
 	struct ruleset *ruleset;
 
-	must(ruleset_load_text(&ruleset, str_of(text), "rules.yml", &options, &error), &error);
+	must(ruleset_load_bundle(&ruleset, bundle, &options, &error), &error);
 	return ruleset;
+}
+
+struct ruleset *town_rules(const char *text)
+{
+	struct buf bundle = BUF(BUNDLE_MAX);
+
+	town_bundle(&bundle, text);
+	struct ruleset *ruleset = bundle_rules(buf_str(&bundle));
+
+	buf_free(&bundle);
+	return ruleset;
+}
+
+int town_reload(struct town *town, unsigned worker, struct error *error)
+{
+	struct buf bundle = BUF(BUNDLE_MAX);
+
+	town_bundle(&bundle, town->options.rules);
+	struct worker_rules rules = {.ruleset = town_rules(town->options.rules),
+	    .bundle = town->options.keeps ? buf_str(&bundle) : STR_NONE};
+	int code = worker_reload(town->workers[worker], &rules, error);
+
+	for (unsigned turns = 0; code == WORKER_NOT_YET; turns++) {
+		CHECK(turns < 200000);
+		code = worker_step(town->workers[worker], town->now_ns, 0, error);
+		if (code >= 0)
+			code = worker_reload(town->workers[worker], &rules, error);
+	}
+	if (code < 0)
+		ruleset_free(rules.ruleset);
+	buf_free(&bundle);
+	return code;
 }
 
 static struct bus *bus_of(struct town *town)
@@ -63,7 +104,16 @@ void town_start(struct town *town, unsigned worker)
 	    .groups_max = from->groups_max, .pending_max = from->pending_max,
 	    .fold_default_ns = 0, .replay = str_of(from->replay)};
 	struct error error = {0};
+	struct buf bundle = BUF(BUNDLE_MAX);
 
+	if (from->keeps) {
+		if (shelf_get(town->checkpoint, worker, &bundle, &error) < 0)
+			town_bundle(&bundle, from->rules);
+		error_clear(&error);
+		ruleset_free(options.ruleset);
+		options.ruleset = bundle_rules(buf_str(&bundle));
+		options.bundle = buf_str(&bundle);
+	}
 	options.bus = bus_of(town);
 	if (from->plan != NULL)
 		must(bus_fault_open(&options.bus, options.bus, from->plan, from->plan_context),
@@ -74,6 +124,25 @@ void town_start(struct town *town, unsigned worker)
 		bus_close(town->buses[worker]);
 		town->buses[worker] = NULL;
 	}
+	buf_free(&bundle);
+}
+
+static bool anybody_lives(const struct town *town)
+{
+	for (unsigned i = 0; i < TOWN_WORKERS; i++)
+		if (town->workers[i] != NULL)
+			return true;
+	return false;
+}
+
+static void checkpoint_make(struct town *town)
+{
+	struct error error = {0};
+
+	checkpoint_close(town->checkpoint);
+	town->checkpoint = NULL;
+	must(checkpoint_open(&town->checkpoint, town->options.on_disk ? town->file : NULL,
+	    "correlate", &error), &error);
 }
 
 void town_crash(struct town *town, unsigned worker)
@@ -84,12 +153,13 @@ void town_crash(struct town *town, unsigned worker)
 	bus_close(town->buses[worker]);
 	town->workers[worker] = NULL;
 	town->buses[worker] = NULL;
+	if (town->options.on_disk && !anybody_lives(town))
+		checkpoint_make(town);
 }
 
 void town_open(struct town *town, const struct town_options *options)
 {
 	const char *place = getenv("TMPDIR");
-	struct error error = {0};
 
 	*town = (struct town){.options = *options, .now_ns = TOWN_START};
 	struct town_options *o = &town->options;
@@ -113,17 +183,21 @@ void town_open(struct town *town, const struct town_options *options)
 	for (unsigned i = 0; i < BUS_PARTITIONS_MAX; i++)
 		town->previous[i] = FRAME_NO_COUNT;
 	town->bus = bus_of(town);
-	must(checkpoint_open(&town->checkpoint, NULL, "correlate", &error), &error);
+	checkpoint_make(town);
 	for (unsigned i = 0; i < o->workers; i++)
 		town_start(town, i);
 }
 
 void town_close(struct town *town)
 {
+	char lock[128];
+
 	for (unsigned i = 0; i < TOWN_WORKERS; i++)
 		town_crash(town, i);
 	checkpoint_close(town->checkpoint);
 	bus_close(town->bus);
+	snprintf(lock, sizeof(lock), "%s-lock", town->file);
+	unlink(lock);
 	unlink(town->file);
 	rmdir(town->folder);
 	free(town->alerts);

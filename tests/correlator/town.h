@@ -27,6 +27,12 @@ struct town_options {
 	fault_plan *plan;          /* around each worker's bus; or NULL */
 	void *plan_context;
 	uint64_t retain_bytes;
+	/*
+	 * As the program does it: rules are kept in the checkpoint, and a worker begins with what is
+	 * kept; rules is what lies on the disk, and comes by town_reload alone.
+	 */
+	bool keeps;
+	bool on_disk;              /* the checkpoint is a real file, opened anew after each death */
 };
 
 struct town_alert {
@@ -66,6 +72,10 @@ void town_start(struct town *town, unsigned worker);
 void town_anew(struct town *town, bool other);
 
 struct ruleset *town_rules(const char *text);
+/* The same as a bundle. */
+void town_bundle(struct buf *out, const char *text);
+/* Puts what is on the disk in force: what worker_reload says, tried again while it is not yet. */
+int town_reload(struct town *town, unsigned worker, struct error *error);
 
 /* One frame with one event of that sender; the line tells event time at_ns and the JSON body. */
 void town_send(struct town *town, const char *host, int64_t at_ns, const char *body);
