@@ -171,8 +171,13 @@ static const char **paths_of(struct context *context, enum config_key key)
 	return paths;
 }
 
-int context_rules_of(struct context *context, const char *const *paths, size_t count,
-    void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
+const char *const *context_rules_paths(struct context *context, size_t *ret_count)
+{
+	*ret_count = config_count(context->config, CONFIG_RULES_PATHS);
+	return paths_of(context, CONFIG_RULES_PATHS);
+}
+
+int context_rules_options(struct context *context, struct ruleset_options *ret,
     struct error *error)
 {
 	const char **own = paths_of(context, CONFIG_RULES_PATHS);
@@ -180,12 +185,29 @@ int context_rules_of(struct context *context, const char *const *paths, size_t c
 
 	if (own == NULL || lists == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	struct ruleset_options options = {.paths = count > 0 ? paths : own,
-	    .path_count = count > 0 ? count : config_count(context->config, CONFIG_RULES_PATHS),
+	*ret = (struct ruleset_options){.paths = own,
+	    .path_count = config_count(context->config, CONFIG_RULES_PATHS),
 	    .lists = lists, .list_count = config_count(context->config, CONFIG_RULES_LISTS),
 	    .regex_steps = (uint32_t)config_number(context->config, CONFIG_MATCH_REGEX_STEPS),
-	    .skip_deprecated = true, .refused = refused, .context = argument};
+	    .skip_deprecated = true};
+	return 0;
+}
 
+int context_rules_of(struct context *context, const char *const *paths, size_t count,
+    void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
+    struct error *error)
+{
+	struct ruleset_options options;
+	int code = context_rules_options(context, &options, error);
+
+	if (code < 0)
+		return code;
+	if (count > 0) {
+		options.paths = paths;
+		options.path_count = count;
+	}
+	options.refused = refused;
+	options.context = argument;
 	return ruleset_load(ret, &options, error);
 }
 

@@ -41,6 +41,9 @@ const char *context_replay_path(struct context *context, const char *name);
 int context_bus(struct context *context, struct bus **ret, struct error *error);
 /* The site's key: data.path/site.key, made once, 16 random bytes as 32 digits. */
 int context_site_key(struct context *context, struct hash_key *ret, struct error *error);
+/* What the configuration says of the rules. In the process arena. */
+int context_rules_options(struct context *context, struct ruleset_options *ret,
+    struct error *error);
 /* Loads rules.paths; each refused rule is told through refused (may be NULL). */
 int context_rules(struct context *context, void (*refused)(void *, const struct error *),
     void *argument, struct ruleset **ret, struct error *error);
@@ -52,6 +55,9 @@ int context_rules_of(struct context *context, const char *const *paths, size_t c
 /* The log sources of decode.logsources, read once and kept; *ret NULL: the key is empty. */
 int context_logsources(struct context *context, const struct logsources **ret,
     struct error *error);
+
+/* rules.paths, as context_rules loads them. In the process arena; NULL without memory. */
+const char *const *context_rules_paths(struct context *context, size_t *ret_count);
 
 /*
  * The program's one report of an error: log for stages, standard error for tools. Gives exit code.
