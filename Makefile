@@ -172,6 +172,7 @@ docs: $(B)/tocsin
 	$(B)/tocsin help --markdown --lang en > docs/COMMANDS.md
 	$(B)/tocsin help --markdown --lang vi > docs/COMMANDS.vi.md
 	$(B)/tocsin decode --markdown --lang en > docs/DECODERS.md
+	$(B)/tocsin rules check --markdown --lang en > docs/LINT.md
 
 # ---- a real broker (deploy/kafka.sh), for TOCSIN_TEST_KAFKA=127.0.0.1:19092 ----
 

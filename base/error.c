@@ -13,6 +13,7 @@ static int error_fill(struct error *error, int code, enum text_id id, va_list ar
 	if (error == NULL || error->code != 0)
 		return code;
 	error->code = code;
+	error->id = id;
 	vsnprintf(error->text, sizeof(error->text), text(id), args);
 	return code;
 }

@@ -34,6 +34,7 @@ struct error {
 	int system;      /* errno, or 0 */
 	unsigned line;   /* from 1; 0 when there is none */
 	unsigned column; /* from 1; 0 when there is none */
+	enum text_id id; /* the row of the catalogue that text was made of */
 	char file[256];
 	char text[768];
 };

@@ -2,16 +2,14 @@
 #include "cli/coverage.h"
 #include "cli/explain.h"
 #include "cli/gather.h"
-#include "cli/replay.h"
+#include "cli/rules.h"
 #include "cli/show.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 
 #include <string.h>
 
-/* Words behind the verb are files and folders; without any, rules.paths of the configuration. */
-static int load(struct context *context, const struct arguments *arguments,
+int rules_load(struct context *context, const struct arguments *arguments,
     void (*refused)(void *, const struct error *), void *argument, struct ruleset **ret,
     struct error *error)
 {
@@ -20,53 +18,13 @@ static int load(struct context *context, const struct arguments *arguments,
 	    error);
 }
 
-struct telling {
-	bool json, quiet;
-	size_t count;
-};
-
-static void tell_refused(void *argument, const struct error *error)
+void rules_refusal(void *argument, const struct error *error)
 {
-	struct telling *telling = argument;
+	struct rules_refusals *refusals = argument;
 
-	telling->count++;
-	if (telling->quiet)
-		return;
-	if (!telling->json) {
+	refusals->count++;
+	if (!refusals->quiet)
 		context_fail(error);
-		return;
-	}
-	struct buf out = BUF(65536);
-	struct json json = json_begin(&out);
-
-	json_open(&json, '{');
-	json_pair(&json, "file", str_of(error->file));
-	json_pair_u64(&json, "line", error->line);
-	json_pair_u64(&json, "column", error->column);
-	json_pair(&json, "text", str_of(error->text));
-	json_close(&json, '}');
-	buf_char(&out, '\n');
-	fwrite(out.ptr, 1, out.len, stdout);
-	buf_free(&out);
-}
-
-static int rules_check(struct context *context, const struct arguments *arguments,
-    struct error *error)
-{
-	struct telling telling = {.json = arguments_has(arguments, "json")};
-	struct ruleset *ruleset = NULL;
-	int code = load(context, arguments, tell_refused, &telling, &ruleset, error);
-
-	if (code < 0)
-		return code;
-	if (!telling.json)
-		print_text(stdout, TEXT_cli_rules_loaded, ruleset_count(ruleset),
-		    ruleset_refused(ruleset));
-	if (!telling.json)
-		putchar('\n');
-	code = ruleset_refused(ruleset) > 0 ? EXIT_NO : EXIT_OK;
-	ruleset_free(ruleset);
-	return code;
 }
 
 static void list_json(const struct rule *rule)
@@ -118,9 +76,9 @@ static int rules_list(struct context *context, const struct arguments *arguments
     struct error *error)
 {
 	bool json = arguments_has(arguments, "json");
-	struct telling telling = {.quiet = json};
+	struct rules_refusals refusals = {.quiet = json};
 	struct ruleset *ruleset = NULL;
-	int code = load(context, arguments, tell_refused, &telling, &ruleset, error);
+	int code = rules_load(context, arguments, rules_refusal, &refusals, &ruleset, error);
 
 	for (size_t i = 0; code == 0 && i < ruleset_count(ruleset) && !ferror(stdout); i++) {
 		const struct rule *rule = ruleset_rule(ruleset, (uint32_t)i);
@@ -135,103 +93,6 @@ static int rules_list(struct context *context, const struct arguments *arguments
 	}
 	ruleset_free(ruleset);
 	return code;
-}
-
-struct watching {
-	struct str id;
-	bool raised;
-};
-
-static void watch_alert(void *argument, const struct alert *alert)
-{
-	struct watching *watching = argument;
-
-	if (str_eq(alert->rule.id, watching->id))
-		watching->raised = true;
-}
-
-/* An example is a replay of its own, through the same stages as production, over all the rules. */
-static int run_example(struct context *context, const struct arguments *arguments,
-    const struct rule *rule, const struct rule_example *example, bool *raised,
-    struct error *error)
-{
-	struct watching watching = {.id = rule->meta.id};
-	struct replay_options options = {.context = context, .name = "rules-test",
-	    .received_ns = example->received_ns != 0 ? example->received_ns : clock_wall_ns(),
-	    .told = watch_alert, .told_context = &watching};
-	struct replay *replay = NULL;
-	int code = load(context, arguments, NULL, NULL, &options.ruleset, error);
-
-	if (code == 0)
-		code = replay_open(&replay, &options, error);
-	for (size_t i = 0; i < example->line_count && code == 0; i++)
-		code = replay_line(
-		    replay, example->lines[i], false, options.received_ns, error);
-	if (code == 0)
-		code = replay_finish(replay, error);
-	replay_close(replay);
-	*raised = watching.raised;
-	return code;
-}
-
-static void tell_example(const struct rule *rule, const struct rule_example *example, bool raised)
-{
-	struct buf line = BUF(65536);
-
-	buf_printf(&line, "%.*s:%u: ", STR_ARG(rule->file), example->line);
-	put_text(&line, raised ? TEXT_cli_example_fired : TEXT_cli_example_silent,
-	    STR_ARG(rule->meta.title), STR_ARG(example->name));
-	print_escaped(stdout, buf_str(&line));
-	putchar('\n');
-	buf_free(&line);
-}
-
-struct tally {
-	size_t passed, failed, without;
-};
-
-static int test_rule(struct context *context, const struct arguments *arguments,
-    const struct rule *rule, struct tally *tally, struct error *error)
-{
-	size_t fires = 0, quiet = 0;
-	int code = 0;
-
-	for (size_t i = 0; i < rule->example_count && code == 0; i++) {
-		const struct rule_example *example = &rule->examples[i];
-		bool raised = false;
-
-		code = run_example(context, arguments, rule, example, &raised, error);
-		fires += example->fires;
-		quiet += !example->fires;
-		if (code == 0 && raised == example->fires) {
-			tally->passed++;
-			continue;
-		}
-		tally->failed++;
-		tell_example(rule, example, raised);
-	}
-	if (code == 0 && !rule->silent && (fires == 0 || quiet == 0))
-		tally->without++;
-	return code;
-}
-
-static int rules_test(struct context *context, const struct arguments *arguments,
-    struct error *error)
-{
-	struct telling telling = {0};
-	struct tally tally = {0};
-	struct ruleset *ruleset = NULL;
-	int code = load(context, arguments, tell_refused, &telling, &ruleset, error);
-
-	for (size_t i = 0; code == 0 && i < ruleset_count(ruleset); i++)
-		code = test_rule(
-		    context, arguments, ruleset_rule(ruleset, (uint32_t)i), &tally, error);
-	ruleset_free(ruleset);
-	if (code < 0)
-		return code;
-	print_text(stdout, TEXT_cli_examples_done, tally.passed, tally.failed, tally.without);
-	putchar('\n');
-	return tally.failed > 0 || telling.count > 0 ? EXIT_NO : EXIT_OK;
 }
 
 static int rules_reload(struct context *context, const struct arguments *arguments,
@@ -264,7 +125,7 @@ static int rules_coverage(struct context *context, const struct arguments *argum
     struct error *error)
 {
 	struct ruleset *ruleset = NULL;
-	int code = load(context, arguments, NULL, NULL, &ruleset, error);
+	int code = rules_load(context, arguments, NULL, NULL, &ruleset, error);
 
 	if (code == 0)
 		code = coverage_print(
@@ -310,6 +171,10 @@ const struct command command_rules = {
 	{NULL, TEXT_COUNT}},
     .options = (const struct option_row[]){
 	{'f', "file", "FILE", TEXT_cli_opt_file},
+	{0, "strict", NULL, TEXT_cli_opt_strict},
+	{0, "severity", "error|warning|info", TEXT_cli_opt_severity},
+	{0, "ignore", "CODE", TEXT_cli_opt_ignore},
+	{0, "markdown", NULL, TEXT_cli_opt_markdown},
 	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},
     .verbs = (const char *const[]){"check", "list", "test", "coverage", "explain", "reload",
 	NULL},

@@ -14,7 +14,7 @@ struct tactic {
 
 static const struct tactic tactics[] = {
 #define TACTIC(tag, english, vietnamese) {tag, english, vietnamese},
-#include "cli/tactics.def"
+#include "sigma/tactics.def"
 #undef TACTIC
 };
 

@@ -479,6 +479,29 @@ size_t logsources_count(const struct logsources *sources)
 	return sources->count;
 }
 
+static bool row_gives(const struct row *row, struct str product, struct str category,
+    struct str service)
+{
+	bool found = category.len == 0;
+
+	if (row->from.ptr != NULL)
+		return true;
+	for (size_t i = 0; i < row->category_count; i++)
+		found |= str_eq(row->categories[i], category);
+	return found && (product.len == 0 || str_eq(row->product, product)) &&
+	    (service.len == 0 || str_eq(row->service, service));
+}
+
+bool logsources_give(const struct logsources *sources, struct str product, struct str category,
+    struct str service)
+{
+	for (size_t i = 0; i < sources->count; i++) {
+		if (row_gives(&sources->rows[i], product, category, service))
+			return true;
+	}
+	return false;
+}
+
 /* ---- an event ---- */
 
 static bool demand_holds(const struct demand *demand, const struct record *record)

@@ -24,6 +24,9 @@ int logsources_parse(struct logsources **ret, struct str yaml, const char *file,
     struct error *error);
 void logsources_free(struct logsources *sources); /* accepts NULL */
 size_t logsources_count(const struct logsources *sources);
+/* Whether some row can say so; empty attributes are any. A row that reads them can say anything. */
+bool logsources_give(const struct logsources *sources, struct str product, struct str category,
+    struct str service);
 
 /*
  * The first row that holds, if any. decoders of the record is set by then. Costs a few steps a field

@@ -159,6 +159,82 @@ def coverage_is_a_layer_and_a_table():
     check("and in all", "2 of 3 rules" in out and "2 techniques" in out, out)
 
 
+def check_is_a_lint():
+    path = write("lint.yml", """\
+title: Whoami
+id: 5a4d0f7e-0000-4000-8000-000000000009
+status: test
+description: d
+author: An
+level: low
+logsource: {product: windows, category: process_creation}
+detection:
+  selection:
+    commandline|contains: whoami
+  lost: {Image: x}
+  condition: selection
+---
+title: Refused
+id: 5a4d0f7e-0000-4000-8000-00000000000a
+status: test
+description: d
+author: An
+level: low
+logsource: {product: windows}
+detection: {s: {A|nothing: 1}, condition: s}
+""")
+    code, out, err = tocsin("check", path, "--json")
+    found = {row["code"]: row for row in map(json.loads, out.splitlines())}
+    check("json: one object a finding, warnings and above",
+          code == 1 and set(found) == {"TR011", "TR201", "TR404"} and not err, out + err)
+    check("json: severity, place, subject, rule",
+          found["TR404"] == {"file": path, "line": 10, "column": 5, "code": "TR404", "severity": "warning",
+                             "text": found["TR404"]["text"], "subject": "commandline, CommandLine",
+                             "rule": "Whoami"} and found["TR011"]["severity"] == "error", found)
+    code, out, err = tocsin("check", path, "--severity", "error", "--json")
+    check("only errors", [json.loads(row)["code"] for row in out.splitlines()] == ["TR011"], out)
+    code, out, err = tocsin("check", path, "--severity", "info", "--ignore", "TR201", "--json")
+    codes = [json.loads(row)["code"] for row in out.splitlines()]
+    check("remarks too, but not what is left out", "TR115" in codes and "TR201" not in codes, out)
+    code, out, err = tocsin("check", path)
+    check("text: the finding, and how many of each",
+          "lint.yml:11:3: warning: " in out and ": lost [TR201]" in out and "TR404 warning      1" in out and
+          "lint.yml:21:19: unknown modifier 'nothing' [TR011]" in err, out + err)
+    code, out, err = tocsin("check", path, lang="vi")
+    check("text in Vietnamese", "điều kiện không dùng phần phát hiện này: lost [TR201]" in out, out)
+    good = write("good.yml", open(path, encoding="utf-8").read().split("---")[0])
+    codes = [tocsin("check", good)[0], tocsin("check", good, "--strict")[0],
+             tocsin("check", good, "--strict", "--ignore", "TR201", "--ignore", "TR404")[0],
+             tocsin("check", good, "--severity", "loud")[0], tocsin("check", good, "--ignore", "TR999")[0],
+             tocsin("check", good, "--ignore", "TR011")[0]]
+    check("exit codes: warnings pass, strictly fail; usage", codes == [0, 1, 0, 2, 2, 2], codes)
+    hostile = write("hostile.yml", "title: \"a\\e[2J\"\nlogsource: {product: \"\\e]0;x\\a\"}\n"
+                    "detection: {s: {A: '*'}, condition: s}\n")
+    code, out, err = tocsin("check", hostile)
+    check("what a stranger wrote is escaped", "TR203" in out and "\x1b" not in out + err, repr(out + err))
+
+
+def the_corpus_gives_no_errors_and_few_warnings():
+    corpora = os.environ.get("TOCSIN_CORPORA", os.path.join(ROOT, "..", "shared", "corpora"))
+    tar = os.path.join(corpora, "sigmahq-rules.tar.gz")
+    if not os.path.exists(tar):
+        print("# no corpus of rules: set TOCSIN_CORPORA")
+        check("the corpus # SKIP no corpora", True)
+        return
+    home = os.path.join(FOLDER, "corpus")
+    os.makedirs(home)
+    subprocess.run(["tar", "xzf", tar, "-C", home], check=True)
+    write("lists/known_cdcs.txt", "cdc.example.com\n")
+    folders = [os.path.join(home, f) for f in ("rules", "rules-emerging-threats", "rules-threat-hunting",
+                                               "rules-compliance")]
+    code, out, err = tocsin("check", *folders, "--json")
+    rows = [json.loads(row) for row in out.splitlines()]
+    errors = [row for row in rows if row["severity"] == "error" and row["code"] != "TR014"]
+    named = [row for row in rows if row["code"] != "TR402"]
+    check("the corpus: no false errors", not errors, errors[:3])
+    check("the corpus: few warnings but of log sources that nothing gives", 40 < len(named) < 120, len(named))
+
+
 try:
     write("r.yml", RULES)
     write("lists/staff.txt", "# người dùng\nan\nbinh\n")
@@ -167,6 +243,8 @@ try:
     explain_takes_events_from_anywhere()
     explain_speaks_to_people()
     coverage_is_a_layer_and_a_table()
+    check_is_a_lint()
+    the_corpus_gives_no_errors_and_few_warnings()
 finally:
     shutil.rmtree(FOLDER, ignore_errors=True)
 print("1..%d" % len(results))
