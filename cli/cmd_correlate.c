@@ -5,7 +5,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/metrics.h"
-#include "correlator/worker.h"
+#include "cli/reload.h"
+#include "correlator/shelf.h"
+#include "sigma/bundle.h"
 
 #include <string.h>
 
@@ -14,14 +16,29 @@ struct correlate {
 	struct bus *bus;
 	struct checkpoint *checkpoint;
 	struct worker *worker;
-	size_t rules, refused;
+	struct reload *reload;
+	struct buf bundle;       /* what the first rules are made of, until the worker has them */
+	size_t refused;
+	bool kept, kept_damaged; /* it began with rules that the checkpoint kept; could not */
 };
 
 static int correlate_step(void *self, int64_t timeout_ns, struct error *error)
 {
 	struct correlate *correlate = self;
 
+	reload_step(correlate->reload, correlate->worker);
 	return worker_step(correlate->worker, clock_wall_ns(), timeout_ns, error);
+}
+
+static void reload_measure(const struct correlate *correlate)
+{
+	struct reload_stats s;
+
+	reload_stats(correlate->reload, &s);
+	metrics_set(METRIC_RULES, ruleset_count(worker_ruleset(correlate->worker)));
+	metrics_set(METRIC_RULE_SWITCHES, s.switches);
+	metrics_set(METRIC_RULE_SWITCHES_FAILED, s.failed);
+	metrics_set(METRIC_RULES_KEPT_DAMAGED, correlate->kept_damaged);
 }
 
 static void correlate_measure(void *self)
@@ -30,6 +47,7 @@ static void correlate_measure(void *self)
 	struct worker_stats s;
 	struct bus_stats bus;
 
+	reload_measure(correlate);
 	worker_stats(correlate->worker, &s);
 	bus_stats(correlate->bus, &bus);
 	metrics_set(METRIC_EVENTS_DECODED, s.events - s.undecoded);
@@ -50,6 +68,22 @@ static void correlate_measure(void *self)
 	metrics_set(METRIC_ALERTS_SETTLED, s.alerts_settled);
 }
 
+static void rules_status(const struct correlate *correlate, struct json *json)
+{
+	struct reload_stats s;
+	char hash[HASH128_TEXT];
+
+	reload_stats(correlate->reload, &s);
+	json_pair_u64(json, "rules", ruleset_count(worker_ruleset(correlate->worker)));
+	json_pair_u64(json, "rules_refused", s.switches > 0 ? s.refused : correlate->refused);
+	json_pair(json, "rules_hash",
+	    hash128_format(bundle_hash(worker_bundle(correlate->worker)), hash));
+	json_pair_u64(json, "rule_switches", s.switches);
+	json_pair_u64(json, "rule_switches_failed", s.failed);
+	json_pair_u64(json, "reload_failed", s.failing);
+	json_pair_u64(json, "rules_kept_damaged", correlate->kept_damaged);
+}
+
 static void correlate_status(void *self, struct buf *out)
 {
 	struct correlate *correlate = self;
@@ -58,8 +92,7 @@ static void correlate_status(void *self, struct buf *out)
 
 	worker_stats(correlate->worker, &s);
 	json_open(&json, '{');
-	json_pair_u64(&json, "rules", correlate->rules);
-	json_pair_u64(&json, "rules_refused", correlate->refused);
+	rules_status(correlate, &json);
 	json_pair_u64(&json, "events", s.events);
 	json_pair_u64(&json, "undecoded", s.undecoded);
 	json_pair_u64(&json, "damaged", s.damaged);
@@ -76,6 +109,7 @@ static void correlate_status(void *self, struct buf *out)
 	json_pair_u64(&json, "evicted", s.evicted);
 	json_pair_u64(&json, "pending", s.pending);
 	json_pair_u64(&json, "pending_dropped", s.pending_dropped);
+	json_pair_u64(&json, "state_dropped", s.state_dropped);
 	json_pair_u64(&json, "outbox", s.outbox);
 	json_pair_u64(&json, "resent", s.resent);
 	json_pair_u64(&json, "stale", s.stale);
@@ -90,30 +124,87 @@ static void told(void *argument, const struct error *error)
 	log_error(&correlate->context->log, clock_wall_ns(), error);
 }
 
-static int load(struct correlate *correlate, struct ruleset **ret, struct error *error)
+/* From the bundle; its refusals and those of reading it are told. */
+static int load_bundle(struct correlate *correlate, size_t unread, struct ruleset **ret,
+    struct error *error)
 {
-	int code = context_rules(correlate->context, told, correlate, ret, error);
+	struct ruleset_options options = {.refused = told, .context = correlate};
+	int code = ruleset_load_bundle(ret, buf_str(&correlate->bundle), &options, error);
 
 	if (code < 0)
 		return code;
-	correlate->rules = ruleset_count(*ret);
-	correlate->refused = ruleset_refused(*ret);
-	log_put(&correlate->context->log, clock_wall_ns(), LOG_LEVEL_INFO, TEXT_cli_rules_loaded,
-	    correlate->rules, correlate->refused);
+	correlate->refused = ruleset_refused(*ret) + unread;
+	log_put(&correlate->context->log, clock_wall_ns(), LOG_LEVEL_INFO,
+	    TEXT_cli_rules_loaded, ruleset_count(*ret), correlate->refused);
 	return 0;
+}
+
+static int load_disk(struct correlate *correlate, struct ruleset **ret, struct error *error)
+{
+	struct ruleset_options options;
+	size_t unread = 0;
+	int code = context_rules_options(correlate->context, &options, error);
+
+	options.refused = told;
+	options.context = correlate;
+	if (code == 0)
+		code = bundle_gather(&correlate->bundle, &options, &unread, error);
+	return code < 0 ? code : load_bundle(correlate, unread, ret, error);
+}
+
+/* The rules that were in force, so that what a death undid is matched by them; else the disk's. */
+static int load(struct correlate *correlate, uint32_t instance, struct ruleset **ret,
+    struct error *error)
+{
+	const struct log *log = &correlate->context->log;
+	struct error damage = {0};
+	char text[1200];
+	int code = shelf_get(correlate->checkpoint, instance, &correlate->bundle, &damage);
+
+	if (code == 0)
+		code = load_bundle(correlate, 0, ret, &damage);
+	if (code == 0) {
+		correlate->kept = true;
+		log_put(log, clock_wall_ns(), LOG_LEVEL_INFO, TEXT_cli_rules_kept,
+		    ruleset_count(*ret));
+		return 0;
+	}
+	if (code != ERR_MISSING && code != ERR_CORRUPT && code != ERR_VERSION) {
+		if (error != NULL)
+			*error = damage;
+		return code;
+	}
+	correlate->kept_damaged = code != ERR_MISSING;
+	if (correlate->kept_damaged)
+		log_put(log, clock_wall_ns(), LOG_LEVEL_ERROR, TEXT_cli_rules_kept_damaged,
+		    error_format(&damage, text, sizeof(text)));
+	return load_disk(correlate, ret, error);
 }
 
 static int correlate_reload(void *self, struct error *error)
 {
 	struct correlate *correlate = self;
-	struct worker_rules rules = {0};
-	int code = load(correlate, &rules.ruleset, error);
 
-	if (code == 0)
-		code = worker_reload(correlate->worker, &rules, error);
-	if (code != WORKER_SWITCHED)
-		ruleset_free(rules.ruleset);
-	return code;
+	(void)error;
+	reload_begin(correlate->reload, correlate->worker, false);
+	return 1;
+}
+
+/* "reload", "reload force", "reload state NUMBER" */
+static int correlate_answer(void *self, struct str request, struct buf *out, struct error *error)
+{
+	struct correlate *correlate = self;
+	bool force = str_eq(request, STR("reload force"));
+	uint64_t number;
+
+	(void)error;
+	if (force || str_eq(request, STR("reload")))
+		number = reload_begin(correlate->reload, correlate->worker, force);
+	else if (!str_starts(request, STR("reload state ")) ||
+	    !str_to_u64(str_slice(request, 13, request.len), &number))
+		return 1;
+	reload_answer(correlate->reload, number, out);
+	return 0;
 }
 
 /*
@@ -171,21 +262,35 @@ static int correlate_open(struct correlate *correlate, const struct arguments *a
 	if (code == 0)
 		code = context_logsources(context, &options.logsources, error);
 	if (code == 0)
-		code = load(correlate, &options.ruleset, error);
+		code = load(correlate, options.instance, &options.ruleset, error);
 	if (code < 0)
 		return code;
 	options.bus = correlate->bus;
 	options.checkpoint = correlate->checkpoint;
+	options.bundle = buf_str(&correlate->bundle);
 	return worker_open(&correlate->worker, &options, error);
+}
+
+/* What lies on the disk by now comes as any other reload does. */
+static int correlate_begin(struct correlate *correlate, struct error *error)
+{
+	buf_free(&correlate->bundle);
+	correlate->reload = reload_new(correlate->context);
+	if (correlate->reload == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	if (correlate->kept)
+		reload_begin(correlate->reload, correlate->worker, false);
+	return 0;
 }
 
 static int correlate_run(struct context *context, const struct arguments *arguments)
 {
-	struct correlate correlate = {.context = context};
+	struct correlate correlate = {.context = context, .bundle = BUF(BUNDLE_MAX)};
 	const char *text = arguments_get(arguments, "instance");
 	char name[64] = "correlate";
 	struct stage stage = {.name = name, .step = correlate_step, .measure = correlate_measure,
-	    .status = correlate_status, .reload = correlate_reload, .self = &correlate};
+	    .status = correlate_status, .answer = correlate_answer,
+	    .reload = correlate_reload, .self = &correlate};
 	struct error error = {0}, ending = {0};
 
 	stage_signals();
@@ -195,7 +300,10 @@ static int correlate_run(struct context *context, const struct arguments *argume
 	int code = correlate_open(&correlate, arguments, &error);
 
 	if (code == 0)
+		code = correlate_begin(&correlate, &error);
+	if (code == 0)
 		code = stage_run(context, &stage, NULL, &error);
+	reload_close(correlate.reload);
 	if (correlate.worker != NULL && worker_flush(correlate.worker, 5 * NS_PER_S, &ending) < 0)
 		log_error(&context->log, clock_wall_ns(), &ending);
 	worker_close(correlate.worker);

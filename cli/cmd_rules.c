@@ -1,7 +1,7 @@
 #include "cli/command.h"
 #include "cli/coverage.h"
 #include "cli/explain.h"
-#include "cli/gather.h"
+#include "cli/reload.h"
 #include "cli/rules.h"
 #include "cli/show.h"
 
@@ -95,32 +95,6 @@ static int rules_list(struct context *context, const struct arguments *arguments
 	return code;
 }
 
-static int rules_reload(struct context *context, const struct arguments *arguments,
-    struct error *error)
-{
-	struct gathered found[GATHER_MAX];
-	size_t count = 0, asked = 0, done = 0;
-	int code = arguments_at_most(arguments, 1, error);
-
-	if (code == 0)
-		code = gather(context, STR("reload"), found, &count, error);
-
-	for (size_t i = 0; i < count && code == 0; i++) {
-		if (!str_starts(found[i].stage, STR("correlate")))
-			continue;
-		asked++;
-		done += !found[i].failed;
-		printf("%.*s: ", STR_ARG(found[i].stage));
-		print_escaped(stdout, found[i].answer.len > 0 ? str_trim(found[i].answer)
-							      : str_of(text(TEXT_cli_no_answer)));
-		putchar('\n');
-	}
-	if (code == 0 && asked == 0)
-		return error_set(error, ERR_MISSING, TEXT_cli_not_running,
-		    context_run_path(context, NULL));
-	return code < 0 ? code : done == asked ? EXIT_OK : EXIT_NO;
-}
-
 static int rules_coverage(struct context *context, const struct arguments *arguments,
     struct error *error)
 {
@@ -157,7 +131,7 @@ static int rules_run(struct context *context, const struct arguments *arguments)
 
 const struct command command_rules = {
     .name = "rules",
-    .synopsis = "check|list|test|coverage [PATH...] | explain RULE EVENT... | reload",
+    .synopsis = "check|list|test|coverage [PATH...] | explain RULE EVENT... | reload [--force]",
     .summary = TEXT_cli_rules,
     .description = TEXT_cli_rules_about,
     .examples = (const struct example_row[]){
@@ -175,6 +149,7 @@ const struct command command_rules = {
 	{0, "severity", "error|warning|info", TEXT_cli_opt_severity},
 	{0, "ignore", "CODE", TEXT_cli_opt_ignore},
 	{0, "markdown", NULL, TEXT_cli_opt_markdown},
+	{0, "force", NULL, TEXT_cli_opt_force},
 	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},
     .verbs = (const char *const[]){"check", "list", "test", "coverage", "explain", "reload",
 	NULL},

@@ -34,6 +34,8 @@ static const struct check checks[] = {
     {"collect", "truncated", 0, HEALTH_WARNING, TEXT_cli_check_cut},
     {"collect", "bad_frames", 0, HEALTH_WARNING, TEXT_cli_check_frames},
     {"correlate", "rules_refused", 0, HEALTH_WARNING, TEXT_cli_check_rules},
+    {"correlate", "reload_failed", 0, HEALTH_WARNING, TEXT_cli_check_reload},
+    {"correlate", "rules_kept_damaged", 0, HEALTH_WARNING, TEXT_cli_check_kept},
     {"correlate", "gaps", 0, HEALTH_WARNING, TEXT_cli_check_gaps},
     {"correlate", "evicted", 0, HEALTH_WARNING, TEXT_cli_check_evicted},
     {"correlate", "pending_dropped", 0, HEALTH_WARNING, TEXT_cli_check_pending},

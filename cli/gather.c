@@ -42,26 +42,33 @@ static int list_sockets(struct context *context, struct gathered ret[GATHER_MAX]
 	return 0;
 }
 
+int gather_list(struct context *context, struct gathered ret[GATHER_MAX], size_t *ret_count,
+    struct error *error)
+{
+	memset(ret, 0, GATHER_MAX * sizeof(*ret));
+	*ret_count = 0;
+	return list_sockets(context, ret, ret_count, error);
+}
+
+void gather_ask(struct context *context, struct gathered *stage, struct str request)
+{
+	struct buf answer = BUF(16u << 20);
+	struct error ignored = {0};
+	char name[96];
+
+	snprintf(name, sizeof(name), "%.*s.sock", STR_ARG(stage->stage));
+	stage->failed = control_ask(context_run_path(context, name), request, WAIT_NS, &answer,
+	    &ignored) < 0 || str_starts(buf_str(&answer), STR("error: "));
+	stage->answer = arena_dup(context->arena, buf_str(&answer));
+	buf_free(&answer);
+}
+
 int gather(struct context *context, struct str request, struct gathered ret[GATHER_MAX],
     size_t *ret_count, struct error *error)
 {
-	size_t count = 0;
+	int code = gather_list(context, ret, ret_count, error);
 
-	memset(ret, 0, GATHER_MAX * sizeof(*ret));
-	int code = list_sockets(context, ret, &count, error);
-
-	for (size_t i = 0; i < count && code == 0; i++) {
-		struct buf answer = BUF(16u << 20);
-		struct error ignored = {0};
-		char name[96];
-
-		snprintf(name, sizeof(name), "%.*s.sock", STR_ARG(ret[i].stage));
-		ret[i].failed = control_ask(context_run_path(context, name), request, WAIT_NS,
-				    &answer, &ignored) < 0 ||
-				str_starts(buf_str(&answer), STR("error: "));
-		ret[i].answer = arena_dup(context->arena, buf_str(&answer));
-		buf_free(&answer);
-	}
-	*ret_count = count;
+	for (size_t i = 0; i < *ret_count && code == 0; i++)
+		gather_ask(context, &ret[i], request);
 	return code;
 }

@@ -18,4 +18,10 @@ struct gathered {
 int gather(struct context *context, struct str request, struct gathered ret[GATHER_MAX],
     size_t *ret_count, struct error *error);
 
+/* Only which there are; answers are empty. */
+int gather_list(struct context *context, struct gathered ret[GATHER_MAX], size_t *ret_count,
+    struct error *error);
+/* Asks one of them; its answer and whether it failed are filled. */
+void gather_ask(struct context *context, struct gathered *stage, struct str request);
+
 #endif

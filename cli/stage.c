@@ -22,7 +22,6 @@ struct running {
 	int64_t started_ns;
 	bool stop, reload;
 	int failing;          /* the code that is being tried again; 0: none */
-	struct error reload_error;
 };
 
 void stage_signals(void)
@@ -92,16 +91,16 @@ static int answer(void *argument, struct str request, struct buf *out, struct er
 		metrics_write(out, str_of(stage->name), text_language());
 		return 0;
 	}
-	if (str_eq(request, STR("reload"))) {
-		error_clear(&running->reload_error);
-		int code = stage->reload == NULL ? 0 : stage->reload(stage->self, error);
+	int code = stage->answer == NULL ? 1 : stage->answer(stage->self, request, out, error);
 
+	if (code <= 0)
+		return code;
+	if (str_eq(request, STR("reload"))) {
+		code = stage->reload == NULL ? 0 : stage->reload(stage->self, error);
 		if (code == 0)
 			buf_str_put(out, STR("ok\n"));
-		return code;
+		return code < 0 ? code : 0;
 	}
-	if (stage->answer != NULL && stage->answer(stage->self, request, out, error) <= 0)
-		return 0;
 	return error_set(error, ERR_USAGE, TEXT_cli_request_unknown, STR_ARG(request));
 }
 
@@ -126,7 +125,7 @@ static int stage_once(struct running *running, struct loop *loop, struct error *
 
 		if (code < 0)
 			log_error(&context->log, clock_wall_ns(), &told);
-		else
+		else if (code == 0)
 			log_put(&context->log, clock_wall_ns(), LOG_LEVEL_INFO, TEXT_cli_reloaded);
 	}
 	int code = stage->step(stage->self, own_loop ? 200 * NS_PER_MS : STEP_NS, error);

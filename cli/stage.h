@@ -17,7 +17,11 @@ struct stage {
 	void (*status)(void *self, struct buf *out);
 	/* Verbs of its own ("sources"); DB_... returns 1 when it does not know the verb. NULL: none. */
 	int (*answer)(void *self, struct str request, struct buf *out, struct error *error);
-	int (*reload)(void *self, struct error *error); /* SIGHUP; NULL: nothing to reload */
+	/*
+	 * SIGHUP, and the request "reload" unless answer knows it; NULL: nothing to reload. Positive:
+	 * it goes on, and the stage tells its end.
+	 */
+	int (*reload)(void *self, struct error *error);
 	void *self;
 };
 

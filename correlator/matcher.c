@@ -185,3 +185,17 @@ void matcher_stats(const struct matcher *matcher, struct matcher_stats *ret)
 	ret->regex_cut_subjects = regexes.cut_subjects;
 	ret->short_of_memory = matcher->view.short_of_memory;
 }
+
+size_t matcher_sources(const struct matcher *matcher, struct matcher_source *ret, size_t max)
+{
+	return classes_sources(matcher->classes, ret, max);
+}
+
+bool matcher_warm(struct matcher *matcher, const struct matcher_source *source)
+{
+	struct record record = {.product = source->product, .service = source->service,
+	    .category_count = source->category_count};
+
+	memcpy(record.categories, source->categories, sizeof(record.categories));
+	return classes_find(matcher->classes, &record) != NULL;
+}

@@ -29,6 +29,18 @@ size_t matcher_run_plain(struct matcher *matcher, const struct record *record,
 size_t matcher_explain(struct matcher *matcher, const struct record *record, uint32_t rule,
     struct alert_pair *ret, size_t max);
 
+/* A log source as records tell it; names are borrowed. */
+struct matcher_source {
+	struct str product, service;
+	struct str categories[RECORD_CATEGORIES];
+	size_t category_count;
+};
+
+/* Sources that were met, at most max, in names of the ruleset. */
+size_t matcher_sources(const struct matcher *matcher, struct matcher_source *ret, size_t max);
+/* Makes its index now, and not at its first event. False without memory. */
+bool matcher_warm(struct matcher *matcher, const struct matcher_source *source);
+
 struct matcher_stats {
 	uint64_t events, matches, candidates, predicates, regexes, regex_limit_hits;
 	uint64_t regex_cut_subjects; /* longer than what a regex looks at */

@@ -191,3 +191,31 @@ struct class *classes_find(struct classes *classes, const struct record *record)
 	}
 	return made;
 }
+
+static struct str name_of(const struct classes *classes, uint32_t number)
+{
+	return number == 0 ? STR_NONE : classes->names[number - 1];
+}
+
+static struct matcher_source source_of(const struct classes *classes, const struct class *class)
+{
+	struct matcher_source source = {.product = name_of(classes, class->product),
+	    .service = name_of(classes, class->service)};
+
+	for (size_t i = 0; i < RECORD_CATEGORIES; i++)
+		if (class->categories[i] != 0)
+			source.categories[source.category_count++] =
+			    name_of(classes, class->categories[i]);
+	return source;
+}
+
+size_t classes_sources(const struct classes *classes, struct matcher_source *ret, size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (const struct class *class = classes->buckets[i];
+		    class != NULL && count < max; class = class->next)
+			ret[count++] = source_of(classes, class);
+	return count;
+}

@@ -5,6 +5,7 @@
 #ifndef TOCSIN_CORRELATOR_MATCHER_CLASS_H
 #define TOCSIN_CORRELATOR_MATCHER_CLASS_H
 
+#include "correlator/matcher.h"
 #include "correlator/matcher_index.h"
 
 struct classes;
@@ -23,5 +24,7 @@ struct classes *classes_new(const struct ruleset *ruleset);
 void classes_free(struct classes *classes); /* accepts NULL */
 /* NULL when there is no memory for a new one, or there are too many. */
 struct class *classes_find(struct classes *classes, const struct record *record);
+/* The sources of the classes that there are, at most max. */
+size_t classes_sources(const struct classes *classes, struct matcher_source *ret, size_t max);
 
 #endif

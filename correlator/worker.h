@@ -73,6 +73,7 @@ enum worker_switch { WORKER_SWITCHED, WORKER_NOT_YET };
  */
 int worker_reload(struct worker *worker, const struct worker_rules *rules, struct error *error);
 const struct ruleset *worker_ruleset(const struct worker *worker);
+struct str worker_bundle(const struct worker *worker);
 /* What is matched against the rules, to make a new matcher ready; it changes with each step. */
 const struct matcher *worker_matcher(const struct worker *worker);
 

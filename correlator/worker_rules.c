@@ -38,6 +38,11 @@ const struct ruleset *worker_ruleset(const struct worker *worker)
 	return worker->ruleset;
 }
 
+struct str worker_bundle(const struct worker *worker)
+{
+	return str_from(worker->bundle, worker->bundle_len);
+}
+
 const struct matcher *worker_matcher(const struct worker *worker)
 {
 	return detect_matcher(worker->detect);
