@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#if defined(__x86_64__)
-#include <nmmintrin.h>
-#endif
 
 #define ROTATE(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
 
@@ -103,9 +100,8 @@ bool hash_random(void *ret, size_t len)
 	return getrandom(ret, len, 0) == (ssize_t)len;
 }
 
-/* Both are made once, by whichever thread comes first. */
+/* Made once, by whichever thread comes first. */
 static struct hash_key process_key;
-static uint32_t crc_table[256];
 
 static void make_process_key(void)
 {
@@ -118,53 +114,6 @@ struct hash_key hash_process_key(void)
 
 	pthread_once(&once, make_process_key);
 	return process_key;
-}
-
-static void make_crc_table(void)
-{
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t value = i;
-
-		for (int bit = 0; bit < 8; bit++)
-			value = (value >> 1) ^ (value & 1 ? 0x82f63b78u : 0);
-		crc_table[i] = value;
-	}
-}
-
-uint32_t hash_crc32c_portable(uint32_t crc, const void *bytes, size_t len)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	const uint8_t *at = bytes;
-
-	pthread_once(&once, make_crc_table);
-	crc = ~crc;
-	for (size_t i = 0; i < len; i++)
-		crc = crc_table[(crc ^ at[i]) & 0xff] ^ (crc >> 8);
-	return ~crc;
-}
-
-#if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc32c_sse(uint32_t crc, const void *bytes,
-    size_t len)
-{
-	const char *at = bytes;
-	uint64_t value = ~crc;
-
-	for (; len >= 8; len -= 8, at += 8)
-		value = _mm_crc32_u64(value, load64(at));
-	for (; len > 0; len--, at++)
-		value = _mm_crc32_u8((uint32_t)value, (uint8_t)*at);
-	return ~(uint32_t)value;
-}
-#endif
-
-uint32_t hash_crc32c(uint32_t crc, const void *bytes, size_t len)
-{
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("sse4.2"))
-		return crc32c_sse(crc, bytes, len);
-#endif
-	return hash_crc32c_portable(crc, bytes, len);
 }
 
 bool hash128_eq(struct hash128 a, struct hash128 b)

@@ -87,6 +87,43 @@ static void test_crc32c_paths_agree(void **state)
 	}
 }
 
+/* Bit by bit, as RFC 3720 appendix B.4 has it. */
+static uint32_t crc_by_bits(const uint8_t *bytes, size_t len)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < len; i++) {
+		crc ^= bytes[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+	}
+	return ~crc;
+}
+
+/* Long ones go by blocks of three parts. */
+static void test_crc32c_long(void **state)
+{
+	static uint8_t bytes[8192];
+	static const size_t lens[] = {511, 512, 1023, 1024, 1535, 1536, 1537, 1551, 3071, 3072,
+	    3080, 4608, 6151, 8000};
+	uint32_t draw = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)((draw = draw * 1664525u + 1013904223u) >> 24);
+	for (size_t i = 0; i < COUNT_OF(lens); i++) {
+		for (size_t from = 0; from < 9; from += 4) {
+			uint32_t crc = crc_by_bits(bytes + from, lens[i]);
+			uint32_t part = hash_crc32c(0, bytes + from, 100);
+
+			assert_int_equal(hash_crc32c(0, bytes + from, lens[i]), crc);
+			assert_int_equal(hash_crc32c_portable(0, bytes + from, lens[i]), crc);
+			assert_int_equal(
+			    hash_crc32c(part, bytes + from + 100, lens[i] - 100), crc);
+		}
+	}
+}
+
 static void test_text(void **state)
 {
 	struct hash128 hash = {0x0123456789abcdef, 0xfedcba9876543210}, back;
@@ -119,6 +156,7 @@ int main(void)
 	    cmocka_unit_test(test_sip128),
 	    cmocka_unit_test(test_crc32c),
 	    cmocka_unit_test(test_crc32c_paths_agree),
+	    cmocka_unit_test(test_crc32c_long),
 	    cmocka_unit_test(test_text),
 	    cmocka_unit_test(test_random),
 	};
