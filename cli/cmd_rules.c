@@ -27,6 +27,45 @@ void rules_refusal(void *argument, const struct error *error)
 		context_fail(error);
 }
 
+struct str rules_title(const struct rule *rule)
+{
+	return text_language() == LANGUAGE_VIETNAMESE && rule->meta.title_vi.len > 0
+	    ? rule->meta.title_vi : rule->meta.title;
+}
+
+int rules_top(const struct arguments *arguments, size_t *ret, struct error *error)
+{
+	const char *text = arguments_get(arguments, "top");
+	uint64_t top;
+
+	if (text == NULL)
+		return 0;
+	if (!str_to_u64(str_of(text), &top))
+		return error_set(error, ERR_USAGE, TEXT_cli_bad_top, text);
+	*ret = top == 0 ? SIZE_MAX : (size_t)top;
+	return 0;
+}
+
+const struct rule *rules_find(const struct ruleset *ruleset, struct str wanted,
+    size_t *ret_count)
+{
+	const struct rule *found = ruleset_find(ruleset, wanted);
+
+	*ret_count = found != NULL;
+	for (size_t i = 0; *ret_count == 0 && i < ruleset_count(ruleset); i++) {
+		const struct rule *rule = ruleset_rule(ruleset, (uint32_t)i);
+
+		if (!str_starts_fold(rule->meta.id, wanted))
+			continue;
+		if (found != NULL)
+			*ret_count = 2;
+		found = rule;
+	}
+	if (*ret_count == 0)
+		*ret_count = found != NULL;
+	return *ret_count == 1 ? found : NULL;
+}
+
 static void list_json(const struct rule *rule)
 {
 	struct buf out = BUF(65536);
@@ -61,14 +100,13 @@ static void list_head(void)
 
 static void list_one(const struct rule *rule)
 {
-	bool vietnamese = text_language() == LANGUAGE_VIETNAMESE && rule->meta.title_vi.len > 0;
 	struct str id = str_slice(rule->meta.id, 0, rule->meta.id.len < 8 ? rule->meta.id.len : 8);
 
 	print_padded(stdout, show_level(rule->meta.level), 14);
 	printf("%-18.*s", STR_ARG(rule->meta.kind));
 	print_escaped(stdout, id);
 	printf("%*s", 10 - (int)id.len, "");
-	print_escaped(stdout, vietnamese ? rule->meta.title_vi : rule->meta.title);
+	print_escaped(stdout, rules_title(rule));
 	putchar('\n');
 }
 
@@ -137,6 +175,7 @@ const struct command command_rules = {
     .examples = (const struct example_row[]){
 	{"tocsin rules check rules/", TEXT_cli_rules_example},
 	{"tocsin rules test rules/linux", TEXT_cli_rules_example2},
+	{"tocsin rules test --events /var/log/auth.log --plain", TEXT_cli_rules_example7},
 	{"tocsin rules list --json | jq -r .tags[] | sort | uniq -c", TEXT_cli_rules_example3},
 	{"tocsin rules reload", TEXT_cli_rules_example4},
 	{"tail -n 1 /var/log/auth.log | tocsin rules explain ssh_password_refused -",
@@ -148,6 +187,11 @@ const struct command command_rules = {
 	{0, "strict", NULL, TEXT_cli_opt_strict},
 	{0, "severity", "error|warning|info", TEXT_cli_opt_severity},
 	{0, "ignore", "CODE", TEXT_cli_opt_ignore},
+	{'e', "events", "FILE", TEXT_cli_opt_events},
+	{0, "expect", "RULE[=N]", TEXT_cli_opt_expect},
+	{0, "plain", NULL, TEXT_cli_opt_plain},
+	{0, "received", "TIME", TEXT_cli_opt_received},
+	{0, "top", "N", TEXT_cli_opt_top},
 	{0, "markdown", NULL, TEXT_cli_opt_markdown},
 	{0, "force", NULL, TEXT_cli_opt_force},
 	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},

@@ -68,8 +68,10 @@ int examples_run(const struct examples *examples, struct examples_tally *ret, st
 {
 	int code = 0;
 
-	for (uint32_t i = 0; code == 0 && i < ruleset_count(examples->ruleset); i++)
-		code = rule_run(examples, ruleset_rule(examples->ruleset, i), ret, error);
+	for (uint32_t i = 0; code == 0 && i < ruleset_count(examples->ruleset); i++) {
+		if (examples->only == NULL || examples->only[i])
+			code = rule_run(examples, ruleset_rule(examples->ruleset, i), ret, error);
+	}
 	return code;
 }
 
@@ -77,7 +79,7 @@ void examples_explain(struct error *ret, const struct rule *rule,
     const struct rule_example *example, bool raised)
 {
 	error_clear(ret);
-	error_at(ret, ERR_DOCUMENT, rule->file.ptr, example->line, 0,
+	error_at(ret, ERR_DOCUMENT, rule->file.ptr, example->line, 1,
 	    raised ? TEXT_cli_example_fired : TEXT_cli_example_silent, STR_ARG(rule->meta.title),
 	    STR_ARG(example->name));
 }

@@ -16,6 +16,7 @@ struct examples {
 	void (*failed)(void *argument, const struct rule *rule, const struct rule_example *example,
 	    bool raised);
 	void *argument;
+	const bool *only;        /* by index: the rules whose examples are run; NULL: all */
 	const atomic_bool *stop; /* leave off when it becomes true; may be NULL */
 };
 

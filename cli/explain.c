@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/lines.h"
+#include "cli/rules.h"
 #include "correlator/explainer.h"
 #include "decoder/decoder.h"
 
@@ -159,12 +160,6 @@ static struct str categories_of(const struct explain *explain)
 	return all;
 }
 
-static struct str title_of(const struct rule *rule)
-{
-	return text_language() == LANGUAGE_VIETNAMESE && rule->meta.title_vi.len > 0
-	    ? rule->meta.title_vi : rule->meta.title;
-}
-
 static void rule_print(const struct explain *explain, const struct rule *rule)
 {
 	bool matches = explainer_matches(explain->explainer, rule);
@@ -174,7 +169,7 @@ static void rule_print(const struct explain *explain, const struct rule *rule)
 	printf("%s", mark(explain, matches));
 	print_text(stdout, matches ? TEXT_cli_explain_match : TEXT_cli_explain_miss);
 	printf("%s  ", explain->context->color ? "\033[0m" : "");
-	print_escaped(stdout, title_of(rule));
+	print_escaped(stdout, rules_title(rule));
 	printf("  (");
 	print_escaped(stdout, rule->meta.id);
 	printf(")\n");
@@ -284,7 +279,7 @@ static void rule_explain(struct explain *explain, const struct rule *rule)
 		return;
 	}
 	if (!explain->json) {
-		print_text(stdout, TEXT_cli_explain_correlation, STR_ARG(title_of(rule)),
+		print_text(stdout, TEXT_cli_explain_correlation, STR_ARG(rules_title(rule)),
 		    STR_ARG(rule->meta.kind));
 		putchar('\n');
 	}
@@ -348,27 +343,6 @@ static int events_explain(struct explain *explain, const struct arguments *argum
 	return code;
 }
 
-/* By id or name, else by the beginning of one id. */
-static const struct rule *rule_find(const struct ruleset *ruleset, struct str wanted,
-    size_t *ret_count)
-{
-	const struct rule *found = ruleset_find(ruleset, wanted);
-
-	*ret_count = found != NULL;
-	for (size_t i = 0; *ret_count == 0 && i < ruleset_count(ruleset); i++) {
-		const struct rule *rule = ruleset_rule(ruleset, (uint32_t)i);
-
-		if (!str_starts_fold(rule->meta.id, wanted))
-			continue;
-		if (found != NULL)
-			*ret_count = 2;
-		found = rule;
-	}
-	if (*ret_count == 0)
-		*ret_count = found != NULL;
-	return *ret_count == 1 ? found : NULL;
-}
-
 static int explain_with(struct explain *explain, const struct arguments *arguments,
     struct error *error)
 {
@@ -379,7 +353,7 @@ static int explain_with(struct explain *explain, const struct arguments *argumen
 
 	if (code < 0)
 		return code;
-	explain->rule = rule_find(explain->ruleset, str_of(wanted), &count);
+	explain->rule = rules_find(explain->ruleset, str_of(wanted), &count);
 	if (explain->rule == NULL)
 		return error_set(error, ERR_USAGE,
 		    count == 0 ? TEXT_cli_explain_unknown : TEXT_cli_explain_several, wanted);

@@ -31,13 +31,24 @@ int lines_each(FILE *in, const char *path, size_t limit,
     int (*take)(void *context, struct str line, bool cut, struct error *error), void *context,
     struct error *error)
 {
+	uint64_t number;
+
+	return lines_numbered(in, path, limit, &number, take, context, error);
+}
+
+int lines_numbered(FILE *in, const char *path, size_t limit, uint64_t *number,
+    int (*take)(void *context, struct str line, bool cut, struct error *error), void *context,
+    struct error *error)
+{
 	struct line line = {.bytes = malloc(limit), .limit = limit};
 	int code = 0;
 
 	if (line.bytes == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	errno = 0;
+	*number = 0;
 	while (code == 0 && line_read(&line, in)) {
+		++*number;
 		if (line.len > 0)
 			code = take(context, str_from(line.bytes, line.len), line.cut, error);
 	}

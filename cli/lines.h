@@ -16,5 +16,9 @@
 int lines_each(FILE *in, const char *path, size_t limit,
     int (*take)(void *context, struct str line, bool cut, struct error *error), void *context,
     struct error *error);
+/* The same; *number is that of the line that is given, from 1, empty ones counted. */
+int lines_numbered(FILE *in, const char *path, size_t limit, uint64_t *number,
+    int (*take)(void *context, struct str line, bool cut, struct error *error), void *context,
+    struct error *error);
 
 #endif

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""tocsin rules: check and lists, explain, coverage, as a person and as a program see them. Prints TAP.
+"""tocsin rules: check and lists, test, explain, coverage, as a person and as a program see them. Prints TAP.
 
 B names the build folder.
 """
+import gzip
 import json
 import os
 import shutil
@@ -214,6 +215,69 @@ detection: {s: {A|nothing: 1}, condition: s}
     check("what a stranger wrote is escaped", "TR203" in out and "\x1b" not in out + err, repr(out + err))
 
 
+SPRAY = """\
+title: Hai lần
+name: twice
+id: 6b000000-0000-4000-8000-000000000004
+level: high
+correlation: {type: event_count, rules: [failed], group-by: [src_ip], timespan: 1m, condition: {gte: 2}}
+"""
+
+
+def test_takes_events():
+    rules = write("t/rules.yml", RULES.split("---")[0] + "---\n" + SPRAY)
+    later = YES.replace("10:00:00", "10:00:20")
+    path = write("t/events.log", "\n".join((YES, "", CRON, FAR, later)) + "\n")
+    code, out, err = tocsin("test", rules, "--events", path, "--json", "--plain")
+    rows = [json.loads(line) for line in out.splitlines()]
+    check("events: line numbers, empty lines counted; correlations with their lines",
+          code == 0 and [(r["line"], r["title"], r.get("lines")) for r in rows] ==
+          [(1, "Đăng nhập thất bại", None), (5, "Đăng nhập thất bại", None), (5, "Hai lần", [1, 5])] and
+          rows[0]["file"] == path and rows[2]["level"] == "high" and rows[2]["kind"] == "event_count", out + err)
+    code, out, err = tocsin("test", rules, "--events", path)
+    check("events: text, a row a rule, and totals", code == 0 and path + ":5: low " in out and
+          "         2  low           Đăng nhập thất bại  (5a4d0f7e)" in out and
+          "4 lines, 2 of them matched, 0 not decoded; 2 of 2 rules were raised" in out, out + err)
+    code, out, err = tocsin("test", rules, "twice", "--events", "-", "--json", stdin=YES + "\n" + later)
+    check("events: of one rule, from standard input",
+          [(r["file"], r["line"], r["rule"]) for r in map(json.loads, out.splitlines())] ==
+          [("-", 2, "6b000000-0000-4000-8000-000000000004")], out + err)
+    codes = [tocsin("test", rules, "--events", path, *words)[0] for words in (
+        ("--expect", "twice"), ("--expect", "twice=1", "--expect", "failed=2"), ("--expect", "failed=1"),
+        ("--expect", "twice=0"), ("--expect", "nobody"), ("--expect", "twice=x"), ("--top", "x"))]
+    check("events: what is expected decides the exit code", codes == [0, 0, 1, 1, 2, 2, 2], codes)
+    code, out, err = tocsin("test", rules, "--events", path, "--plain", "--top", "1", lang="vi")
+    check("events: text in Vietnamese, few rows", code == 0 and "chỉ mục và quét thường khác nhau 0 lần" in out
+          and "... và 1 luật khác" in out, out)
+    with open(os.path.join(FOLDER, "t/x.gz"), "wb") as packed:
+        packed.write(gzip.compress(YES.encode()))
+    code, out, err = tocsin("test", rules, "--events", os.path.join(FOLDER, "t/x.gz"))
+    check("events: a compressed file is told how to be read", code == 2 and "zcat" in err, err)
+    codes = [tocsin("test", rules, "--plain")[0], tocsin("test", rules, "--events", FOLDER + "/none")[0],
+             tocsin("test", "nobody")[0]]
+    check("events: usage", codes == [2, 3, 2], codes)
+
+
+def test_runs_examples():
+    rule = RULES.split("---")[0] + """\
+tocsin:
+  examples:
+    - {name: one, fires: true, received: 2026-03-01T10:00:00Z, lines: [%r]}
+    - {name: other, fires: %s, received: 2026-03-01T10:00:00Z, lines: [%r]}
+"""
+    good = write("e/good.yml", rule % (YES, "false", FAR))
+    bad = write("e/bad.yml", rule % (YES, "true", FAR))
+    code, out, err = tocsin("test", good, "--json")
+    check("examples: json, all well", code == 0 and json.loads(out) == {"passed": 2, "failed": 0, "without": 0}, out)
+    code, out, err = tocsin("test", bad, "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    check("examples: json, what fails", code == 1 and rows[0]["example"] == "other" and rows[0]["expected"] and
+          not rows[0]["raised"] and rows[0]["line"] == 15 and rows[1]["failed"] == 1, out)
+    both = write("e/both.yml", open(bad, encoding="utf-8").read() + "---\n" + RULES.split("---")[2])
+    check("examples: of one rule only", tocsin("test", both, "brute")[0] == 0 and
+          tocsin("test", both, "failed")[0] == 1, "")
+
+
 def the_corpus_gives_no_errors_and_few_warnings():
     corpora = os.environ.get("TOCSIN_CORPORA", os.path.join(ROOT, "..", "shared", "corpora"))
     tar = os.path.join(corpora, "sigmahq-rules.tar.gz")
@@ -244,6 +308,8 @@ try:
     explain_speaks_to_people()
     coverage_is_a_layer_and_a_table()
     check_is_a_lint()
+    test_takes_events()
+    test_runs_examples()
     the_corpus_gives_no_errors_and_few_warnings()
 finally:
     shutil.rmtree(FOLDER, ignore_errors=True)
