@@ -149,6 +149,8 @@ void town_crash(struct town *town, unsigned worker)
 {
 	if (town->workers[worker] == NULL)
 		return;
+	if (town->options.at_death != NULL)
+		town->options.at_death();
 	worker_close(town->workers[worker]);
 	bus_close(town->buses[worker]);
 	town->workers[worker] = NULL;

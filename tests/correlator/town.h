@@ -33,6 +33,7 @@ struct town_options {
 	 */
 	bool keeps;
 	bool on_disk;              /* the checkpoint is a real file, opened anew after each death */
+	void (*at_death)(void);    /* before it is; or NULL */
 };
 
 struct town_alert {
