@@ -88,21 +88,34 @@ static bool is_negative(const struct expression *expression)
 	return false;
 }
 
+static void rule_cost(struct chooser *chooser, struct costing *costing)
+{
+	const struct expression *expression = chooser->program->rules[costing->rule->index];
+
+	if (costing->rule->kind != RULE_PLAIN)
+		return;
+	if (clause_cost(chooser, expression) < CLAUSE_NONE)
+		(void)clause_each(chooser, expression, clause_take, costing);
+	else
+		tell(costing, is_negative(expression) ? LINT_NOT_ONLY : LINT_ALWAYS, NULL);
+}
+
+/* By what is known of events in general. */
 void lint_cost(const struct ruleset *ruleset, const struct linter *linter,
     void (*found)(void *context, const struct lint_finding *finding), void *context)
 {
-	const struct program *program = ruleset_program(ruleset);
+	struct study *study = study_new(ruleset_program(ruleset));
+	struct chooser chooser = {0};
 
-	for (uint32_t i = 0; i < ruleset_count(ruleset); i++) {
-		struct costing costing = {.ruleset = ruleset, .linter = linter,
-		    .rule = ruleset_rule(ruleset, i), .found = found, .context = context};
-		const struct expression *expression = program->rules[i];
+	if (study != NULL && chooser_new(&chooser, ruleset_program(ruleset), study)) {
+		for (uint32_t i = 0; i < ruleset_count(ruleset); i++) {
+			struct costing costing = {.ruleset = ruleset, .linter = linter,
+			    .rule = ruleset_rule(ruleset, i), .found = found,
+			    .context = context};
 
-		if (costing.rule->kind != RULE_PLAIN)
-			continue;
-		if (clause_cost(program, expression) < CLAUSE_NONE)
-			(void)clause_each(program, expression, clause_take, &costing);
-		else
-			tell(&costing, is_negative(expression) ? LINT_NOT_ONLY : LINT_ALWAYS, NULL);
+			rule_cost(&chooser, &costing);
+		}
 	}
+	chooser_free(&chooser);
+	study_free(study);
 }

@@ -11,9 +11,9 @@ struct matcher {
 	const struct ruleset *ruleset;
 	struct view view;
 	struct classes *classes;
-	uint32_t *candidates, *matches;
-	size_t candidate_count;
-	uint32_t *candidate_stamp; /* by rule */
+	struct candidates candidates;
+	uint32_t *matches;
+	struct matcher_rule_stats *rules;
 	struct matcher_stats stats;
 };
 
@@ -26,12 +26,13 @@ struct matcher *matcher_new(const struct ruleset *ruleset)
 		return NULL;
 	matcher->ruleset = ruleset;
 	matcher->classes = classes_new(ruleset);
-	matcher->candidates = calloc(count, sizeof(*matcher->candidates));
+	matcher->candidates.rules = calloc(count, sizeof(*matcher->candidates.rules));
+	matcher->candidates.stamps = calloc(count, sizeof(*matcher->candidates.stamps));
 	matcher->matches = calloc(count, sizeof(*matcher->matches));
-	matcher->candidate_stamp = calloc(count, sizeof(*matcher->candidate_stamp));
+	matcher->rules = calloc(count, sizeof(*matcher->rules));
 	if (!view_new(&matcher->view, ruleset_program(ruleset)) || matcher->classes == NULL ||
-	    matcher->candidates == NULL || matcher->matches == NULL ||
-	    matcher->candidate_stamp == NULL) {
+	    matcher->candidates.rules == NULL || matcher->candidates.stamps == NULL ||
+	    matcher->matches == NULL || matcher->rules == NULL) {
 		matcher_free(matcher);
 		return NULL;
 	}
@@ -44,20 +45,11 @@ void matcher_free(struct matcher *matcher)
 		return;
 	view_free(&matcher->view);
 	classes_free(matcher->classes);
-	free(matcher->candidates);
+	free(matcher->candidates.rules);
+	free(matcher->candidates.stamps);
 	free(matcher->matches);
-	free(matcher->candidate_stamp);
+	free(matcher->rules);
 	free(matcher);
-}
-
-static void candidate_take(void *context, uint32_t rule)
-{
-	struct matcher *matcher = context;
-
-	if (matcher->candidate_stamp[rule] == matcher->view.stamp)
-		return;
-	matcher->candidate_stamp[rule] = matcher->view.stamp;
-	matcher->candidates[matcher->candidate_count++] = rule;
 }
 
 static int index_compare(const void *a, const void *b)
@@ -67,37 +59,54 @@ static int index_compare(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* No class could be made: as slow as matcher_run_plain, and as right. */
-static size_t run_without_class(struct matcher *matcher, const struct record *record,
-    const uint32_t **ret)
+/* Those that match, in matches. */
+static size_t candidates_test(struct matcher *matcher, struct group *group)
 {
-	return matcher_run_plain(matcher, record, ret);
+	struct view *view = &matcher->view;
+	size_t count = 0;
+
+	for (size_t i = 0; i < matcher->candidates.count; i++) {
+		uint32_t rule = matcher->candidates.rules[i];
+		struct matcher_rule_stats *stats = &matcher->rules[group->rules[rule]];
+		uint64_t evaluated = view->evaluated;
+
+		stats->candidates++;
+		if (index_holds(group->index, group->study, view, rule)) {
+			matcher->matches[count++] = group->rules[rule];
+			stats->hits++;
+		}
+		stats->predicates += view->evaluated - evaluated;
+	}
+	return count;
+}
+
+static size_t group_run(struct matcher *matcher, struct group *group)
+{
+	if (matcher->view.stamp == 1) /* the stamps have begun anew */
+		memset(matcher->candidates.stamps, 0,
+		    ruleset_count(matcher->ruleset) * sizeof(*matcher->candidates.stamps));
+	index_search(group->index, &matcher->view, &matcher->candidates);
+	size_t count = candidates_test(matcher, group);
+
+	if (count > 1)
+		qsort(matcher->matches, count, sizeof(*matcher->matches), index_compare);
+	matcher->stats.candidates += matcher->candidates.count;
+	classes_study(matcher->classes, group, &matcher->view);
+	return count;
 }
 
 size_t matcher_run(struct matcher *matcher, const struct record *record, const uint32_t **ret)
 {
-	const struct program *program = matcher->view.program;
-	const struct class *class = classes_find(matcher->classes, record);
+	struct group *group = classes_find(matcher->classes, record);
 	size_t count = 0;
 
 	matcher->stats.events++;
-	matcher->candidate_count = 0;
-	view_begin(&matcher->view, record);
-	if (matcher->view.stamp == 1) /* the stamps have begun anew */
-		memset(matcher->candidate_stamp, 0,
-		    ruleset_count(matcher->ruleset) * sizeof(*matcher->candidate_stamp));
-	if (class == NULL)
-		return run_without_class(matcher, record, ret);
-	index_candidates(class->index, &matcher->view, candidate_take, matcher);
-	for (size_t i = 0; i < matcher->candidate_count; i++) {
-		uint32_t rule = matcher->candidates[i];
-
-		if (view_evaluate(&matcher->view, program->rules[rule]))
-			matcher->matches[count++] = rule;
+	if (group == NULL) { /* as slow as the plain one, and as right */
+		count = matcher_run_plain(matcher, record, ret);
+	} else if (group->rule_count > 0) {
+		view_begin(&matcher->view, record);
+		count = group_run(matcher, group);
 	}
-	if (count > 1)
-		qsort(matcher->matches, count, sizeof(*matcher->matches), index_compare);
-	matcher->stats.candidates += matcher->candidate_count;
 	matcher->stats.matches += count;
 	*ret = matcher->matches;
 	return count;
@@ -184,6 +193,18 @@ void matcher_stats(const struct matcher *matcher, struct matcher_stats *ret)
 	ret->regex_limit_hits = regexes.limit_hits;
 	ret->regex_cut_subjects = regexes.cut_subjects;
 	ret->short_of_memory = matcher->view.short_of_memory;
+	struct classes_size size = classes_size(matcher->classes);
+
+	ret->classes = size.classes;
+	ret->table_bytes = size.index_bytes;
+	ret->study_bytes = size.study_bytes;
+	ret->indexes_made = size.indexes_made;
+}
+
+const struct matcher_rule_stats *matcher_rule_stats(const struct matcher *matcher, uint32_t rule)
+{
+	CHECK(rule < ruleset_count(matcher->ruleset));
+	return &matcher->rules[rule];
 }
 
 size_t matcher_sources(const struct matcher *matcher, struct matcher_source *ret, size_t max)

@@ -45,7 +45,16 @@ struct matcher_stats {
 	uint64_t events, matches, candidates, predicates, regexes, regex_limit_hits;
 	uint64_t regex_cut_subjects; /* longer than what a regex looks at */
 	uint64_t short_of_memory;    /* values that were not folded, or not seen */
+	uint64_t classes, indexes_made;
+	uint64_t table_bytes, study_bytes; /* what the indexes, what their choice takes, now */
 };
 void matcher_stats(const struct matcher *matcher, struct matcher_stats *ret);
+
+/* Of one rule, since the matcher was made. */
+struct matcher_rule_stats {
+	uint64_t hits, candidates;
+	uint64_t predicates; /* tested for its sake */
+};
+const struct matcher_rule_stats *matcher_rule_stats(const struct matcher *matcher, uint32_t rule);
 
 #endif

@@ -5,14 +5,42 @@
 
 #define CLASSES_MAX 4096u
 #define BUCKETS     1024u
+#define STUDIES_MAX 64u
+#define RECENT      64u /* log sources whose class is known without looking names up */
+#define NAME_MOST   48u
+#define PARTS       (2 + RECORD_CATEGORIES)
+
+/* Events of a group after which its index is made again: the first, 16 times as many, and so on. */
+#define FIRST_MADE 256u
+#define MADE_AGAIN 16u
+#define LAST_MADE  65536u
+#define STEADY     (1u << 20)
+
+struct class {
+	uint32_t product, service; /* numbers of names; 0: one that no rule uses, or none */
+	uint32_t categories[RECORD_CATEGORIES]; /* ascending, 0 first */
+	struct group *group;
+	struct class *next;
+};
+
+/* A log source that was there before, by its own bytes: what it points at may be another now. */
+struct recent {
+	struct group *group; /* NULL: free */
+	uint8_t lengths[PARTS];
+	char names[PARTS * NAME_MOST];
+};
 
 /* Names of log sources, 1 and up, open addressing. */
 struct classes {
 	const struct ruleset *ruleset;
 	struct str *names;
 	size_t mask;
+	struct study *general; /* of no events */
 	struct class *buckets[BUCKETS];
-	size_t count;
+	struct group *groups;
+	size_t count, group_count, study_count;
+	uint64_t indexes_made;
+	struct recent recents[RECENT];
 };
 
 static size_t spread(struct str name)
@@ -61,8 +89,9 @@ struct classes *classes_new(const struct ruleset *ruleset)
 		size *= 2;
 	classes->mask = size - 1;
 	classes->names = calloc(size, sizeof(*classes->names));
-	if (classes->names == NULL) {
-		free(classes);
+	classes->general = study_new(ruleset_program(ruleset));
+	if (classes->names == NULL || classes->general == NULL) {
+		classes_free(classes);
 		return NULL;
 	}
 	for (uint32_t i = 0; i < ruleset_count(ruleset); i++) {
@@ -73,31 +102,6 @@ struct classes *classes_new(const struct ruleset *ruleset)
 		name_add(classes, rule->category);
 	}
 	return classes;
-}
-
-static void class_free(struct class *class)
-{
-	if (class == NULL)
-		return;
-	index_free(class->index);
-	free(class->rules);
-	free(class);
-}
-
-void classes_free(struct classes *classes)
-{
-	if (classes == NULL)
-		return;
-	for (size_t i = 0; i < BUCKETS; i++) {
-		while (classes->buckets[i] != NULL) {
-			struct class *next = classes->buckets[i]->next;
-
-			class_free(classes->buckets[i]);
-			classes->buckets[i] = next;
-		}
-	}
-	free(classes->names);
-	free(classes);
 }
 
 static struct class class_of(const struct classes *classes, const struct record *record)
@@ -150,46 +154,251 @@ static bool class_covers(const struct classes *classes, const struct class *clas
 	return found;
 }
 
-static struct class *class_make(struct classes *classes, const struct class *key)
+static void group_free(struct group *group)
+{
+	if (group == NULL)
+		return;
+	index_free(group->index);
+	study_free(group->own);
+	free(group->rules);
+	free(group);
+}
+
+void classes_free(struct classes *classes)
+{
+	if (classes == NULL)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		while (classes->buckets[i] != NULL) {
+			struct class *next = classes->buckets[i]->next;
+
+			free(classes->buckets[i]);
+			classes->buckets[i] = next;
+		}
+	}
+	while (classes->groups != NULL) {
+		struct group *next = classes->groups->next;
+
+		group_free(classes->groups);
+		classes->groups = next;
+	}
+	study_free(classes->general);
+	free(classes->names);
+	free(classes);
+}
+
+static bool rules_collect(const struct classes *classes, const struct class *class,
+    struct group *group)
 {
 	size_t count = ruleset_count(classes->ruleset);
+
+	group->rules = malloc((count + 1) * sizeof(*group->rules));
+	for (uint32_t i = 0; group->rules != NULL && i < count; i++) {
+		if (class_covers(classes, class, ruleset_rule(classes->ruleset, i)))
+			group->rules[group->rule_count++] = i;
+	}
+	return group->rules != NULL;
+}
+
+static struct group *group_same(const struct classes *classes, const struct group *as)
+{
+	struct group *group = classes->groups;
+
+	while (group != NULL && (group->rule_count != as->rule_count ||
+	    memcmp(group->rules, as->rules, as->rule_count * sizeof(*as->rules)) != 0))
+		group = group->next;
+	return group;
+}
+
+/* Without memory it goes on without a study of its own. */
+static void group_study_begin(struct classes *classes, struct group *group)
+{
+	group->study = classes->general;
+	group->study_at = group->make_at = UINT64_MAX;
+	if (group->rule_count == 0 || classes->study_count >= STUDIES_MAX)
+		return;
+	group->own = study_new(ruleset_program(classes->ruleset));
+	if (group->own == NULL)
+		return;
+	classes->study_count++;
+	group->study = group->own;
+	group->study_at = 1;
+	group->make_at = FIRST_MADE;
+}
+
+static struct group *group_make(struct classes *classes, const struct class *class)
+{
+	struct group *group = calloc(1, sizeof(*group));
+
+	if (group == NULL || !rules_collect(classes, class, group)) {
+		group_free(group);
+		return NULL;
+	}
+	struct group *same = group_same(classes, group);
+
+	if (same != NULL) {
+		group_free(group);
+		return same;
+	}
+	group_study_begin(classes, group);
+	group->index = index_new(ruleset_program(classes->ruleset), group->study, group->rules,
+	    group->rule_count);
+	if (group->index == NULL) {
+		group_free(group);
+		return NULL;
+	}
+	group->next = classes->groups;
+	classes->groups = group;
+	classes->group_count++;
+	classes->indexes_made++;
+	return group;
+}
+
+static struct class *class_make(struct classes *classes, const struct class *key)
+{
 	struct class *class = malloc(sizeof(*class));
 
 	if (class == NULL)
 		return NULL;
 	*class = *key;
-	class->rules = malloc((count + 1) * sizeof(*class->rules));
-	for (uint32_t i = 0; class->rules != NULL && i < count; i++) {
-		if (class_covers(classes, class, ruleset_rule(classes->ruleset, i)))
-			class->rules[class->rule_count++] = i;
-	}
-	if (class->rules != NULL)
-		class->index = index_new(ruleset_program(classes->ruleset), class->rules,
-		    class->rule_count);
-	if (class->index == NULL) {
-		class_free(class);
+	class->group = group_make(classes, key);
+	if (class->group == NULL) {
+		free(class);
 		return NULL;
 	}
 	return class;
 }
 
-struct class *classes_find(struct classes *classes, const struct record *record)
+static struct group *class_find(struct classes *classes, const struct record *record)
 {
 	struct class key = class_of(classes, record);
 	struct class **bucket = &classes->buckets[class_bucket(&key)];
 
 	for (struct class *class = *bucket; class != NULL; class = class->next) {
 		if (class_same(class, &key))
-			return class;
+			return class->group;
 	}
 	struct class *made = classes->count < CLASSES_MAX ? class_make(classes, &key) : NULL;
 
-	if (made != NULL) {
-		made->next = *bucket;
-		*bucket = made;
-		classes->count++;
+	if (made == NULL)
+		return NULL;
+	made->next = *bucket;
+	*bucket = made;
+	classes->count++;
+	return made->group;
+}
+
+static struct str part_of(const struct record *record, size_t part)
+{
+	if (part < 2)
+		return part == 0 ? record->product : record->service;
+	return part - 2 < record->category_count ? record->categories[part - 2] : STR_NONE;
+}
+
+/* Only to spread: the first and the last bytes of each name. */
+static size_t recent_place(const struct record *record, size_t parts)
+{
+	uint32_t hash = 0;
+
+	for (size_t i = 0; i < parts; i++) {
+		struct str part = part_of(record, i);
+
+		hash = hash * 31 + (uint32_t)part.len;
+		if (part.len >= 4) {
+			hash = (hash ^ gram_word(part.ptr)) * UINT32_C(0x9e3779b1);
+			hash ^= gram_word(part.ptr + part.len - 4);
+		}
 	}
-	return made;
+	return (hash * UINT32_C(0x9e3779b1)) >> 26;
+}
+
+_Static_assert(RECENT == 1u << (32 - 26), "recent_place gives as many places as there are");
+
+static bool recent_is(const struct recent *recent, const struct record *record, size_t parts)
+{
+	const char *name = recent->names;
+
+	if (recent->group == NULL || (parts < PARTS && recent->lengths[parts] != 0))
+		return false;
+	for (size_t i = 0; i < parts; i++) {
+		struct str part = part_of(record, i);
+
+		if (part.len != recent->lengths[i] || memcmp(name, part.ptr, part.len) != 0)
+			return false;
+		name += part.len;
+	}
+	return true;
+}
+
+static void recent_put(struct recent *recent, const struct record *record, size_t parts,
+    struct group *group)
+{
+	char *name = recent->names;
+
+	*recent = (struct recent){.group = NULL};
+	for (size_t i = 0; i < parts; i++) {
+		struct str part = part_of(record, i);
+
+		if (part.len > NAME_MOST)
+			return;
+		recent->lengths[i] = (uint8_t)part.len;
+		if (part.len > 0)
+			memcpy(name, part.ptr, part.len);
+		name += part.len;
+	}
+	recent->group = group;
+}
+
+struct group *classes_find(struct classes *classes, const struct record *record)
+{
+	size_t parts = 2 + record->category_count;
+	struct recent *recent = &classes->recents[recent_place(record, parts)];
+
+	if (recent_is(recent, record, parts))
+		return recent->group;
+	struct group *group = class_find(classes, record);
+
+	recent_put(recent, record, parts, group);
+	return group;
+}
+
+/* The old index stays where there is no memory for another. */
+static void group_make_again(struct classes *classes, struct group *group)
+{
+	struct index *made = index_new(ruleset_program(classes->ruleset), group->study,
+	    group->rules, group->rule_count);
+
+	study_fade(group->own);
+	group->make_at = group->events < LAST_MADE ? group->events * MADE_AGAIN
+	                                           : group->events + STEADY;
+	if (made == NULL)
+		return;
+	index_free(group->index);
+	group->index = made;
+	classes->indexes_made++;
+}
+
+void classes_study(struct classes *classes, struct group *group, struct view *view)
+{
+	group->events++;
+	if (group->events >= group->study_at) {
+		study_take(group->own, view);
+		/* About 128 events before the index is made, then as many in every round. */
+		group->study_at = group->events + group->make_at / 128;
+	}
+	if (group->events >= group->make_at)
+		group_make_again(classes, group);
+}
+
+struct classes_size classes_size(const struct classes *classes)
+{
+	struct classes_size size = {.classes = classes->count, .groups = classes->group_count,
+	    .study_bytes = classes->study_count * study_bytes(),
+	    .indexes_made = classes->indexes_made};
+
+	for (const struct group *group = classes->groups; group != NULL; group = group->next)
+		size.index_bytes += index_bytes(group->index);
+	return size;
 }
 
 static struct str name_of(const struct classes *classes, uint32_t number)

@@ -1,6 +1,10 @@
 /*
  * matcher_class.h - inside the matcher: records by log source. A class is what rules can tell
  * apart: names that no rule uses are all one, so a stranger cannot make classes without end.
+ *
+ * Classes which the same rules cover share one index, in a group. Its first index is made from what
+ * is known of events in general; some events of the group are studied, and the index is made again
+ * after 256, 4,096, 65,536 and then every million. No index changes what matches.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_CLASS_H
 #define TOCSIN_CORRELATOR_MATCHER_CLASS_H
@@ -10,20 +14,31 @@
 
 struct classes;
 
-struct class {
-	uint32_t product, service; /* numbers of names; 0: one that no rule uses, or none */
-	uint32_t categories[RECORD_CATEGORIES]; /* ascending, 0 first */
+/* Classes of the same rules. */
+struct group {
 	uint32_t *rules; /* plain ones that cover it, ascending */
 	size_t rule_count;
 	struct index *index;
-	struct class *next;
+	const struct study *study; /* of its events, or of none */
+	struct study *own;         /* the same, or NULL: too many groups */
+	uint64_t events;           /* since it was made */
+	uint64_t study_at, make_at; /* so many when one is studied, when the index is made again */
+	struct group *next;
 };
 
 /* NULL without memory. */
 struct classes *classes_new(const struct ruleset *ruleset);
 void classes_free(struct classes *classes); /* accepts NULL */
 /* NULL when there is no memory for a new one, or there are too many. */
-struct class *classes_find(struct classes *classes, const struct record *record);
+struct group *classes_find(struct classes *classes, const struct record *record);
+/* After the event that the view stands at was matched. */
+void classes_study(struct classes *classes, struct group *group, struct view *view);
+
+struct classes_size {
+	size_t classes, groups, index_bytes, study_bytes;
+	uint64_t indexes_made;
+};
+struct classes_size classes_size(const struct classes *classes);
 /* The sources of the classes that there are, at most max. */
 size_t classes_sources(const struct classes *classes, struct matcher_source *ret, size_t max);
 

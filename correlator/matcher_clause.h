@@ -4,24 +4,31 @@
 #ifndef TOCSIN_CORRELATOR_MATCHER_CLAUSE_H
 #define TOCSIN_CORRELATOR_MATCHER_CLAUSE_H
 
-#include "sigma/program.h"
+#include "correlator/matcher_study.h"
 
 #define CLAUSE_NONE 1e30
 
+struct chooser {
+	const struct program *program;
+	const struct study *study;
+	float *costs; /* by predicate; 0: not known yet */
+};
+
+/* False without memory. */
+bool chooser_new(struct chooser *chooser, const struct program *program,
+    const struct study *study);
+void chooser_free(struct chooser *chooser);
+
 /*
- * What it costs to look for this predicate: a guess at how often it is found for nothing, per
- * thousand events that have the field. CLAUSE_NONE: a match does not need it to be looked for.
+ * What it costs an event, about in instructions, to look for this expression and to evaluate the
+ * rule where it is found. CLAUSE_NONE: a match does not need it to be looked for.
  */
-double clause_cost(const struct program *program, const struct expression *expression);
+double clause_cost(struct chooser *chooser, const struct expression *expression);
 /* Calls take for each predicate of the clause. The cost is not CLAUSE_NONE. */
-bool clause_each(const struct program *program, const struct expression *expression,
+bool clause_each(struct chooser *chooser, const struct expression *expression,
     bool (*take)(void *context, uint32_t predicate), void *context);
 
-/* How common four bytes are in ordinary events, by a hash of them; for the choice of a window. */
-struct commonness {
-	uint8_t counts[4096];
-};
-void commonness_learn(struct commonness *commonness);
-unsigned commonness_of(const struct commonness *commonness, const char four[4]);
+/* Whether tables can find it, by predicate.folded; else it is tested wherever its field is. */
+bool clause_is_findable(const struct predicate *predicate);
 
 #endif

@@ -4,22 +4,51 @@
  * For each rule a necessary clause is chosen: the cheapest set of predicates of which at least one
  * holds whenever the rule matches (and: the best child's; or: all children's together; not: none).
  * Only those predicates are looked for, by tables for each field: whole values, beginnings and ends
- * by hash, contained literals by a filter over 4-byte windows. A rule without a clause is always a
- * candidate. Literals are folded even where case counts, and what is found is tested exactly, so
- * the index never loses a match: tests compare it with the plain evaluator.
+ * by hash, contained literals by filters. A rule without a clause is always a candidate. Literals
+ * are folded even where case counts, and what is found is tested exactly, so the index never loses
+ * a match: tests compare it with the plain evaluator.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_INDEX_H
 #define TOCSIN_CORRELATOR_MATCHER_INDEX_H
 
-#include "correlator/matcher_view.h"
+#include "correlator/matcher_code.h"
+#include "correlator/matcher_table.h"
 
-struct index;
+#define NO_TABLE UINT32_MAX
 
-/* NULL without memory. */
-struct index *index_new(const struct program *program, const uint32_t *rules, size_t count);
+/* The parts are for matcher_index.c and matcher_search.c. Rules go by their number in the class. */
+struct index {
+	const struct program *program;
+	const uint32_t *rules;   /* of the class; borrowed */
+	size_t rule_count;
+	uint32_t *always;        /* rules without a clause */
+	size_t always_count;
+	struct entry *entries;
+	size_t entry_count;
+	uint32_t *entry_rules;
+	uint32_t *table_of;      /* by slot */
+	uint32_t anywhere;       /* the table of keywords */
+	struct table *tables;
+	size_t table_count;
+	struct code **codes;     /* by rule, written when it is first needed */
+};
+
+/* rules must outlive it. NULL without memory. */
+struct index *index_new(const struct program *program, const struct study *study,
+    const uint32_t *rules, size_t count);
 void index_free(struct index *index); /* accepts NULL */
-/* Calls take for rules that the view may match, some more than once. */
-void index_candidates(const struct index *index, struct view *view,
-    void (*take)(void *context, uint32_t rule), void *context);
+size_t index_bytes(const struct index *index);
+
+/* Rules, each once, in no order. */
+struct candidates {
+	uint32_t *rules, *stamps; /* room for all; a stamp is the view's where a rule is taken */
+	size_t count;
+};
+
+/* The rules that the view may match (matcher_search.c). */
+void index_search(const struct index *index, struct view *view, struct candidates *ret);
+/* Whether a rule matches. */
+bool index_holds(struct index *index, const struct study *study, struct view *view,
+    uint32_t rule);
 
 #endif

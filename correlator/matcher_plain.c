@@ -21,7 +21,8 @@ static bool record_satisfies(const struct record *record, const struct rule *rul
 
 static struct subject subject_of(struct plain *plain, enum field_kind kind, struct str value)
 {
-	return (struct subject){kind, value, fold_text(plain->arena, value)};
+	return (struct subject){
+	    .kind = kind, .raw = value, .folded = fold_text(plain->arena, value)};
 }
 
 static bool value_holds(struct plain *plain, const struct predicate *predicate,

@@ -54,8 +54,8 @@ static void value_add(struct view *view, const struct field *field)
 	uint32_t slot = program_slot(view->program, field->id, field->name,
 	    view->record->generation);
 
-	view->values[index] = (struct view_value){
-	    {field->kind, field->value, STR_NONE}, slot, VIEW_NONE, false};
+	view->values[index] = (struct view_value){.subject = {.kind = field->kind,
+	    .raw = field->value}, .slot = slot, .next = VIEW_NONE};
 	if (slot == SLOT_ANYWHERE)
 		return;
 	if (view->slot_stamp[slot] == view->stamp)
@@ -73,8 +73,8 @@ void view_begin(struct view *view, const struct record *record)
 	view_forget(view);
 	view->record = record;
 	view->raw = (struct view_value){
-	    .subject = {
-		FIELD_STRING, record->event == NULL ? STR_NONE : record->event->raw, STR_NONE}};
+	    .subject = {.kind = FIELD_STRING,
+	        .raw = record->event == NULL ? STR_NONE : record->event->raw}};
 	if (count > view->value_capacity) {
 		struct view_value *grown = realloc(view->values, count * sizeof(*grown));
 
@@ -101,8 +101,9 @@ const struct subject *view_subject(struct view *view, struct view_value *value)
 
 	if (value->ready)
 		return subject;
-	subject->folded = fold_text(view->arena, subject->raw);
-	if (subject->folded.ptr == NULL && subject->raw.len > 0) {
+	subject->folded = fold_padded(view->arena, subject->raw, &value->ascii);
+	subject->padded = subject->folded.ptr != NULL;
+	if (!subject->padded) {
 		view->short_of_memory++;
 		subject->folded = subject->raw;
 	}
@@ -179,11 +180,6 @@ bool view_test(struct view *view, uint32_t predicate)
 	view->evaluated++;
 	view->memo[predicate] = view->stamp << 1 | holds;
 	return holds;
-}
-
-void view_note(struct view *view, uint32_t predicate)
-{
-	view->memo[predicate] = view->stamp << 1 | 1;
 }
 
 /* At least: as soon as need hold, or too few are left. */

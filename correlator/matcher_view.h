@@ -14,6 +14,7 @@ struct view_value {
 	uint32_t slot;
 	uint32_t next;
 	bool ready;
+	bool ascii; /* when ready: the raw value has only ASCII */
 };
 
 /* What every predicate is evaluated against. Made once a thread, begun for each record. */
@@ -43,8 +44,16 @@ const struct subject *view_subject(struct view *view, struct view_value *value);
 /* Memoised. */
 bool view_test(struct view *view, uint32_t predicate);
 bool view_evaluate(struct view *view, const struct expression *expression);
+/* It has been evaluated for this event, or noted. */
+static inline bool view_is_known(const struct view *view, uint32_t predicate)
+{
+	return view->memo[predicate] >> 1 == view->stamp;
+}
 /* The index has seen that it holds. */
-void view_note(struct view *view, uint32_t predicate);
+static inline void view_note(struct view *view, uint32_t predicate)
+{
+	view->memo[predicate] = view->stamp << 1 | 1;
+}
 /* Which value makes it hold: VIEW_NONE when none does, or none is needed. */
 uint32_t view_witness(struct view *view, const struct predicate *predicate);
 

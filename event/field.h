@@ -28,10 +28,10 @@ struct str field_meaning(enum field_id id);
 enum field_id field_lookup(struct str name);
 
 /*
- * Gives a name that a rule looks at a number of its own for as long as the process lives, FIELD_COUNT
- * or above, so that field_lookup tells it; the number that it has, if it has one. FIELD_OTHER for an
- * empty name, when FIELD_MOST numbers are given out, or without memory: such a field is then found
- * by its name. The numbers mean nothing outside of this process. Any thread.
+ * Gives a name that a rule looks at a number of its own for as long as the process lives,
+ * FIELD_COUNT or above, so that field_lookup tells it; the one that it has, if it has one.
+ * FIELD_OTHER for an empty name, when FIELD_MOST numbers are given out, or without memory: such a
+ * field is then found by its name. The numbers mean nothing outside of this process. Any thread.
  */
 enum field_id field_intern(struct str name);
 /*

@@ -8,7 +8,7 @@
 #ifndef TOCSIN_SIGMA_GLOB_H
 #define TOCSIN_SIGMA_GLOB_H
 
-#include "base/arena.h"
+#include "sigma/fold.h"
 
 enum glob_kind { GLOB_LITERAL, GLOB_ONE, GLOB_ANY, GLOB_DASH };
 
@@ -39,7 +39,5 @@ bool glob_fold(struct arena *arena, struct glob glob, struct glob *ret);
 bool glob_is_plain(struct glob glob, struct str *ret);
 /* The whole subject. */
 bool glob_match(struct glob glob, struct str subject);
-/* text case folded (utf8_fold); text itself when nothing changes. ptr NULL: no memory. */
-struct str fold_text(struct arena *arena, struct str text);
 
 #endif

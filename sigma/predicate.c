@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/civil.h"
 #include "sigma/address.h"
+#include "sigma/needle.h"
 
 #include <string.h>
 
@@ -139,7 +140,9 @@ bool predicate_holds(const struct predicate *predicate, const struct subject *su
 	case PREDICATE_SUFFIX:
 		return str_ends(value, predicate->text);
 	case PREDICATE_CONTAINS:
-		return str_find(value, predicate->text) != STR_NOT_FOUND;
+		return subject->padded && !predicate->cased
+		    ? needle_in_padded(value, predicate->text)
+		    : str_find(value, predicate->text) != STR_NOT_FOUND;
 	case PREDICATE_GLOB:
 		return glob_match(predicate->glob, value);
 	case PREDICATE_NUMBER:

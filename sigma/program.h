@@ -114,6 +114,7 @@ void predicate_write(const struct program *program, const struct predicate *pred
 /* One value of a field; folded is fold_text of raw. */
 struct subject {
 	enum field_kind kind;
+	bool padded; /* folded has FOLD_PADDING behind it */
 	struct str raw, folded;
 };
 

@@ -1,0 +1,19 @@
+/*
+ * matcher_code.h - inside the matcher: the expression of a rule as steps one after another.
+ *
+ * Each step tests a predicate and says where to go on for either answer, so that nothing recurses.
+ * What is cheap and likely decides comes first.
+ */
+#ifndef TOCSIN_CORRELATOR_MATCHER_CODE_H
+#define TOCSIN_CORRELATOR_MATCHER_CODE_H
+
+#include "correlator/matcher_study.h"
+
+struct code;
+
+/* NULL without memory. One block of memory: free it with free. */
+struct code *code_new(const struct program *program, const struct study *study,
+    const struct expression *expression);
+bool code_run(const struct code *code, struct view *view);
+
+#endif

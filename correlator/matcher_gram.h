@@ -1,0 +1,61 @@
+/*
+ * matcher_gram.h - inside the matcher: many literals in one text, by a filter over short windows.
+ *
+ * Of each literal a few windows next to each other stand in the filter, so that a text need be
+ * looked at only every stride bytes: a window of 4 bytes and stride 4 for literals of 7 bytes and
+ * more, 4 and 2 for 5 and 6, 3 and 1 for 3 and 4. A bitmap in front says for most places of a text
+ * that nothing begins there.
+ */
+#ifndef TOCSIN_CORRELATOR_MATCHER_GRAM_H
+#define TOCSIN_CORRELATOR_MATCHER_GRAM_H
+
+#include "base/str.h"
+
+struct gram_node {
+	uint64_t bytes, mask; /* of the literal from the window on, up to 8 */
+	uint32_t entry;
+	uint32_t offset;      /* of the window in the literal */
+	uint32_t hash;
+	uint32_t unused;
+};
+
+struct gram {
+	uint32_t stride, width;
+	uint32_t mask;        /* of the window's bytes in a word */
+	struct gram_node *nodes; /* by bucket, once sealed */
+	size_t count, capacity;
+	uint32_t *buckets;    /* where each begins in nodes; one more than there are */
+	uint8_t *bitmap;
+	unsigned bucket_shift, bitmap_shift;
+};
+
+/* For literals of at least least bytes: 3, 5 or 7. */
+void gram_init(struct gram *gram, size_t least);
+/* The first of stride windows that lie in the literal. False without memory. */
+bool gram_add(struct gram *gram, struct str literal, size_t first, uint32_t entry);
+bool gram_seal(struct gram *gram);
+void gram_free(struct gram *gram);
+size_t gram_bytes(const struct gram *gram);
+
+static inline uint32_t gram_word(const char *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+static inline uint32_t gram_hash(uint32_t word)
+{
+	return word * UINT32_C(0x9e3779b1);
+}
+
+/* Whether a window may be there. */
+static inline bool gram_maybe(const struct gram *gram, uint32_t hash)
+{
+	uint32_t bit = hash >> gram->bitmap_shift;
+
+	return gram->bitmap[bit >> 3] >> (bit & 7) & 1;
+}
+
+#endif

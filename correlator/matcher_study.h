@@ -1,0 +1,34 @@
+/*
+ * matcher_study.h - inside the matcher: how often a predicate holds for the events of a class.
+ *
+ * Some events are looked at whole: every four bytes of each value, its ends and the value itself
+ * are counted in a table of fixed size, by a hash. The count of a text's rarest four bytes is at
+ * least how often the text was there. Before any event has been seen, and beside few, what is known
+ * of ordinary events in general stands in. Estimates choose what is looked for, never what matches,
+ * so a stranger who floods a text costs time, a bounded amount, until the next choice.
+ */
+#ifndef TOCSIN_CORRELATOR_MATCHER_STUDY_H
+#define TOCSIN_CORRELATOR_MATCHER_STUDY_H
+
+#include "correlator/matcher_view.h"
+
+struct study;
+
+/* NULL without memory. */
+struct study *study_new(const struct program *program);
+void study_free(struct study *study); /* accepts NULL */
+/* Looks at the event that the view stands at. */
+void study_take(struct study *study, struct view *view);
+/* What was seen counts half from now on: newer events weigh more. */
+void study_fade(struct study *study);
+
+size_t study_bytes(void);
+
+/* The share of events for which it holds, 0..1. */
+double study_odds(const struct study *study, const struct predicate *predicate);
+/* The share of events that have the field. */
+double study_presence(const struct study *study, uint32_t slot);
+/* How common four bytes are in a field; for the choice of a window. */
+double study_window(const struct study *study, uint32_t slot, const char four[4]);
+
+#endif

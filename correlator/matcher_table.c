@@ -1,0 +1,213 @@
+#include "correlator/matcher_table.h"
+
+#include "correlator/matcher_clause.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LONG   7u
+#define MIDDLE 5u
+#define INTEGER_BELOW 1e15 /* as many digits as a whole number may have to be looked for as text */
+
+static bool list_add(uint32_t **list, size_t *count, uint32_t entry)
+{
+	/* It doubles where the count is a power of two. */
+	if ((*count & (*count - 1)) == 0) {
+		size_t want = *count == 0 ? 1 : *count * 2;
+		uint32_t *grown = realloc(*list, want * sizeof(*grown));
+
+		if (grown == NULL)
+			return false;
+		*list = grown;
+	}
+	(*list)[(*count)++] = entry;
+	return true;
+}
+
+/* As text, as it is mostly written, and as a number for other ways to write it. */
+static bool number_put(struct table *table, const struct predicate *predicate, uint32_t entry)
+{
+	char text[32];
+	double number = predicate->number;
+
+	if (!words_add(&table->words, WORD_EXACT, predicate->folded, entry) ||
+	    !words_add_number(&table->words, number, entry))
+		return false;
+	if (!(number >= 0 && number < INTEGER_BELOW) || (double)(int64_t)number != number)
+		return true;
+	struct str plain = {text, (size_t)snprintf(text, sizeof(text), "%lld", (long long)number)};
+
+	return str_eq(plain, predicate->folded) ||
+	    words_add(&table->words, WORD_EXACT, plain, entry);
+}
+
+bool table_put(struct table *table, const struct predicate *predicate, uint32_t entry)
+{
+	if (!clause_is_findable(predicate))
+		return list_add(&table->present, &table->present_count, entry);
+	switch (predicate->kind) {
+	case PREDICATE_NUMBER:
+		return number_put(table, predicate, entry);
+	case PREDICATE_EXACT:
+		return words_add(&table->words, WORD_EXACT, predicate->folded, entry);
+	case PREDICATE_PREFIX:
+		return words_add(&table->words, WORD_PREFIX, predicate->folded, entry);
+	case PREDICATE_SUFFIX:
+		return words_add(&table->words, WORD_SUFFIX, predicate->folded, entry);
+	case PREDICATE_CONTAINS:
+	case PREDICATE_GLOB:
+	case PREDICATE_REGEX:
+	case PREDICATE_COMPARE:
+	case PREDICATE_CIDR:
+	case PREDICATE_TIME:
+	case PREDICATE_FIELD:
+	case PREDICATE_NULL:
+	case PREDICATE_EXISTS:
+		break;
+	}
+	return list_add(&table->literals, &table->literal_count, entry);
+}
+
+static bool is_high(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if ((uint8_t)text.ptr[i] >= 0x80)
+			return true;
+	}
+	return false;
+}
+
+/* Where the windows of a literal are rarest together: so many in a row, that many bytes in all. */
+static size_t rarest(const struct study *study, uint32_t slot, struct str text, size_t windows,
+    size_t bytes)
+{
+	double best_share = 1e30;
+	size_t best = 0;
+
+	if (text.len < 4)
+		return 0;
+	for (size_t at = 0; at + bytes <= text.len; at++) {
+		double share = 0;
+
+		for (size_t i = 0; i < windows; i++) {
+			size_t from = at + i + 4 <= text.len ? at + i : text.len - 4;
+
+			share += study_window(study, slot, text.ptr + from);
+		}
+		if (share < best_share) {
+			best_share = share;
+			best = at;
+		}
+	}
+	return best;
+}
+
+struct maker {
+	const struct study *study;
+	const struct entry *entries;
+	uint32_t slot;
+	struct scan *scan;
+	struct str texts[TEDDY_MOST];
+};
+
+static bool gram_put(const struct maker *maker, uint32_t entry)
+{
+	struct str text = maker->entries[entry].text;
+	struct gram *gram = text.len >= LONG ? &maker->scan->longs
+	    : text.len >= MIDDLE ? &maker->scan->middles : &maker->scan->shorts;
+
+	return gram_add(gram, text, rarest(maker->study, maker->slot, text, gram->stride,
+	    gram->stride + gram->width - 1), entry);
+}
+
+static bool teddy_put(struct maker *maker, uint32_t entry)
+{
+	struct teddy *teddy = maker->scan->teddy;
+	struct str text = maker->entries[entry].text;
+
+	if (teddy == NULL) {
+		teddy = maker->scan->teddy = calloc(1, sizeof(*teddy));
+		if (teddy == NULL)
+			return false;
+	}
+	maker->texts[teddy->count] = text;
+	teddy->literals[teddy->count++] = (struct teddy_literal){
+	    entry, (uint32_t)rarest(maker->study, maker->slot, text, 1, TEDDY_WIDTH)};
+	return true;
+}
+
+static bool scan_make(struct maker *maker, const struct table *table, bool high)
+{
+	size_t all = 0, longs = 0;
+	struct scan *scan = maker->scan;
+
+	for (size_t i = 0; i < table->literal_count; i++) {
+		struct str text = maker->entries[table->literals[i]].text;
+
+		if (is_high(text) != high)
+			continue;
+		all++;
+		longs += text.len >= LONG;
+	}
+	gram_init(&scan->longs, LONG);
+	gram_init(&scan->middles, MIDDLE);
+	gram_init(&scan->shorts, 3);
+	scan->any = all > 0;
+	for (size_t i = 0; i < table->literal_count; i++) {
+		uint32_t entry = table->literals[i];
+		struct str text = maker->entries[entry].text;
+		bool few = all <= TEDDY_MOST || (all - longs <= TEDDY_MOST && text.len < LONG);
+
+		if (is_high(text) == high &&
+		    !(few ? teddy_put(maker, entry) : gram_put(maker, entry)))
+			return false;
+	}
+	if (scan->teddy != NULL)
+		teddy_seal(scan->teddy, maker->texts);
+	return gram_seal(&scan->longs) && gram_seal(&scan->middles) && gram_seal(&scan->shorts);
+}
+
+bool table_seal(struct table *table, const struct study *study, const struct entry *entries,
+    uint32_t slot)
+{
+	struct maker maker = {.study = study, .entries = entries, .slot = slot,
+	    .scan = &table->ascii};
+
+	if (!scan_make(&maker, table, false))
+		return false;
+	maker.scan = &table->high;
+	bool made = scan_make(&maker, table, true) && words_seal(&table->words);
+
+	free(table->literals);
+	table->literals = NULL;
+	return made;
+}
+
+static void scan_free(struct scan *scan)
+{
+	gram_free(&scan->longs);
+	gram_free(&scan->middles);
+	gram_free(&scan->shorts);
+	free(scan->teddy);
+}
+
+void table_free(struct table *table)
+{
+	free(table->present);
+	free(table->literals);
+	words_free(&table->words);
+	scan_free(&table->ascii);
+	scan_free(&table->high);
+}
+
+static size_t scan_bytes(const struct scan *scan)
+{
+	return gram_bytes(&scan->longs) + gram_bytes(&scan->middles) + gram_bytes(&scan->shorts) +
+	    (scan->teddy == NULL ? 0 : sizeof(*scan->teddy));
+}
+
+size_t table_bytes(const struct table *table)
+{
+	return sizeof(*table) + table->present_count * sizeof(*table->present) +
+	    words_bytes(&table->words) + scan_bytes(&table->ascii) + scan_bytes(&table->high);
+}

@@ -1,0 +1,175 @@
+#include "sigma/fold.h"
+
+#include "base/cpu.h"
+#include "base/utf8.h"
+
+#if CPU_HAS_V3
+#include <immintrin.h>
+#endif
+#include <string.h>
+
+/*
+ * Eight bytes at a time: a byte in 'A'..'Z' gets its high bit in the mask, and a quarter of that
+ * bit is the difference of the cases. Only for words without a byte beyond ASCII.
+ */
+static uint64_t upper_mask(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+
+	return ((word + ones * (0x80 - 'A')) ^ (word + ones * (0x80 - 'Z' - 1))) & ones * 0x80;
+}
+
+static uint64_t word_at(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* How many bytes at the front are ASCII; *upper is set when one of these is upper case. */
+static size_t ascii_span(struct str text, bool *upper)
+{
+	uint64_t mask = 0;
+	size_t i = 0;
+
+	for (; i + 8 <= text.len; i += 8) {
+		uint64_t word = word_at(text.ptr + i);
+
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+		mask |= upper_mask(word);
+	}
+	*upper |= mask != 0;
+	for (; i < text.len && (uint8_t)text.ptr[i] < 0x80; i++)
+		*upper |= text.ptr[i] >= 'A' && text.ptr[i] <= 'Z';
+	return i;
+}
+
+static void ascii_fold(char *to, const char *from, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8) {
+		uint64_t word = word_at(from + i);
+
+		word |= upper_mask(word) >> 2;
+		memcpy(to + i, &word, sizeof(word));
+	}
+	for (; i < len; i++)
+		to[i] = (char)(from[i] | (from[i] >= 'A' && from[i] <= 'Z' ? 0x20 : 0));
+}
+
+/* Runs of ASCII and runs of other bytes in turn: no sequence goes from one into the other. */
+static void runs_fold(struct buf *out, struct str text)
+{
+	bool upper = false;
+
+	while (text.len > 0) {
+		size_t run = ascii_span(text, &upper);
+		char *to = buf_extend(out, run);
+
+		if (to != NULL)
+			ascii_fold(to, text.ptr, run);
+		text = str_slice(text, run, text.len);
+		for (run = 0; run < text.len && (uint8_t)text.ptr[run] >= 0x80; run++)
+			continue;
+		utf8_fold_put(out, str_slice(text, 0, run));
+		text = str_slice(text, run, text.len);
+	}
+}
+
+#if CPU_HAS_V3
+CPU_V3_CODE static inline __m256i lower32(__m256i bytes)
+{
+	__m256i upper = _mm256_and_si256(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8('A' - 1)),
+	    _mm256_cmpgt_epi8(_mm256_set1_epi8('Z' + 1), bytes));
+
+	return _mm256_or_si256(bytes, _mm256_and_si256(upper, _mm256_set1_epi8(0x20)));
+}
+
+/* At least 32 bytes; false when one is no ASCII. The last 32 may be done twice. */
+CPU_V3_CODE static bool ascii_fold_v3(char *to, const char *from, size_t len)
+{
+	__m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(from + len - 32));
+	__m256i high = bytes;
+
+	_mm256_storeu_si256((__m256i *)(void *)(to + len - 32), lower32(bytes));
+	for (size_t at = 0; at + 32 < len; at += 32) {
+		bytes = _mm256_loadu_si256((const __m256i *)(const void *)(from + at));
+		high = _mm256_or_si256(high, bytes);
+		_mm256_storeu_si256((__m256i *)(void *)(to + at), lower32(bytes));
+	}
+	return _mm256_movemask_epi8(high) == 0;
+}
+#endif
+
+/* At least 8 bytes; false when one is no ASCII. The last 8 may be done twice. */
+static bool ascii_fold_words(char *to, const char *from, size_t len)
+{
+	uint64_t word = word_at(from + len - 8), high = word;
+
+	word |= upper_mask(word) >> 2;
+	memcpy(to + len - 8, &word, sizeof(word));
+	for (size_t at = 0; at + 8 < len; at += 8) {
+		word = word_at(from + at);
+		high |= word;
+		word |= upper_mask(word) >> 2;
+		memcpy(to + at, &word, sizeof(word));
+	}
+	return (high & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* What is in to counts only when it is true: all is ASCII. */
+static bool all_ascii_fold(char *to, const char *from, size_t len)
+{
+	char high = 0;
+
+#if CPU_HAS_V3
+	if (len >= 32 && cpu_level() == CPU_V3)
+		return ascii_fold_v3(to, from, len);
+#endif
+	if (len >= 8)
+		return ascii_fold_words(to, from, len);
+	for (size_t i = 0; i < len; i++) {
+		high |= from[i];
+		to[i] = char_lower(from[i]);
+	}
+	return ((uint8_t)high & 0x80) == 0;
+}
+
+struct str fold_padded(struct arena *arena, struct str text, bool *ret_ascii)
+{
+	struct buf out = {.ptr = arena_alloc(arena, text.len + FOLD_PADDING)};
+
+	if (out.ptr == NULL)
+		return STR_NONE;
+	memset(out.ptr + text.len, 0, FOLD_PADDING);
+	*ret_ascii = all_ascii_fold(out.ptr, text.ptr, text.len);
+	if (*ret_ascii)
+		return (struct str){out.ptr, text.len};
+	out.capacity = out.ceiling = text.len + text.len / 2 + 4;
+	out.ptr = arena_alloc(arena, out.capacity + FOLD_PADDING);
+	if (out.ptr == NULL)
+		return STR_NONE;
+	runs_fold(&out, text);
+	memset(out.ptr + out.len, 0, FOLD_PADDING);
+	return out.failed ? STR_NONE : buf_str(&out);
+}
+
+struct str fold_text(struct arena *arena, struct str text)
+{
+	bool upper = false;
+	size_t ascii = ascii_span(text, &upper);
+
+	if (ascii == text.len && !upper)
+		return text;
+	/* No code point folds to more than one and a half times its bytes; see the test. */
+	size_t room = ascii == text.len ? text.len : text.len + text.len / 2 + 4;
+	struct buf out = {.ptr = arena_alloc(arena, room), .capacity = room, .ceiling = room};
+
+	if (out.ptr == NULL)
+		return STR_NONE;
+	runs_fold(&out, text);
+	return out.failed ? STR_NONE : buf_str(&out);
+}

@@ -1,0 +1,19 @@
+/*
+ * fold.h - text without regard to case: simple case folding, for rules and for events alike.
+ */
+#ifndef TOCSIN_SIGMA_FOLD_H
+#define TOCSIN_SIGMA_FOLD_H
+
+#include "base/arena.h"
+
+#define FOLD_PADDING 64 /* zero bytes behind what fold_padded gives, which may be read */
+
+/* text case folded (utf8_fold); text itself when nothing changes. ptr NULL: no memory. */
+struct str fold_text(struct arena *arena, struct str text);
+/*
+ * The same, always a copy, with FOLD_PADDING readable zero bytes behind it, so that the hot loops
+ * need not end with care. *ret_ascii: every byte of text is below 0x80. ptr NULL: no memory.
+ */
+struct str fold_padded(struct arena *arena, struct str text, bool *ret_ascii);
+
+#endif
