@@ -60,6 +60,16 @@ char *buf_extend(struct buf *buf, size_t len)
 	return at;
 }
 
+char *buf_room_make(struct buf *buf, size_t len)
+{
+	if (buf->failed)
+		return NULL;
+	if (buf_reserve(buf, len))
+		return buf->ptr + buf->len;
+	buf->failed = false;
+	return NULL;
+}
+
 void buf_put(struct buf *buf, const void *bytes, size_t len)
 {
 	if (len == 0 || !buf_reserve(buf, len))
@@ -71,11 +81,6 @@ void buf_put(struct buf *buf, const void *bytes, size_t len)
 void buf_str_put(struct buf *buf, struct str s)
 {
 	buf_put(buf, s.ptr, s.len);
-}
-
-void buf_char(struct buf *buf, char c)
-{
-	buf_put(buf, &c, 1);
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

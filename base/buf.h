@@ -27,7 +27,6 @@ struct str buf_str(const struct buf *buf);
 
 void buf_put(struct buf *buf, const void *bytes, size_t len);
 void buf_str_put(struct buf *buf, struct str s);
-void buf_char(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_u8(struct buf *buf, uint8_t value);
 void buf_u16(struct buf *buf, uint16_t value);
@@ -35,8 +34,27 @@ void buf_u32(struct buf *buf, uint32_t value);
 void buf_u64(struct buf *buf, uint64_t value);
 /* LEB128: 7 bits a byte, least first. At most 10 bytes. */
 void buf_varint(struct buf *buf, uint64_t value);
+/* Inline, for texts are written with a quote or a comma at a time. */
+static inline void buf_char(struct buf *buf, char c)
+{
+	if (buf->len < buf->capacity && !buf->failed)
+		buf->ptr[buf->len++] = c;
+	else
+		buf_put(buf, &c, 1);
+}
 /* Room for len bytes at the end, which the caller fills; NULL when that fails. */
 char *buf_extend(struct buf *buf, size_t len);
+
+/*
+ * Room for len bytes at the end, without taking it: what is filled is added to buf->len by the
+ * caller. NULL, and nothing has failed, when the ceiling is nearer or there is no memory.
+ */
+char *buf_room_make(struct buf *buf, size_t len);
+static inline char *buf_room(struct buf *buf, size_t len)
+{
+	return len <= buf->capacity - buf->len && !buf->failed ? buf->ptr + buf->len
+	    : buf_room_make(buf, len);
+}
 
 uint16_t get_u16(const void *at);
 uint32_t get_u32(const void *at);

@@ -1,8 +1,7 @@
 #include "base/civil.h"
 
 #include "base/clock.h"
-
-#include <stdio.h>
+#include "base/digits.h"
 
 bool civil_is_leap(int year)
 {
@@ -89,23 +88,42 @@ struct civil civil_from_ns(int64_t ns, int32_t zone_s)
 	return c;
 }
 
+static char *zone_put(char *at, int32_t zone_s)
+{
+	uint32_t minutes = (uint32_t)(zone_s < 0 ? -zone_s : zone_s) / 60;
+
+	if (zone_s == 0) {
+		*at++ = 'Z';
+		return at;
+	}
+	*at++ = zone_s < 0 ? '-' : '+';
+	at = digits_padded(at, minutes / 60, 2);
+	*at++ = ':';
+	return digits_padded(at, minutes % 60, 2);
+}
+
+/* All years of 64 bits of ns, 1677 to 2262, have four digits. */
 struct str civil_format(int64_t ns, int32_t zone_s, int digits, char out[CIVIL_TEXT])
 {
 	struct civil c = civil_from_ns(ns, zone_s);
-	int len = snprintf(out, CIVIL_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", c.year, c.month, c.day,
-	    c.hour, c.minute, c.second);
-	char fraction[16];
+	char *at = digits_padded(out, (uint64_t)c.year, 4);
 
+	*at++ = '-';
+	at = digits_padded(at, (uint64_t)c.month, 2);
+	*at++ = '-';
+	at = digits_padded(at, (uint64_t)c.day, 2);
+	*at++ = 'T';
+	at = digits_padded(at, (uint64_t)c.hour, 2);
+	*at++ = ':';
+	at = digits_padded(at, (uint64_t)c.minute, 2);
+	*at++ = ':';
+	at = digits_padded(at, (uint64_t)c.second, 2);
 	if (digits > 0) {
-		snprintf(fraction, sizeof(fraction), "%09d", c.ns);
-		len += snprintf(out + len, CIVIL_TEXT - (size_t)len, ".%.*s", digits, fraction);
+		*at++ = '.';
+		digits_padded(at, (uint64_t)c.ns, 9);
+		at += digits;
 	}
-	int minutes = (zone_s < 0 ? -zone_s : zone_s) / 60;
-
-	if (zone_s == 0)
-		len += snprintf(out + len, CIVIL_TEXT - (size_t)len, "Z");
-	else
-		len += snprintf(out + len, CIVIL_TEXT - (size_t)len, "%c%02d:%02d",
-		    zone_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
-	return (struct str){out, (size_t)len};
+	at = zone_put(at, zone_s);
+	*at = '\0';
+	return (struct str){out, (size_t)(at - out)};
 }

@@ -2,9 +2,9 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/digits.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -123,8 +123,7 @@ bool hash128_eq(struct hash128 a, struct hash128 b)
 
 struct str hash128_format(struct hash128 hash, char out[HASH128_TEXT])
 {
-	snprintf(out, HASH128_TEXT, "%016llx%016llx", (unsigned long long)hash.high,
-	    (unsigned long long)hash.low);
+	*digits_hex64(digits_hex64(out, hash.high), hash.low) = '\0';
 	return (struct str){out, HASH128_TEXT - 1};
 }
 

@@ -1,12 +1,13 @@
 #include "base/json.h"
 
 #include "base/check.h"
+#include "base/digits.h"
 #include "base/utf8.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DEPTH_MAX 32u
 
@@ -60,6 +61,24 @@ void json_key(struct json *json, struct str key)
 	json->after_key = true;
 }
 
+void json_name(struct json *json, const char *name)
+{
+	size_t len = strlen(name);
+
+	separate(json);
+	char *room = buf_room(json->out, len + 3);
+
+	if (room == NULL) {
+		buf_printf(json->out, "\"%s\":", name);
+	} else {
+		room[0] = '"';
+		memcpy(room + 1, name, len);
+		memcpy(room + 1 + len, "\":", 2);
+		json->out->len += len + 3;
+	}
+	json->after_key = true;
+}
+
 void json_str(struct json *json, struct str value)
 {
 	separate(json);
@@ -68,14 +87,18 @@ void json_str(struct json *json, struct str value)
 
 void json_i64(struct json *json, int64_t value)
 {
+	char text[DIGITS_I64];
+
 	separate(json);
-	buf_printf(json->out, "%" PRId64, value);
+	buf_put(json->out, text, (size_t)(digits_i64(text, value) - text));
 }
 
 void json_u64(struct json *json, uint64_t value)
 {
+	char text[DIGITS_U64];
+
 	separate(json);
-	buf_printf(json->out, "%" PRIu64, value);
+	buf_put(json->out, text, (size_t)(digits_u64(text, value) - text));
 }
 
 /* The shortest of the usual precisions that reads back as the same number. */
@@ -115,24 +138,24 @@ void json_raw(struct json *json, struct str value)
 
 void json_pair(struct json *json, const char *key, struct str value)
 {
-	json_key(json, str_of(key));
+	json_name(json, key);
 	json_str(json, value);
 }
 
 void json_pair_i64(struct json *json, const char *key, int64_t value)
 {
-	json_key(json, str_of(key));
+	json_name(json, key);
 	json_i64(json, value);
 }
 
 void json_pair_u64(struct json *json, const char *key, uint64_t value)
 {
-	json_key(json, str_of(key));
+	json_name(json, key);
 	json_u64(json, value);
 }
 
 void json_pair_bool(struct json *json, const char *key, bool value)
 {
-	json_key(json, str_of(key));
+	json_name(json, key);
 	json_bool(json, value);
 }

@@ -27,6 +27,8 @@ struct json json_begin(struct buf *out);
 void json_open(struct json *json, char bracket);  /* '{' or '[' */
 void json_close(struct json *json, char bracket); /* '}' or ']' */
 void json_key(struct json *json, struct str key);
+/* A key that the program names: printable ASCII without quotes and backslashes, as it is. */
+void json_name(struct json *json, const char *name);
 void json_str(struct json *json, struct str value);
 void json_i64(struct json *json, int64_t value);
 void json_u64(struct json *json, uint64_t value);
@@ -36,7 +38,7 @@ void json_null(struct json *json);
 /* A value that is JSON already. */
 void json_raw(struct json *json, struct str value);
 
-/* key and value in one; an empty value writes the pair too. */
+/* key (as of json_name) and value in one; an empty value writes the pair too. */
 void json_pair(struct json *json, const char *key, struct str value);
 void json_pair_i64(struct json *json, const char *key, int64_t value);
 void json_pair_u64(struct json *json, const char *key, uint64_t value);

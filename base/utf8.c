@@ -1,6 +1,12 @@
 #include "base/utf8.h"
 
 #include "base/check.h"
+#include "base/cpu.h"
+
+#include <string.h>
+#if CPU_HAS_V3
+#include <immintrin.h>
+#endif
 
 #define BAD_BYTE "\xEF\xBF\xBD" /* U+FFFD */
 
@@ -93,6 +99,9 @@ bool utf8_is_valid(struct str s)
 		len = ascii_skip(s, at) - at;
 		if (len > 0)
 			continue;
+		len = 1;
+		if ((uint8_t)s.ptr[at] < 0x80)
+			continue;
 		if (utf8_decode(str_slice(s, at, s.len), &len) == UTF8_BAD)
 			return false;
 	}
@@ -130,49 +139,137 @@ void utf8_escape(struct buf *out, struct str s, bool keep_newlines)
 	}
 }
 
-static void json_control(struct buf *out, uint32_t c)
+static size_t json_control(char *at, uint32_t c)
 {
 	static const char letters[] = "btn?fr"; /* from U+0008; U+000B has no letter */
 
+	at[0] = '\\';
 	if (c >= 8 && c <= 13 && c != 11) {
-		buf_char(out, '\\');
-		buf_char(out, letters[c - 8]);
-	} else {
-		buf_printf(out, "\\u%04x", c);
+		at[1] = letters[c - 8];
+		return 2;
 	}
+	memcpy(at + 1, "u00", 3);
+	at[4] = "0123456789abcdef"[c >> 4];
+	at[5] = "0123456789abcdef"[c & 15];
+	return 6;
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte is the lowest");
+
+/* The high bit of each byte that is zero; of those above one that is, perhaps wrongly. */
+static inline uint64_t zero_bytes(uint64_t word)
+{
+	return (word - EACH(1)) & ~word;
 }
 
 /* ASCII that stands in JSON as it is. */
-static bool is_plain(char c)
+static inline bool json_is_plain(char c)
 {
 	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
+/*
+ * Copies what stands in JSON as it is, up to the first byte that does not: how many bytes. Up to 32
+ * bytes more may be written to `to`.
+ */
+static size_t json_copy_portable(char *to, const char *from, size_t len)
+{
+	size_t at = 0;
+
+	for (; len - at >= 8; at += 8) {
+		uint64_t word, other;
+
+		memcpy(&word, from + at, sizeof(word));
+		memcpy(to + at, &word, sizeof(word));
+		other = (word | (word + EACH(1)) | ((word - EACH(0x20)) & ~word) |
+		    zero_bytes(word ^ EACH('"')) | zero_bytes(word ^ EACH('\\'))) & EACH(0x80);
+		if (other != 0)
+			return at + (size_t)__builtin_ctzll(other) / 8;
+	}
+	for (; at < len && json_is_plain(from[at]); at++)
+		to[at] = from[at];
+	return at;
+}
+
+#if CPU_HAS_V3
+CPU_V3_CODE static size_t json_copy_v3(char *to, const char *from, size_t len)
+{
+	const __m256i below = _mm256_set1_epi8(0x20), quote = _mm256_set1_epi8('"'),
+	    backslash = _mm256_set1_epi8('\\'), delete = _mm256_set1_epi8(0x7F);
+	size_t at = 0;
+
+	for (; len - at >= 32; at += 32) {
+		__m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(from + at));
+		/* Signed: bytes that are not ASCII lie below as well. */
+		__m256i other = _mm256_or_si256(
+		    _mm256_or_si256(_mm256_cmpgt_epi8(below, bytes),
+			_mm256_cmpeq_epi8(bytes, quote)),
+		    _mm256_or_si256(_mm256_cmpeq_epi8(bytes, backslash),
+			_mm256_cmpeq_epi8(bytes, delete)));
+		uint32_t mask = (uint32_t)_mm256_movemask_epi8(other);
+
+		_mm256_storeu_si256((__m256i *)(void *)(to + at), bytes);
+		if (mask != 0)
+			return at + (size_t)__builtin_ctz(mask);
+	}
+	return at + json_copy_portable(to + at, from + at, len - at);
+}
+#endif
+
+static size_t json_copy(char *to, const char *from, size_t len)
+{
+#if CPU_HAS_V3
+	if (cpu_level() >= CPU_V3)
+		return json_copy_v3(to, from, len);
+#endif
+	return json_copy_portable(to, from, len);
+}
+
+/* The character that begins s, as JSON wants it; at has room for six bytes. */
+static size_t json_character(char *at, struct str s, size_t *ret_len)
+{
+	uint32_t c = utf8_decode(s, ret_len);
+
+	if (c == UTF8_BAD) {
+		memcpy(at, BAD_BYTE, 3);
+		return 3;
+	}
+	if (c == '"' || c == '\\') {
+		at[0] = '\\';
+		at[1] = (char)c;
+		return 2;
+	}
+	if (is_control(c))
+		return json_control(at, c);
+	memcpy(at, s.ptr, *ret_len);
+	return *ret_len;
+}
+
+#define JSON_SPARE 40u /* what json_copy may write beyond, and one character */
+
 void utf8_json(struct buf *out, struct str s)
 {
-	size_t start = 0, at = 0, len;
+	char *room;
+	size_t at = 0, len;
 
-	for (; at < s.len; at += len) {
-		len = 1;
-		if (is_plain(s.ptr[at]))
-			continue;
-		uint32_t c = utf8_decode(str_slice(s, at, s.len), &len);
+	while (at < s.len && (room = buf_room(out, s.len - at + JSON_SPARE)) != NULL) {
+		size_t plain = json_copy(room, s.ptr + at, s.len - at);
 
-		if (c != UTF8_BAD && c != '"' && c != '\\' && !is_control(c))
-			continue;
-		buf_put(out, s.ptr + start, at - start);
-		start = at + len;
-		if (c == UTF8_BAD) {
-			buf_put(out, BAD_BYTE, 3);
-		} else if (c == '"' || c == '\\') {
-			buf_char(out, '\\');
-			buf_char(out, (char)c);
-		} else {
-			json_control(out, c);
+		at += plain;
+		out->len += plain;
+		if (at < s.len) {
+			out->len += json_character(room + plain, str_slice(s, at, s.len), &len);
+			at += len;
 		}
 	}
-	if (s.len > start)
-		buf_put(out, s.ptr + start, s.len - start);
+	/* Near the ceiling: what fits, fits. */
+	for (; at < s.len && !out->failed; at += len) {
+		char character[8];
+
+		buf_put(out, character, json_character(character, str_slice(s, at, s.len), &len));
+	}
 }
 
 uint32_t utf8_fold(uint32_t code_point)

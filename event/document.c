@@ -70,7 +70,7 @@ static void text_write(struct json *json, const char *key, struct str text)
 		json_pair(json, key, text);
 		return;
 	}
-	json_key(json, base64_key(key, name));
+	json_name(json, base64_key(key, name).ptr);
 	base64_value(json, text);
 }
 
@@ -193,7 +193,7 @@ static void members_write(struct json *json, const struct document_row *rows, co
 			text_write(json, row->key, *(const struct str *)member(row, from));
 			continue;
 		}
-		json_key(json, str_of(row->key));
+		json_name(json, row->key);
 		value_write(json, row, from);
 	}
 }

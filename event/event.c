@@ -1,6 +1,6 @@
 #include "event/event.h"
 
-#include <stdio.h>
+#include "base/digits.h"
 
 static int compare_u64(uint64_t a, uint64_t b)
 {
@@ -18,11 +18,14 @@ int coordinate_compare(struct coordinate a, struct coordinate b)
 
 struct str coordinate_format(struct coordinate at, char out[COORDINATE_TEXT])
 {
-	int len = snprintf(out, COORDINATE_TEXT, "%016llx-%016llx-%llu",
-	    (unsigned long long)at.collector, (unsigned long long)at.epoch,
-	    (unsigned long long)at.counter);
+	char *end = digits_hex64(out, at.collector);
 
-	return (struct str){out, (size_t)len};
+	*end++ = '-';
+	end = digits_hex64(end, at.epoch);
+	*end++ = '-';
+	end = digits_u64(end, at.counter);
+	*end = '\0';
+	return (struct str){out, (size_t)(end - out)};
 }
 
 static bool hex_u64(struct str text, uint64_t *ret)

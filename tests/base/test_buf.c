@@ -22,6 +22,28 @@ static void test_ceiling(void **state)
 	buf_free(&buf);
 }
 
+/* Room that is not there is no failure; what has failed stays so. */
+static void test_room(void **state)
+{
+	struct buf buf = BUF(10);
+	char *room = buf_room(&buf, 8);
+
+	(void)state;
+	assert_non_null(room);
+	memcpy(room, "12345", 5);
+	assert_int_equal(buf.len, 0);
+	buf.len += 5;
+	assert_null(buf_room(&buf, 8));
+	assert_false(buf.failed);
+	buf_str_put(&buf, STR("67890"));
+	assert_str(buf_str(&buf), "1234567890");
+	buf_char(&buf, 'x');
+	assert_true(buf.failed);
+	assert_null(buf_room(&buf, 1));
+	assert_true(buf.failed);
+	buf_free(&buf);
+}
+
 static void test_little_endian(void **state)
 {
 	struct buf buf = BUF(100);
@@ -121,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_ceiling),
+	    cmocka_unit_test(test_room),
 	    cmocka_unit_test(test_little_endian),
 	    cmocka_unit_test(test_varint),
 	    cmocka_unit_test(test_varint_beyond_64_bits),

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include "base/cpu.h"
+
 #include "tests/base/unit.h"
 
 static void test_decode(void **state)
@@ -119,6 +121,61 @@ static void test_json(void **state)
 	buf_free(&buf);
 }
 
+/* Every ASCII byte at every place among plain ones is written as it is alone; nothing is lost where
+ * pieces meet. */
+static void json_places(void)
+{
+	struct buf one = BUF(64), all = BUF(8192), want = BUF(8192);
+	char text[1200];
+
+	for (unsigned c = 0; c < 0x80; c++) {
+		char alone = (char)c;
+
+		buf_clear(&one);
+		utf8_json(&one, str_from(&alone, 1));
+		for (size_t at = 0; at < 70; at++) {
+			memset(text, 'a' + (int)(c % 26), 70);
+			text[at] = alone;
+			buf_clear(&all);
+			buf_clear(&want);
+			utf8_json(&all, str_from(text, 70));
+			buf_str_put(&want, str_from(text, at));
+			buf_str_put(&want, buf_str(&one));
+			buf_str_put(&want, str_from(text + at + 1, 69 - at));
+			assert_true(str_eq(buf_str(&all), buf_str(&want)));
+		}
+	}
+	for (size_t at = 0; at < sizeof(text); at++)
+		text[at] = at % 7 == 3 ? '\\' : at % 11 == 5 ? '\x01' : (char)('0' + at % 10);
+	buf_clear(&all);
+	buf_clear(&want);
+	utf8_json(&all, str_from(text, sizeof(text)));
+	for (size_t at = 0; at < sizeof(text); at++)
+		utf8_json(&want, str_from(text + at, 1));
+	assert_true(str_eq(buf_str(&all), buf_str(&want)));
+	/* To the last byte below the ceiling. */
+	one.ceiling = buf_str(&all).len;
+	buf_clear(&one);
+	utf8_json(&one, str_from(text, sizeof(text)));
+	assert_true(str_eq(buf_str(&one), buf_str(&all)));
+	one.ceiling--;
+	buf_free(&one);
+	utf8_json(&one, str_from(text, sizeof(text)));
+	assert_true(one.failed);
+	buf_free(&one);
+	buf_free(&all);
+	buf_free(&want);
+}
+
+static void test_json_places(void **state)
+{
+	(void)state;
+	json_places();
+	/* For the rest of the program. */
+	cpu_limit(CPU_PORTABLE);
+	json_places();
+}
+
 static void test_fold(void **state)
 {
 	const struct {
@@ -176,6 +233,7 @@ int main(void)
 	    cmocka_unit_test(test_json),
 	    cmocka_unit_test(test_fold),
 	    cmocka_unit_test(test_fold_all),
+	    cmocka_unit_test(test_json_places),
 	};
 
 	return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
