@@ -32,6 +32,9 @@ static const struct str time_names[] = {STR_INIT("TimeCreated"), STR_INIT("Event
 static struct name_set alias_names, ranks;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
+_Static_assert(sizeof(aliases) / sizeof(aliases[0]) <= UINT8_MAX, "struct key has a byte for it");
+_Static_assert(sizeof(time_names) / sizeof(time_names[0]) <= 32, "ranks are bits of a word");
+
 static void build(void)
 {
 	name_set_build(&alias_names, &aliases[0].name, sizeof(aliases[0]),
@@ -40,65 +43,121 @@ static void build(void)
 	    sizeof(time_names) / sizeof(time_names[0]));
 }
 
-static const struct alias *find(struct str name)
+void alias_ask(struct str name, struct key *key)
 {
-	size_t at = name_set_find(&alias_names, name);
+	pthread_once(&built, build);
+	size_t alias = name_set_find(&alias_names, name);
+	size_t rank = name_set_find(&ranks, name);
 
-	return at == NAME_SET_NONE ? NULL : &aliases[at];
+	if (alias != NAME_SET_NONE) {
+		key->flags |= KEY_ALIAS;
+		key->alias = (uint8_t)alias;
+	}
+	if (rank != NAME_SET_NONE) {
+		key->flags |= KEY_TIME;
+		key->rank = (uint8_t)rank;
+	}
 }
 
-void alias_apply(struct record *record, size_t first)
+void alias_apply(struct record *record, struct notes *notes, size_t first)
 {
-	size_t end = record->field_count;
+	notes_take(notes, record);
+	for (size_t i = 0; i < notes->count; i++) {
+		const struct note *note = &notes->notes[i];
 
-	pthread_once(&built, build);
-	for (size_t i = first; i < end; i++) {
-		struct field field = record->fields[i];
-		const struct alias *alias = field.value.len > 0 ? find(field.name) : NULL;
+		if ((note->key.flags & KEY_ALIAS) == 0 || note->field < first)
+			continue;
+		const struct alias *alias = &aliases[note->key.alias];
+		struct field field = record->fields[note->field];
 
-		if (alias == NULL || record_get(record, alias->id) != NULL ||
+		if (field.value.len == 0 || record_get(record, alias->id) != NULL ||
 		    (alias->kind == ADDRESS && !host_is_address(field.value)))
 			continue;
-		record_put_named(record, field_name(alias->id), field.kind, field.value);
+		record_put_field(
+		    record, alias->id, field_name(alias->id), field.kind, field.value);
 	}
 }
 
-bool alias_time(struct record *record, size_t first)
+static bool is_time(const struct note *note, size_t first)
 {
-	struct timestamp best = {0}, stamp;
-	size_t best_rank = NAME_SET_NONE;
+	return (note->key.flags & KEY_TIME) != 0 && note->field >= first;
+}
+
+/*
+ * The times of one rank; the first that names a zone ends the search, the first that names none is
+ * kept in case that none of the others does. False when there is no need to go on.
+ */
+static bool rank_try(const struct record *record, const struct notes *notes, size_t first,
+    unsigned rank, struct timestamp *best, bool *found)
+{
+	struct timestamp stamp;
 	int64_t ns;
 
-	pthread_once(&built, build);
-	for (size_t i = first; i < record->field_count; i++) {
-		struct str value = record->fields[i].value;
-		size_t rank = name_set_find(&ranks, record->fields[i].name);
+	for (size_t i = 0; i < notes->count; i++) {
+		const struct note *note = &notes->notes[i];
 
-		if (rank == NAME_SET_NONE || !timestamp_parse(value, &stamp) ||
+		if (!is_time(note, first) || note->key.rank != rank ||
+		    !timestamp_parse(record->fields[note->field].value, &stamp) ||
 		    !timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns))
 			continue;
-		if (!stamp.has_zone)
-			rank += sizeof(time_names);
-		if (rank < best_rank) {
-			best_rank = rank;
-			best = stamp;
-		}
+		if (stamp.has_zone || !*found)
+			*best = stamp;
+		*found = true;
+		if (stamp.has_zone)
+			return false;
 	}
-	return best_rank != NAME_SET_NONE && timestamp_set(record, &best);
+	return true;
 }
 
-void alias_time_behind(struct record *record, size_t first)
+static bool time_choose(struct record *record, const struct notes *notes, size_t first)
+{
+	struct timestamp best;
+	uint32_t there = 0;
+	bool found = false, more = true;
+
+	for (size_t i = 0; i < notes->count; i++) {
+		if (is_time(&notes->notes[i], first))
+			there |= UINT32_C(1) << notes->notes[i].key.rank;
+	}
+	for (; there != 0 && more; there &= there - 1)
+		more = rank_try(
+		    record, notes, first, (unsigned)__builtin_ctz(there), &best, &found);
+	return found && timestamp_set(record, &best);
+}
+
+static bool has_more_times(const struct notes *notes)
+{
+	for (size_t i = notes->timed; i < notes->count; i++) {
+		if (notes->notes[i].key.flags & KEY_TIME)
+			return true;
+	}
+	return notes->timed == 0;
+}
+
+bool alias_time(struct record *record, struct notes *notes, size_t first)
+{
+	notes_take(notes, record);
+	if (first == 0 && !has_more_times(notes))
+		return notes->time_found;
+	notes->time_found = time_choose(record, notes, first);
+	notes->timed = first == 0 ? notes->count : 0;
+	return notes->time_found;
+}
+
+void alias_time_behind(struct record *record, struct notes *notes, size_t first)
 {
 	struct timestamp stamp;
 
 	if (record->flags & RECORD_NO_TIME) {
-		alias_time(record, first);
+		alias_time(record, notes, first);
 		return;
 	}
-	pthread_once(&built, build);
-	for (size_t i = first; i < record->field_count; i++) {
-		if (name_set_find(&ranks, record->fields[i].name) != NAME_SET_NONE &&
-		    timestamp_parse(record->fields[i].value, &stamp) &&
+	notes_take(notes, record);
+	for (size_t i = 0; i < notes->count; i++) {
+		const struct note *note = &notes->notes[i];
+
+		if (is_time(note, first) &&
+		    timestamp_parse(record->fields[note->field].value, &stamp) &&
 		    timestamp_refine(record, &stamp))
 			return;
 	}

@@ -118,7 +118,7 @@ static void put_labelled(struct record *record, size_t first)
 	}
 }
 
-static enum decode_status decode(struct record *record, struct str text)
+static enum decode_status decode(struct record *record, struct str text, struct notes *notes)
 {
 	static const struct str names[HEAD] = {STR_INIT("deviceVendor"), STR_INIT("deviceProduct"),
 	    STR_INIT("deviceVersion"), STR_INIT("deviceEventClassId"), STR_INIT("name"),
@@ -139,8 +139,8 @@ static enum decode_status decode(struct record *record, struct str text)
 	}
 	put_extension(record, rest);
 	put_labelled(record, first);
-	alias_time_behind(record, first);
-	alias_apply(record, first);
+	alias_time_behind(record, notes, first);
+	alias_apply(record, notes, first);
 	record->message = text;
 	return DECODE_YES;
 }
@@ -149,5 +149,5 @@ const struct decoder decode_cef = {
     .name = "cef",
     .stage = DECODER_PAYLOAD,
     .summary = "Common Event Format (ArcSight), with or without a syslog header",
-    .decode = decode,
+    .decode_noted = decode,
 };

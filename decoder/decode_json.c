@@ -5,30 +5,26 @@
 #include "decoder/decoders.h"
 
 #include "decoder/alias.h"
-#include "decoder/json_scan.h"
+#include "decoder/json_fields.h"
 #include "decoder/scan.h"
 
-static void give(void *context, struct str name, enum field_kind kind, struct str value)
+/* Of the names that tell it the best, and of fields of one name the first. */
+static void take_message(struct record *record, const struct notes *notes, size_t first)
 {
-	record_put_named(context, name, kind, value);
-}
+	unsigned best = UINT8_MAX;
 
-static void take_message(struct record *record, size_t first)
-{
-	static const struct str names[] = {
-	    STR_INIT("message"), STR_INIT("Message"), STR_INIT("msg"), STR_INIT("log")};
+	for (size_t i = 0; i < notes->count; i++) {
+		const struct note *note = &notes->notes[i];
 
-	for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
-		for (size_t i = first; i < record->field_count; i++) {
-			if (str_eq(record->fields[i].name, names[n])) {
-				record->message = record->fields[i].value;
-				return;
-			}
-		}
+		if ((note->key.flags & KEY_MESSAGE) == 0 || note->field < first ||
+		    note->key.rank >= best)
+			continue;
+		best = note->key.rank;
+		record->message = record->fields[note->field].value;
 	}
 }
 
-static enum decode_status decode(struct record *record, struct str text)
+static enum decode_status decode(struct record *record, struct str text, struct notes *notes)
 {
 	size_t first = record->field_count;
 
@@ -36,12 +32,13 @@ static enum decode_status decode(struct record *record, struct str text)
 	if (scan_literal(&text, STR("@cee:")))
 		scan_spaces(&text);
 	if (scan_peek(text, 0) != '{' ||
-	    !json_scan(text, DECODER_DEPTH, record->arena, give, record))
+	    !json_fields(record, text, DECODER_DEPTH))
 		return DECODE_NO;
+	notes_take(notes, record);
 	record->message = text;
-	take_message(record, first);
-	alias_time_behind(record, first);
-	alias_apply(record, first);
+	take_message(record, notes, first);
+	alias_time_behind(record, notes, first);
+	alias_apply(record, notes, first);
 	return DECODE_YES;
 }
 
@@ -50,5 +47,5 @@ const struct decoder decode_json = {
     .stage = DECODER_PAYLOAD,
     .summary =
 	"JSON objects, also behind @cee:; nested keys joined with dots, arrays as repeated fields",
-    .decode = decode,
+    .decode_noted = decode,
 };

@@ -46,15 +46,15 @@ static void set_source(struct record *record, size_t first)
 		record_category(record, STR("firewall"));
 }
 
-static enum decode_status decode(struct record *record, struct str text)
+static enum decode_status decode(struct record *record, struct str text, struct notes *notes)
 {
 	size_t first = record->field_count;
 
 	if (kv_key(text) == 0 || !char_is_alpha(text.ptr[0]) || kv_put(record, text) < PAIRS_MIN)
 		return DECODE_NO;
 	if (!set_split_time(record, first))
-		alias_time_behind(record, first);
-	alias_apply(record, first);
+		alias_time_behind(record, notes, first);
+	alias_apply(record, notes, first);
 	set_source(record, first);
 	record->message = text;
 	return DECODE_YES;
@@ -64,5 +64,5 @@ const struct decoder decode_kv = {
     .name = "kv",
     .stage = DECODER_PAYLOAD,
     .summary = "key=value: logfmt, FortiGate, SonicWall, Check Point; quotes, any separator",
-    .decode = decode,
+    .decode_noted = decode,
 };

@@ -56,7 +56,7 @@ static void put_pairs(struct record *record, struct str rest, char delimiter)
 	}
 }
 
-static enum decode_status decode(struct record *record, struct str text)
+static enum decode_status decode(struct record *record, struct str text, struct notes *notes)
 {
 	static const struct str names[] = {STR_INIT("deviceVendor"), STR_INIT("deviceProduct"),
 	    STR_INIT("deviceVersion"), STR_INIT("deviceEventClassId")};
@@ -78,8 +78,8 @@ static enum decode_status decode(struct record *record, struct str text)
 	const struct field *time = record_find(record, STR("devTime"));
 	if (time == NULL || !timestamp_parse(time->value, &stamp) ||
 	    stamp.form != TIMESTAMP_EPOCH || !timestamp_set(record, &stamp))
-		alias_time_behind(record, first);
-	alias_apply(record, first);
+		alias_time_behind(record, notes, first);
+	alias_apply(record, notes, first);
 	record->message = text;
 	return DECODE_YES;
 }
@@ -88,5 +88,5 @@ const struct decoder decode_leef = {
     .name = "leef",
     .stage = DECODER_PAYLOAD,
     .summary = "Log Event Extended Format 1 and 2 (IBM QRadar), any delimiter",
-    .decode = decode,
+    .decode_noted = decode,
 };

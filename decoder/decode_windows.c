@@ -6,153 +6,66 @@
 #include "decoder/decoders.h"
 
 #include "decoder/alias.h"
-#include "decoder/name_set.h"
-#include "decoder/scan.h"
-
-#include <pthread.h>
-
-struct service {
-	struct str name, channel;
-};
-
-struct category {
-	struct str name, service, event, field, value;
-};
-
-struct rename {
-	struct str service, event, name, from;
-};
-
-struct naming {
-	struct str from, name;
-};
-
-#define SERVICE(name, channel)
-#define CATEGORY(name, service, event, field, value)
-#define RENAME(service, event, name, from)
-#define PREFIX(prefix)
-#define NAME(from, name)
-
-static const struct service services[] = {
-#undef SERVICE
-#define SERVICE(name, channel) {STR_INIT(name), STR_INIT(channel)},
-#include "decoder/windows.def"
-#undef SERVICE
-#define SERVICE(name, channel)
-};
-
-static const struct category categories[] = {
-#undef CATEGORY
-#define CATEGORY(name, service, event, field, value)                                               \
-	{STR_INIT(name), STR_INIT(service), STR_INIT(event), STR_INIT(field), STR_INIT(value)},
-#include "decoder/windows.def"
-#undef CATEGORY
-#define CATEGORY(name, service, event, field, value)
-};
-
-static const struct rename renames[] = {
-#undef RENAME
-#define RENAME(service, event, name, from)                                                         \
-	{STR_INIT(service), STR_INIT(event), STR_INIT(name), STR_INIT(from)},
-#include "decoder/windows.def"
-#undef RENAME
-#define RENAME(service, event, name, from)
-};
-
-static const struct str prefixes[] = {
-#undef PREFIX
-#define PREFIX(prefix) STR_INIT(prefix),
-#include "decoder/windows.def"
-#undef PREFIX
-#define PREFIX(prefix)
-};
-
-static const struct naming namings[] = {
-#undef NAME
-#define NAME(from, name) {STR_INIT(from), STR_INIT(name)},
-#include "decoder/windows.def"
-#undef NAME
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void rename_field(struct field *field, struct str name)
-{
-	field->name = name;
-	field->id = field_lookup(name);
-}
-
-static void strip_prefix(struct field *field)
-{
-	for (size_t i = 0; i < COUNT(prefixes); i++) {
-		if (field->name.len > prefixes[i].len && str_starts(field->name, prefixes[i])) {
-			rename_field(
-			    field, str_slice(field->name, prefixes[i].len, field->name.len));
-			return;
-		}
-	}
-}
+#include "decoder/windows.h"
 
 /* "Account Name" is AccountName in Sigma. */
-static void strip_spaces(struct record *record, struct field *field)
+static struct str without_spaces(struct record *record, struct str name)
 {
 	char *out;
 	size_t n = 0;
 
-	if (str_find_char(field->name, ' ') == STR_NOT_FOUND)
-		return;
-	out = arena_alloc(record->arena, field->name.len);
+	if (str_find_char(name, ' ') == STR_NOT_FOUND)
+		return name;
+	out = arena_alloc(record->arena, name.len);
 	if (out == NULL)
-		return;
-	for (size_t i = 0; i < field->name.len; i++) {
-		if (field->name.ptr[i] != ' ')
-			out[n++] = field->name.ptr[i];
+		return name;
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.ptr[i] != ' ')
+			out[n++] = name.ptr[i];
 	}
-	rename_field(field, str_from(out, n));
+	return str_from(out, n);
 }
 
-static struct name_set naming_names;
-static pthread_once_t built = PTHREAD_ONCE_INIT;
-
-static void build(void)
+static void rename_fields(struct record *record, struct notes *notes)
 {
-	name_set_build(&naming_names, &namings[0].from, sizeof(namings[0]), COUNT(namings));
+	for (size_t i = 0; i < notes->count; i++) {
+		const struct note *note = &notes->notes[i];
+		struct str name = record->fields[note->field].name;
+
+		if ((note->key.flags & KEY_RENAMED) == 0)
+			continue;
+		name = without_spaces(record, str_slice(name, note->key.prefix, name.len));
+		record_rename(record, note->field, name, FIELD_OTHER);
+	}
+	notes_again(notes, record);
 }
 
-static void put_naming(struct record *record, const struct field *field)
+/* A name may stand for several; the first that is not there yet is given. */
+static void put_naming(struct record *record, const struct note *note)
 {
-	/* A name may stand for several; the first that is not there yet is given. */
-	for (size_t i = name_set_find(&naming_names, field->name); i < COUNT(namings); i++) {
-		if (str_eq(field->name, namings[i].from) &&
-		    record_find(record, namings[i].name) == NULL) {
-			record_put_named(record, namings[i].name, field->kind, field->value);
+	struct field field = record->fields[note->field];
+	const struct windows_naming *naming;
+	size_t index = note->key.naming;
+
+	while ((naming = windows_naming(field.name, &index)) != NULL) {
+		if (record_get(record, naming->id) == NULL) {
+			record_put_field(
+			    record, naming->id, naming->name, field.kind, field.value);
 			return;
 		}
 	}
 }
 
-static void normalise(struct record *record)
+static void normalise(struct record *record, struct notes *notes)
 {
-	size_t end = record->field_count;
-
-	pthread_once(&built, build);
-	for (size_t i = 0; i < end; i++) {
-		strip_prefix(&record->fields[i]);
-		strip_spaces(record, &record->fields[i]);
+	if (notes->flags & KEY_RENAMED)
+		rename_fields(record, notes);
+	if ((notes->flags & KEY_NAMING) == 0)
+		return;
+	for (size_t i = 0; i < notes->count; i++) {
+		if (notes->notes[i].key.flags & KEY_NAMING)
+			put_naming(record, &notes->notes[i]);
 	}
-	for (size_t i = 0; i < end; i++) {
-		struct field field = record->fields[i];
-		put_naming(record, &field);
-	}
-}
-
-static struct str service_of(struct str channel)
-{
-	for (size_t i = 0; i < COUNT(services); i++) {
-		if (str_eq_fold(services[i].channel, channel))
-			return services[i].name;
-	}
-	return STR_NONE;
 }
 
 static bool has_value(const struct record *record, struct str name, struct str value)
@@ -165,25 +78,24 @@ static bool has_value(const struct record *record, struct str name, struct str v
 	return name.len == 0;
 }
 
-static void put_categories(struct record *record, struct str event)
+static const struct field *find(const struct record *record, enum field_id id, struct str name)
 {
-	for (size_t i = 0; i < COUNT(categories); i++) {
-		const struct category *c = &categories[i];
-		if (str_eq(c->event, event) && str_eq(c->service, record->service) &&
-		    has_value(record, c->field, c->value))
-			record_category(record, c->name);
-	}
+	return id != FIELD_OTHER ? record_get(record, id) : record_find(record, name);
 }
 
-static void put_renames(struct record *record, struct str event)
+static void put_kind(struct record *record, const struct windows_kind *kind)
 {
-	for (size_t i = 0; i < COUNT(renames); i++) {
-		const struct rename *r = &renames[i];
-		if (!str_eq(r->event, event) || !str_eq(r->service, record->service) ||
-		    record_find(record, r->name) != NULL)
-			continue;
-		const struct field *from = record_find(record, r->from);
-		if (from != NULL)
+	for (size_t i = 0; i < kind->category_count; i++) {
+		const struct windows_category *c = &kind->categories[i];
+
+		if (c->field.len == 0 || has_value(record, c->field, c->value))
+			record_category(record, c->name);
+	}
+	for (size_t i = 0; i < kind->rename_count; i++) {
+		const struct windows_rename *r = &kind->renames[i];
+		const struct field *from = find(record, r->from_id, r->from);
+
+		if (from != NULL && find(record, r->name_id, r->name) == NULL)
 			record_put_named(record, r->name, from->kind, from->value);
 	}
 }
@@ -198,45 +110,37 @@ static void put_host(struct record *record)
 
 	if (computer.len == 0)
 		return;
+	const struct field *other = record_get(record, FIELD_HOST);
+	size_t index = other == NULL ? count : (size_t)(other - record->fields);
+
 	record_put(record, FIELD_HOST, computer);
-	for (size_t i = 0; i < count && record->field_count > count; i++) {
-		if (record->fields[i].id == FIELD_HOST) {
-			struct field first = record->fields[i];
-			record->fields[i] = record->fields[count];
-			record->fields[count] = first;
-			return;
-		}
+	if (index < count && record->field_count > count) {
+		struct field first = record->fields[index];
+
+		record->fields[index] = record->fields[count];
+		record->fields[count] = first;
 	}
 }
 
-static bool is_windows(const struct record *record)
-{
-	static const struct str channels[] = {STR_INIT("Channel"), STR_INIT("winlog.channel"),
-	    STR_INIT("Event.System.Channel"), STR_INIT("log_name")};
-
-	for (size_t i = 0; i < COUNT(channels); i++) {
-		if (record_find(record, channels[i]) != NULL)
-			return true;
-	}
-	return false;
-}
-
-static enum decode_status decode(struct record *record, struct str text)
+static enum decode_status decode(struct record *record, struct str text, struct notes *notes)
 {
 	(void)text;
-	if (!is_windows(record))
+	notes_take(notes, record);
+	if ((notes->flags & KEY_CHANNEL) == 0)
 		return DECODE_NO;
-	normalise(record);
+	normalise(record, notes);
 	const struct field *event = record_get(record, FIELD_EVENTID);
 	if (event == NULL)
 		return DECODE_NO;
 	struct str id = event->value;
 	record->product = STR("windows");
-	record->service = service_of(record_value(record, FIELD_CHANNEL));
-	put_categories(record, id);
-	put_renames(record, id);
+	record->service = windows_service(record_value(record, FIELD_CHANNEL));
+	const struct windows_kind *kind = windows_kind(record->service, id);
+
+	if (kind != NULL)
+		put_kind(record, kind);
 	put_host(record);
-	alias_time(record, 0);
+	alias_time(record, notes, 0);
 	return DECODE_YES;
 }
 
@@ -244,5 +148,5 @@ const struct decoder decode_windows = {
     .name = "windows",
     .stage = DECODER_SOURCE,
     .summary = "Windows events of NXLog, Winlogbeat, Elastic Agent and Snare under Sigma's names",
-    .decode = decode,
+    .decode_noted = decode,
 };

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "decoder/decoders.h"
 #include "decoder/host.h"
+#include "decoder/notes.h"
 #include "decoder/scan.h"
 #include "decoder/tag.h"
 #include "decoder/timestamp.h"
@@ -39,11 +40,12 @@ static const struct program programs[] = {
 
 struct decoding {
 	const struct logsources *sources;
+	struct keybook *book;
 };
 
 struct chain {
-	struct decoding *decoding; /* NULL: none */
 	struct record *record;
+	struct notes *notes;
 	bool payload; /* the message came out as fields: it is not put as one more */
 	const struct decoder *taken[NAMES];
 	size_t count;
@@ -73,8 +75,11 @@ const struct decoder *decoder_find(struct str name)
 static bool try_one(struct chain *chain, const struct decoder *decoder, struct str text)
 {
 	struct record before = *chain->record;
+	enum decode_status status = decoder->decode != NULL
+	    ? decoder->decode(chain->record, text)
+	    : decoder->decode_noted(chain->record, text, chain->notes);
 
-	if (decoder->decode(chain->record, text) == DECODE_NO) {
+	if (status == DECODE_NO) {
 		*chain->record = before;
 		return false;
 	}
@@ -208,17 +213,17 @@ static void finish(struct chain *chain)
 	if (!chain->payload && record->message.len > 0 && record_get(record, FIELD_MESSAGE) == NULL)
 		record_put(record, FIELD_MESSAGE, record->message);
 	record->decoders = chain_names(chain);
-	if (chain->decoding != NULL && chain->decoding->sources != NULL)
-		logsources_apply(chain->decoding->sources, record);
 }
 
 void decoding_run(struct decoding *decoding, struct record *record, const struct event *event,
     struct arena *arena)
 {
-	struct chain chain = {.decoding = decoding, .record = record};
+	struct notes notes __attribute__((uninitialized)); /* notes_begin says what is there */
+	struct chain chain = {.record = record, .notes = &notes};
 	struct str text = without_end(event->raw);
 
 	record_begin(record, event, arena, DECODER_FIELDS);
+	notes_begin(&notes, decoding == NULL ? NULL : decoding->book);
 	record->message = text;
 	record->flags |= RECORD_NO_TIME;
 	const struct decoder *hint = try_hint(&chain, text);
@@ -233,6 +238,8 @@ void decoding_run(struct decoding *decoding, struct record *record, const struct
 	if (chain.count == 0)
 		try_one(&chain, &decode_plain, text);
 	finish(&chain);
+	if (decoding != NULL && decoding->sources != NULL)
+		logsources_apply(decoding->sources, record);
 }
 
 void decoder_run(struct record *record, const struct event *event, struct arena *arena)
@@ -244,12 +251,21 @@ struct decoding *decoding_new(const struct logsources *sources)
 {
 	struct decoding *decoding = calloc(1, sizeof(*decoding));
 
-	if (decoding != NULL)
-		decoding->sources = sources;
+	if (decoding == NULL)
+		return NULL;
+	decoding->sources = sources;
+	decoding->book = keybook_new();
+	if (decoding->book == NULL) {
+		free(decoding);
+		return NULL;
+	}
 	return decoding;
 }
 
 void decoding_free(struct decoding *decoding)
 {
+	if (decoding == NULL)
+		return;
+	keybook_free(decoding->book);
 	free(decoding);
 }

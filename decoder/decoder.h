@@ -23,12 +23,17 @@ enum decoder_stage {
 	DECODER_APPLICATION  /* gets the message of a named program (programs.def) */
 };
 
-/* One format; one const struct a file, one row in decoders.def. */
+struct notes;
+
+/* One format; one const struct a file, one row in decoders.def. One of decode and decode_noted. */
 struct decoder {
 	const char *name;
 	enum decoder_stage stage;
 	const char *summary; /* one line for `tocsin decode --list` and docs/DECODERS.md */
 	enum decode_status (*decode)(struct record *record, struct str text);
+	/* of those whose names are the sender's: notes.h, over the record as it is */
+	enum decode_status (*decode_noted)(struct record *record, struct str text,
+	    struct notes *notes);
 };
 
 /* All of decoders.def in the order in which they are tried. */

@@ -1,12 +1,13 @@
 #include "decoder/json_scan.h"
 
+#include "decoder/json_unescape.h"
 #include "decoder/scan.h"
 
 #include <string.h>
 
 /*
- * One pass, by recursive descent, bounded by depth. Everything that knows bytes is here, behind one
- * function, so that a scanner that finds structure in blocks can take its place.
+ * One pass, by recursive descent, bounded by depth: what is meant, in the plainest way. json_fields.c
+ * does the same quickly, and is held against this one.
  */
 
 struct scanner {
@@ -34,76 +35,12 @@ static bool take(struct scanner *s, char c)
 	return true;
 }
 
-static bool four_hex(const char *at, const char *end, unsigned *ret)
-{
-	unsigned value = 0;
-
-	if (end - at < 4)
-		return false;
-	for (int i = 0; i < 4; i++) {
-		int digit = char_hex(at[i]);
-		if (digit < 0)
-			return false;
-		value = value * 16 + (unsigned)digit;
-	}
-	*ret = value;
-	return true;
-}
-
-static char *put_utf8(char *out, unsigned c)
-{
-	if (c < 0x80) {
-		*out++ = (char)c;
-	} else if (c < 0x800) {
-		*out++ = (char)(0xC0 | c >> 6);
-		*out++ = (char)(0x80 | (c & 0x3F));
-	} else if (c < 0x10000) {
-		*out++ = (char)(0xE0 | c >> 12);
-		*out++ = (char)(0x80 | (c >> 6 & 0x3F));
-		*out++ = (char)(0x80 | (c & 0x3F));
-	} else {
-		*out++ = (char)(0xF0 | c >> 18);
-		*out++ = (char)(0x80 | (c >> 12 & 0x3F));
-		*out++ = (char)(0x80 | (c >> 6 & 0x3F));
-		*out++ = (char)(0x80 | (c & 0x3F));
-	}
-	return out;
-}
-
-/* The code point behind "\u", with its second half if it has one; *at is left behind the digits. */
-static bool unescape_unicode(const char **at, const char *end, unsigned *ret)
-{
-	unsigned low, c;
-
-	if (!four_hex(*at, end, &c))
-		return false;
-	*at += 4;
-	if (c >= 0xD800 && c <= 0xDBFF && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u' &&
-	    four_hex(*at + 2, end, &low) && low >= 0xDC00 && low <= 0xDFFF) {
-		*at += 6;
-		c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-	} else if (c >= 0xD800 && c <= 0xDFFF) {
-		c = 0xFFFD;
-	}
-	*ret = c;
-	return true;
-}
-
-/* 0 when c is no escape of one letter. */
-static char plain_escape(char c)
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	const char *found = c != '\0' ? strchr(from, c) : NULL;
-
-	return found == NULL ? '\0' : to[found - from];
-}
-
-/* No escape is longer than what it stands for, so the raw length is room enough. */
+/* No escape is shorter than what it stands for, so the raw length is room enough. */
 static bool unescape(struct scanner *s, struct str raw, struct str *ret)
 {
 	const char *at = raw.ptr, *end = raw.ptr + raw.len;
-	char *start = arena_alloc(s->arena, raw.len), *out = start;
-	unsigned c;
+	char *start = arena_alloc(s->arena, raw.len), *out = start, bytes[4];
+	size_t len, taken;
 
 	if (start == NULL)
 		return false;
@@ -112,18 +49,11 @@ static bool unescape(struct scanner *s, struct str raw, struct str *ret)
 			*out++ = *at++;
 			continue;
 		}
-		at++;
-		if (*at == 'u') {
-			at++;
-			if (!unescape_unicode(&at, end, &c))
-				return false;
-			out = put_utf8(out, c);
-		} else {
-			char plain = plain_escape(*at++);
-			if (plain == '\0')
-				return false;
-			*out++ = plain;
-		}
+		if ((taken = json_unescape_one(bytes, at, end, &len)) == 0)
+			return false;
+		memcpy(out, bytes, len);
+		out += len;
+		at += taken;
 	}
 	*ret = str_from(start, (size_t)(out - start));
 	return true;

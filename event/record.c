@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define FIRST_FIELDS 32u
+#define FIRST_FIELDS 64u
 
 void record_begin(struct record *record, const struct event *event, struct arena *arena,
     size_t ceiling)
@@ -34,13 +34,28 @@ static bool record_grow(struct record *record)
 	return true;
 }
 
+bool record_room(struct record *record)
+{
+	if (record->field_count < record->field_capacity || record_grow(record))
+		return true;
+	record->flags |= RECORD_FIELDS_CUT;
+	return false;
+}
+
 static void record_add(struct record *record, struct field field)
 {
-	if (record->field_count == record->field_capacity && !record_grow(record)) {
-		record->flags |= RECORD_FIELDS_CUT;
+	if (!record_room(record))
 		return;
-	}
+	record_mark(record, field.id);
 	record->fields[record->field_count++] = field;
+}
+
+void record_rename(struct record *record, size_t index, struct str name, enum field_id id)
+{
+	CHECK(index < record->field_count);
+	record_mark(record, id);
+	record->fields[index].id = id;
+	record->fields[index].name = name;
 }
 
 void record_put(struct record *record, enum field_id id, struct str value)
@@ -61,8 +76,16 @@ void record_put_named(struct record *record, struct str name, enum field_kind ki
 	record_add(record, (struct field){field_lookup(name), kind, name, value});
 }
 
+void record_put_field(struct record *record, enum field_id id, struct str name,
+    enum field_kind kind, struct str value)
+{
+	record_add(record, (struct field){id, kind, name, value});
+}
+
 const struct field *record_get(const struct record *record, enum field_id id)
 {
+	if (id < FIELD_COUNT && (record->known[id / 64] >> id % 64 & 1) == 0)
+		return NULL;
 	for (size_t i = 0; i < record->field_count; i++) {
 		if (record->fields[i].id == id)
 			return &record->fields[i];

@@ -21,6 +21,7 @@ struct field {
 };
 
 #define RECORD_CATEGORIES 4
+#define RECORD_WORDS	  ((FIELD_COUNT + 63) / 64)
 
 enum record_flag {
 	RECORD_NO_TIME = 1u << 0,   /* no usable time inside: time_ns is the receive time */
@@ -46,6 +47,7 @@ struct record {
 	struct field *fields;
 	size_t field_count, field_capacity;
 	size_t field_ceiling;
+	uint64_t known[RECORD_WORDS]; /* a bit an id of the taxonomy; clear: no such field */
 	uint32_t generation;  /* field_generation when it was begun: ids are at least so new */
 	struct arena *arena;
 };
@@ -59,6 +61,22 @@ void record_put_number(struct record *record, enum field_id id, struct str digit
 /* Adds a field by name; names of the taxonomy get their id. */
 void record_put_named(struct record *record, struct str name, enum field_kind kind,
     struct str value);
+/* The same with the id that field_lookup gives for name. */
+void record_put_field(struct record *record, enum field_id id, struct str name,
+    enum field_kind kind, struct str value);
+/* Gives the field at index, which there must be, another name and its id. */
+void record_rename(struct record *record, size_t index, struct str name, enum field_id id);
+/*
+ * For those who write many fields at once: makes field_capacity greater than field_count; fields
+ * from field_count on may then be written, and count when field_count does. An id that is set so
+ * must be told by record_mark. False, and flagged, at the ceiling.
+ */
+bool record_room(struct record *record);
+static inline void record_mark(struct record *record, enum field_id id)
+{
+	if (id < FIELD_COUNT)
+		record->known[id / 64] |= UINT64_C(1) << id % 64;
+}
 /* The first field of that id / name (exact bytes), or NULL. */
 const struct field *record_get(const struct record *record, enum field_id id);
 const struct field *record_find(const struct record *record, struct str name);

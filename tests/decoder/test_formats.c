@@ -207,6 +207,17 @@ static const struct decoded_row windows[] = {
 	"ImagePath=C:\\x.exe\nhost=relay01\n.source=windows//"
 	"system\n.time=2026-11-22T03:04:05.000Z\n"
 	".decoders=rfc3164/json/windows"),
+    ROW("{\"winlog\":{\"channel\":\"sECURITY\",\"event_id\":4688,\"event_data\":{"
+	"\"NewProcessName\":\"C:\\\\x.exe\",\"ParentProcessName\":\"C:\\\\y.exe\",\"ParentImage\":\"z\","
+	"\"UtcTime\":\"2026-11-22 03:04:05.5\",\"Token Type\":1}},\"TimeCreated\":\"no time\"}",
+	"NewProcessName=C:\\x.exe\nImage=C:\\x.exe\nParentImage=z\nTokenType=1\n"
+	"-winlog.event_data.NewProcessName\n.source=windows/process_creation/security\n"
+	".time=2026-11-22T03:04:05.500Z"),
+    ROW("{\"Channel\":\"Security\",\"EventID\":\"04688\",\"NewProcessName\":\"x\"}",
+	"-Image\n.source=windows//security"),
+    ROW("{\"Channel\":\"Security\",\"EventID\":\"\",\"TimeCreated\":\"2026-11-22 09:00:00\","
+	"\"@timestamp\":\"2026-11-22T03:04:05Z\",\"ts\":\"2026-11-22T03:04:06Z\"}",
+	".source=windows//security\n.time=2026-11-22T03:04:05.000Z"),
     ROW("{\"Event\":{\"System\":{\"Channel\":\"Security\",\"EventID\":1102,\"Computer\":\"PC03\"},"
 	"\"EventData\":{\"a\":1}}}",
 	"EventID=1102\nComputer=PC03\na=1\n.source=windows//security"),

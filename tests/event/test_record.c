@@ -146,6 +146,26 @@ static void fields_go_in_and_come_out(void **state)
 	arena_free(arena);
 }
 
+static void fields_are_renamed(void **state)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct record record;
+
+	(void)state;
+	record_begin(&record, NULL, arena, 1000);
+	record_put_named(&record, STR("prefix.Image"), FIELD_STRING, STR("x"));
+	assert_null(record_get(&record, FIELD_IMAGE));
+	record_rename(&record, 0, STR("Image"), FIELD_IMAGE);
+	assert_true(str_eq(record_value(&record, FIELD_IMAGE), STR("x")));
+	assert_true(str_eq(record.fields[0].name, STR("Image")));
+	assert_true(record_room(&record));
+	record.fields[1] = (struct field){FIELD_USER, FIELD_STRING, STR("User"), STR("Lan")};
+	record.field_count++;
+	record_mark(&record, FIELD_USER);
+	assert_true(str_eq(record_value(&record, FIELD_USER), STR("Lan")));
+	arena_free(arena);
+}
+
 static void the_ceiling_cuts(void **state)
 {
 	struct arena *arena = arena_new(1 << 20);
@@ -238,6 +258,7 @@ int main(void)
 	    cmocka_unit_test(names_are_interned_while_others_look_them_up),
 	    cmocka_unit_test(fields_older_than_their_number_are_found),
 	    cmocka_unit_test(fields_go_in_and_come_out),
+	    cmocka_unit_test(fields_are_renamed),
 	    cmocka_unit_test(the_ceiling_cuts),
 	    cmocka_unit_test(categories_are_few_and_distinct),
 	    cmocka_unit_test(coordinates),

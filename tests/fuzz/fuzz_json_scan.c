@@ -1,5 +1,6 @@
-/* fuzz: decoder - the JSON scanner beside Jansson: the same documents, the same values */
+/* fuzz: decoder - the JSON scanner beside Jansson and the walk: the same documents and values */
 #include "decoder/decoder.h"
+#include "decoder/json_fields.h"
 #include "decoder/json_scan.h"
 
 #include <jansson.h>
@@ -130,6 +131,50 @@ static bool may_differ(const uint8_t *data, size_t size, enum json_error_code co
 	return false;
 }
 
+/* The walk, on either path, accepts what the scanner accepts, and gives what it gives. */
+static void compare_walk(struct str text, const struct list *list, bool taken)
+{
+	static struct arena *arena;
+	static const struct event event;
+
+	if (arena == NULL)
+		arena = arena_new(64u << 20);
+	for (int level = CPU_PORTABLE; level <= (int)cpu_level(); level++) {
+		struct record record;
+
+		arena_reset(arena);
+		record_begin(&record, &event, arena, GIVEN);
+		if (json_fields_walk(&record, text, DECODER_DEPTH, (enum cpu_level)level) != taken)
+			abort();
+		if (!taken)
+			continue;
+		if (record.field_count != list->count)
+			abort();
+		for (size_t i = 0; i < list->count; i++) {
+			const struct given *item = &list->items[i];
+
+			if (record.fields[i].kind != item->kind ||
+			    !str_eq(record.fields[i].name, item->name) ||
+			    !str_eq(record.fields[i].value, item->value))
+				abort();
+		}
+	}
+}
+
+static void fuzz_walk(struct str text)
+{
+	static struct arena *arena;
+	static struct given items[GIVEN];
+	struct list list = {.items = items, .equal = true};
+
+	if (arena == NULL)
+		arena = arena_new(64u << 20);
+	arena_reset(arena);
+	bool taken = json_scan(text, DECODER_DEPTH, arena, give, &list);
+	if (list.count < GIVEN && !arena_failed(arena))
+		compare_walk(text, &list, taken);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct arena *arena;
@@ -143,6 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_reset(arena);
 	if (size > 0)
 		memcpy(copy, data, size);
+	fuzz_walk(str_from(copy, size));
 	bool ours = json_scan(str_from(copy, size), 2000, arena, give, &list);
 	json_t *theirs = json_loadb(copy, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	if (json_is_object(theirs)) {

@@ -1,0 +1,26 @@
+/*
+ * json_fields.h - the values of a JSON object as fields of a record: what json_scan.h gives, quickly.
+ *
+ * Two stages: json_mask.h finds the quotes in blocks of 64 bytes, then a walk goes from quote to
+ * quote and looks at what stands between strings, byte by byte. The walk accepts nothing that
+ * json_scan refuses; what it does not accept is left to json_scan.
+ */
+#ifndef TOCSIN_DECODER_JSON_FIELDS_H
+#define TOCSIN_DECODER_JSON_FIELDS_H
+
+#include "base/cpu.h"
+#include "event/record.h"
+
+/*
+ * Puts the values of text behind the fields of record, without looking their names up: their id is
+ * FIELD_OTHER. False when text is no object, or without memory: the fields that were put are then to
+ * be forgotten. Past the record's ceiling fields are dropped and flagged.
+ */
+bool json_fields(struct record *record, struct str text, unsigned depth);
+/* The walk alone, without memory for names of its own or json_scan behind it; for tests. */
+bool json_fields_walk(struct record *record, struct str text, unsigned depth,
+    enum cpu_level level);
+/* json_scan alone, into the record; for tests, and what the walk does not accept. */
+bool json_fields_scan(struct record *record, struct str text, unsigned depth);
+
+#endif

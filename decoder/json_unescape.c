@@ -1,0 +1,202 @@
+#include "decoder/json_unescape.h"
+
+#if CPU_HAS_V3
+#include <immintrin.h>
+#endif
+
+#define RUN 16u /* bytes copied at once */
+
+static bool four_hex(const char *at, const char *end, unsigned *ret)
+{
+	unsigned value = 0;
+
+	if (end - at < 4)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		int digit = char_hex(at[i]);
+		if (digit < 0)
+			return false;
+		value = value * 16 + (unsigned)digit;
+	}
+	*ret = value;
+	return true;
+}
+
+static size_t put_utf8(char *out, unsigned c)
+{
+	char *start = out;
+
+	if (c < 0x80) {
+		*out++ = (char)c;
+	} else if (c < 0x800) {
+		*out++ = (char)(0xC0 | c >> 6);
+		*out++ = (char)(0x80 | (c & 0x3F));
+	} else if (c < 0x10000) {
+		*out++ = (char)(0xE0 | c >> 12);
+		*out++ = (char)(0x80 | (c >> 6 & 0x3F));
+		*out++ = (char)(0x80 | (c & 0x3F));
+	} else {
+		*out++ = (char)(0xF0 | c >> 18);
+		*out++ = (char)(0x80 | (c >> 12 & 0x3F));
+		*out++ = (char)(0x80 | (c >> 6 & 0x3F));
+		*out++ = (char)(0x80 | (c & 0x3F));
+	}
+	return (size_t)(out - start);
+}
+
+/* "\uXXXX", with its second half if it has one; how many bytes that was, or 0. */
+static size_t unescape_unicode(char *out, const char *at, const char *end, size_t *ret_len)
+{
+	size_t taken = 6;
+	unsigned low, c;
+
+	if (!four_hex(at + 2, end, &c))
+		return 0;
+	if (c >= 0xD800 && c <= 0xDBFF && end - at >= 12 && at[6] == '\\' && at[7] == 'u' &&
+	    four_hex(at + 8, end, &low) && low >= 0xDC00 && low <= 0xDFFF) {
+		taken = 12;
+		c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+	} else if (c >= 0xD800 && c <= 0xDFFF) {
+		c = 0xFFFD;
+	}
+	*ret_len = put_utf8(out, c);
+	return taken;
+}
+
+/* What one letter stands for; 0: it is no escape of one letter. */
+static const char plain[256] = {['"'] = '"',
+    ['\\'] = '\\',
+    ['/'] = '/',
+    ['b'] = '\b',
+    ['f'] = '\f',
+    ['n'] = '\n',
+    ['r'] = '\r',
+    ['t'] = '\t'};
+
+size_t json_unescape_one(char *out, const char *at, const char *end, size_t *ret_len)
+{
+	if (end - at < 2)
+		return 0;
+	if (at[1] == 'u')
+		return unescape_unicode(out, at, end, ret_len);
+	*out = plain[(uint8_t)at[1]];
+	*ret_len = 1;
+	return *out == '\0' ? 0 : 2;
+}
+
+/* Whole blocks while there are bytes of the text and slack of out to copy beyond. */
+static inline __attribute__((always_inline)) char *run_copy(char *out, const char *at, size_t len,
+    const char *end)
+{
+	if ((size_t)(end - at) >= len + RUN) {
+		for (size_t i = 0; i < len; i += RUN)
+			memcpy(out + i, at + i, RUN);
+	} else {
+		memcpy(out, at, len);
+	}
+	return out + len;
+}
+
+static inline __attribute__((always_inline)) uint64_t bits_from(uint64_t word, size_t from)
+{
+	return word & UINT64_MAX << from % 64;
+}
+
+/* The first set bit of [from, to), or to. */
+static inline __attribute__((always_inline)) size_t bit_next(const uint64_t *bits, size_t from,
+    size_t to)
+{
+	size_t word = from / 64;
+	uint64_t left = bits_from(bits[word], from);
+
+	while (left == 0) {
+		if (++word * 64 >= to)
+			return to;
+		left = bits[word];
+	}
+	size_t at = word * 64 + (unsigned)__builtin_ctzll(left);
+
+	return at < to ? at : to;
+}
+
+/* Run by run between the escapes, whatever they are. */
+static inline __attribute__((always_inline)) size_t unescape_runs(char *out, struct str text,
+    size_t from, size_t to, const struct json_masks *masks)
+{
+	const char *start = out, *end = text.ptr + text.len;
+	size_t len;
+
+	for (;;) {
+		size_t next = bit_next(masks->escapes, from, to);
+
+		out = run_copy(out, text.ptr + from, next - from, end);
+		if (next == to)
+			return (size_t)(out - start);
+		size_t taken = json_unescape_one(out, text.ptr + next, text.ptr + to, &len);
+
+		if (taken == 0)
+			return SIZE_MAX;
+		out += len;
+		from = next + taken;
+	}
+}
+
+#if CPU_HAS_V3
+/* A byte of ones for each bit of 8. */
+CPU_V3_CODE static inline uint64_t bytes_of(uint64_t bits)
+{
+	return _pdep_u64(bits, UINT64_C(0x0101010101010101)) * 255;
+}
+
+/*
+ * Every escape stands for the byte behind its backslash: leaving the backslashes out is enough. 32
+ * bytes of text and 32 of slack are there.
+ */
+CPU_V3_CODE static size_t unescape_dropping(char *out, const char *text, size_t from, size_t to,
+    const uint64_t *escapes)
+{
+	const char *start = out;
+
+	for (size_t at = from; at < to; at += 32) {
+		uint64_t drop;
+
+		memcpy(&drop, (const char *)escapes + at / 8, sizeof(drop));
+		drop = drop >> at % 8 & UINT32_MAX;
+		if (to - at < 32)
+			drop |= UINT64_MAX << (to - at);
+		if ((uint32_t)drop == 0) {
+			memcpy(out, text + at, 32);
+			out += 32;
+			continue;
+		}
+		for (size_t i = 0; i < 32; i += 8, drop >>= 8) {
+			uint64_t keep = ~drop & 0xff, word;
+
+			memcpy(&word, text + at + i, sizeof(word));
+			word = _pext_u64(word, bytes_of(keep));
+			memcpy(out, &word, sizeof(word));
+			out += _mm_popcnt_u64(keep);
+		}
+	}
+	return (size_t)(out - start);
+}
+
+CPU_V3_CODE static size_t unescape_v3(char *out, struct str text, size_t from, size_t to,
+    const struct json_masks *masks)
+{
+	if (text.len - to >= 32 && bit_next(masks->specials, from, to) == to)
+		return unescape_dropping(out, text.ptr, from, to, masks->escapes);
+	return unescape_runs(out, text, from, to, masks);
+}
+#endif
+
+size_t json_unescape(char *out, struct str text, size_t from, size_t to,
+    const struct json_masks *masks, enum cpu_level level)
+{
+#if CPU_HAS_V3
+	if (level == CPU_V3)
+		return unescape_v3(out, text, from, to, masks);
+#endif
+	(void)level;
+	return unescape_runs(out, text, from, to, masks);
+}

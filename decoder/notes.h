@@ -1,0 +1,37 @@
+/*
+ * notes.h - the few fields of an event whose names mean something to a decoder, noted once while the
+ * record is filled, so that no step has to look through all of them.
+ */
+#ifndef TOCSIN_DECODER_NOTES_H
+#define TOCSIN_DECODER_NOTES_H
+
+#include "decoder/key.h"
+
+#define NOTES_MOST 1024u /* as many as fields: DECODER_FIELDS */
+
+struct note {
+	uint16_t field; /* index */
+	struct key key;
+};
+
+/* 10 KB of which little is touched: not to be cleared for each event. */
+struct notes {
+	struct keybook *book; /* NULL: none */
+	size_t looked;        /* fields of the record that were looked at */
+	size_t count;
+	unsigned flags;       /* of all notes together: enum key_flag */
+	size_t timed;         /* alias_time has decided over so many of them; 0: it has not */
+	bool time_found;      /* what it said */
+	struct note notes[NOTES_MOST];
+};
+
+void notes_begin(struct notes *notes, struct keybook *book);
+/*
+ * Notes the fields that were put since the last call, and gives them their ids. Fields of a record
+ * that was put back to fewer are forgotten.
+ */
+void notes_take(struct notes *notes, struct record *record);
+/* After fields were renamed: as if none had been looked at. */
+void notes_again(struct notes *notes, struct record *record);
+
+#endif

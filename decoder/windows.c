@@ -1,0 +1,235 @@
+/*
+ * The tables of windows.def, put in order once so that an event costs a probe of each and not a walk
+ * through all. What is looked up is a stranger's, what stands in the tables is not: the hashes need
+ * no key.
+ */
+#include "decoder/windows.h"
+
+#include "base/check.h"
+#include "decoder/name_set.h"
+
+#include <pthread.h>
+
+#define SLOTS 512u /* of services and of kinds; both are at most a quarter full */
+
+struct service {
+	struct str name, channel;
+};
+
+struct category {
+	struct str name, service, event, field, value;
+};
+
+struct rename {
+	struct str service, event, name, from;
+};
+
+#define SERVICE(name, channel)
+#define CATEGORY(name, service, event, field, value)
+#define RENAME(service, event, name, from)
+#define PREFIX(prefix)
+#define NAME(from, name)
+
+static const struct service services[] = {
+#undef SERVICE
+#define SERVICE(name, channel) {STR_INIT(name), STR_INIT(channel)},
+#include "decoder/windows.def"
+#undef SERVICE
+#define SERVICE(name, channel)
+};
+
+static const struct category categories[] = {
+#undef CATEGORY
+#define CATEGORY(name, service, event, field, value)                                               \
+	{STR_INIT(name), STR_INIT(service), STR_INIT(event), STR_INIT(field), STR_INIT(value)},
+#include "decoder/windows.def"
+#undef CATEGORY
+#define CATEGORY(name, service, event, field, value)
+};
+
+static const struct rename renames[] = {
+#undef RENAME
+#define RENAME(service, event, name, from)                                                         \
+	{STR_INIT(service), STR_INIT(event), STR_INIT(name), STR_INIT(from)},
+#include "decoder/windows.def"
+#undef RENAME
+#define RENAME(service, event, name, from)
+};
+
+static const struct str prefixes[] = {
+#undef PREFIX
+#define PREFIX(prefix) STR_INIT(prefix),
+#include "decoder/windows.def"
+#undef PREFIX
+#define PREFIX(prefix)
+};
+
+static struct windows_naming namings[] = {
+#undef NAME
+#define NAME(from, name) {STR_INIT(from), STR_INIT(name), FIELD_OTHER},
+#include "decoder/windows.def"
+#undef NAME
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+_Static_assert(COUNT(namings) <= UINT8_MAX, "struct key has a byte for it");
+_Static_assert(COUNT(services) <= SLOTS / 4, "the table of channels is at most a quarter full");
+_Static_assert(COUNT(categories) + COUNT(renames) <= SLOTS / 4, "and so is that of kinds");
+
+static struct name_set naming_names;
+static uint8_t channel_slots[SLOTS]; /* index of services + 1 */
+static struct windows_kind kinds[SLOTS];
+static pthread_once_t built = PTHREAD_ONCE_INIT;
+
+/* Letters of either case hash alike, and so do some other characters. */
+static unsigned hash_fold(struct str text)
+{
+	uint64_t hash = text.len, word;
+
+	for (; text.len >= 8; text.ptr += 8, text.len -= 8) {
+		memcpy(&word, text.ptr, 8);
+		word |= UINT64_C(0x2020202020202020);
+		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 32;
+	}
+	for (; text.len > 0; text.ptr++, text.len--)
+		hash = (hash ^ ((uint8_t)text.ptr[0] | 0x20u)) * UINT64_C(0x9e3779b97f4a7c15);
+	return (unsigned)(hash >> 48) % SLOTS;
+}
+
+/* Decimal without leading zeros, as windows.def writes it; false when it is another text. */
+static bool event_number(struct str event, uint32_t *ret)
+{
+	uint32_t number = 0;
+
+	if (event.len == 0 || event.len > 5 || (event.ptr[0] == '0' && event.len > 1))
+		return false;
+	for (size_t i = 0; i < event.len; i++) {
+		if (!char_is_digit(event.ptr[i]))
+			return false;
+		number = number * 10 + (uint32_t)(event.ptr[i] - '0');
+	}
+	*ret = number;
+	return true;
+}
+
+/* The kind's place, or a free one. Services are few: their ends tell them apart well enough. */
+static struct windows_kind *kind_at(struct str service, uint32_t event)
+{
+	uint64_t hash = event * UINT64_C(0x9e3779b97f4a7c15) ^ service.len * 31u ^
+	    (uint8_t)service.ptr[service.len - 1];
+	unsigned at = (unsigned)(hash ^ hash >> 40) % SLOTS;
+
+	while (kinds[at].service.len > 0 &&
+	    (kinds[at].event != event || !str_eq(kinds[at].service, service)))
+		at = (at + 1) % SLOTS;
+	return &kinds[at];
+}
+
+static struct windows_kind *kind_make(struct str service, struct str event)
+{
+	uint32_t number;
+
+	CHECK(event_number(event, &number));
+	struct windows_kind *kind = kind_at(service, number);
+
+	kind->service = service;
+	kind->event = number;
+	return kind;
+}
+
+static void build_kinds(void)
+{
+	for (size_t i = 0; i < COUNT(categories); i++) {
+		const struct category *c = &categories[i];
+		struct windows_kind *kind = kind_make(c->service, c->event);
+
+		CHECK(kind->category_count < COUNT(kind->categories));
+		kind->categories[kind->category_count++] =
+		    (struct windows_category){c->name, c->field, c->value};
+	}
+	for (size_t i = 0; i < COUNT(renames); i++) {
+		const struct rename *r = &renames[i];
+		struct windows_kind *kind = kind_make(r->service, r->event);
+
+		CHECK(kind->rename_count < COUNT(kind->renames));
+		kind->renames[kind->rename_count++] = (struct windows_rename){
+		    r->name, r->from, field_lookup(r->name), field_lookup(r->from)};
+	}
+}
+
+static void build(void)
+{
+	name_set_build(&naming_names, &namings[0].from, sizeof(namings[0]), COUNT(namings));
+	for (size_t i = 0; i < COUNT(namings); i++) {
+		namings[i].id = field_lookup(namings[i].name);
+		CHECK(namings[i].id != FIELD_OTHER);
+	}
+	for (size_t i = 0; i < COUNT(services); i++) {
+		unsigned at = hash_fold(services[i].channel);
+
+		while (channel_slots[at] != 0)
+			at = (at + 1) % SLOTS;
+		channel_slots[at] = (uint8_t)(i + 1);
+	}
+	build_kinds();
+}
+
+void windows_ask(struct str name, struct key *key)
+{
+	static const struct str channels[] = {STR_INIT("Channel"), STR_INIT("winlog.channel"),
+	    STR_INIT("Event.System.Channel"), STR_INIT("log_name")};
+
+	pthread_once(&built, build);
+	for (size_t i = 0; i < COUNT(channels); i++) {
+		if (str_eq(channels[i], name))
+			key->flags |= KEY_CHANNEL;
+	}
+	for (size_t i = 0; i < COUNT(prefixes) && key->prefix == 0; i++) {
+		if (name.len > prefixes[i].len && str_starts(name, prefixes[i]))
+			key->prefix = (uint8_t)prefixes[i].len;
+	}
+	if (key->prefix > 0 || str_find_char(name, ' ') != STR_NOT_FOUND)
+		key->flags |= KEY_RENAMED;
+	size_t naming = name_set_find(&naming_names, name);
+
+	if (naming != NAME_SET_NONE) {
+		key->flags |= KEY_NAMING;
+		key->naming = (uint8_t)naming;
+	}
+}
+
+const struct windows_naming *windows_naming(struct str from, size_t *index)
+{
+	while (*index < COUNT(namings)) {
+		const struct windows_naming *naming = &namings[(*index)++];
+
+		if (str_eq(from, naming->from))
+			return naming;
+	}
+	return NULL;
+}
+
+struct str windows_service(struct str channel)
+{
+	pthread_once(&built, build);
+	for (unsigned at = hash_fold(channel); channel_slots[at] != 0; at = (at + 1) % SLOTS) {
+		const struct service *service = &services[channel_slots[at] - 1];
+
+		if (str_eq(service->channel, channel) || str_eq_fold(service->channel, channel))
+			return service->name;
+	}
+	return STR_NONE;
+}
+
+const struct windows_kind *windows_kind(struct str service, struct str event)
+{
+	uint32_t number;
+
+	if (service.len == 0 || !event_number(event, &number))
+		return NULL;
+	const struct windows_kind *kind = kind_at(service, number);
+
+	return kind->service.len > 0 ? kind : NULL;
+}

@@ -1,0 +1,306 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/decoder/decoded.h"
+
+#include "decoder/json_fields.h"
+#include "decoder/json_mask.h"
+
+static const char *const texts[] = {
+    "{}", " {\t} \n", "{\"a\":1}", "{\"a\":\"\"}", "{\"\":\"x\"}", "{\"a\":{}}", "{\"a\":[]}",
+    "{\"a\":[[],{},[{}]]}", "{\"a\":{\"b\":[1,\"x\",{\"c\":null}]},\"d\":true,\"e\":false}",
+    "{ \"a\" : \"b\" , \"c\" : [ 1 , 2 ] , \"d\" : { \"e\" : -0.5e+10 } }", "{\"a\":1,\"a\":2}",
+    "{\"a\":007,\"b\":-0,\"c\":1E5,\"d\":1e-5,\"e\":123456789012345678901234567890}",
+    "{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}", "{\"a\\\\\":\"x\",\"b\\\"\":\"y\"}",
+    "{\"a\":\"C:\\\\Windows\\\\System32\\\\cmd.exe\",\"b\":\"\\\\\\\\host\\\\share\"}",
+    "{\"a\":\"\\u0110\\u1ed3ng Th\\u00e1p\",\"b\":\"\\ud83d\\ude00\",\"c\":\"\\ud83d\"}",
+    "{\"a\":\"\\ude00\\ud83d\",\"b\":\"\\ud83d\\u0041\",\"c\":\"\\u0000\"}",
+    "{\"a\":\"x\x01\xff\xc3\",\"b\":\"tab\ttab\"}", "{\"a\":{\"\":{\"\":1}}}",
+    /* refused */
+    "", "{", "}", "{}}", "{}x", "[]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\":[1,]}",
+    "{\"a\":[,1]}", "{\"a\":1 \"b\":2}", "{\"a\":1]}", "{\"a\":[1}", "{\"a\":{\"b\":1}", "{a:1}",
+    "{'a':1}", "{\"a\":tru}", "{\"a\":truee}", "{\"a\":nul}", "{\"a\":-}", "{\"a\":1.}",
+    "{\"a\":.5}", "{\"a\":1e}", "{\"a\":+1}", "{\"a\":0x1}", "{\"a\":NaN}", "{\"a\":\"\\x\"}",
+    "{\"a\":\"\\u12\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\\"}", "{\"a\":\"\\\\\\\"}",
+    "{\"a\":\"x}", "{\"a\":\"x\"y\"}", "{\"a\"\\:1}", "{\\\"a\":1}", "{\"a\":1\\}", "{\"a\":\\1}",
+    "{\"a\":1}{\"b\":2}", "{\"a\" 1}", "{\"a\"::1}", "{\"a\":\"b\"\"c\":\"d\"}",
+    "{\"a\":1,\"b\"}", "{\"\\x\":1}", "{\"a\":[1 2]}", "{\"a\":[\"x\":1]}", "{1:2}",
+    "{\"a\":falsey}", "\v{}", "{\"a\":\v1}",
+};
+
+struct reading {
+	struct arena *arena;
+	struct event event;
+	struct record record;
+	bool taken;
+};
+
+typedef bool reader(struct record *record, struct str text, unsigned depth);
+
+static bool walk_v3(struct record *record, struct str text, unsigned depth)
+{
+	return json_fields_walk(record, text, depth, cpu_level());
+}
+
+static bool walk_portable(struct record *record, struct str text, unsigned depth)
+{
+	return json_fields_walk(record, text, depth, CPU_PORTABLE);
+}
+
+static void read_with(struct reading *reading, reader *read, struct str text, unsigned depth)
+{
+	arena_reset(reading->arena);
+	record_begin(&reading->record, &reading->event, reading->arena, DECODER_FIELDS);
+	reading->taken = read(&reading->record, text, depth);
+}
+
+static struct reading readings[3]; /* json_scan, and the walk twice */
+static reader *const readers[] = {json_fields_scan, walk_v3, walk_portable};
+
+static bool same_fields(const struct record *a, const struct record *b)
+{
+	if (a->field_count != b->field_count)
+		return false;
+	for (size_t i = 0; i < a->field_count; i++) {
+		if (!str_eq(a->fields[i].name, b->fields[i].name) ||
+		    !str_eq(a->fields[i].value, b->fields[i].value) ||
+		    a->fields[i].kind != b->fields[i].kind ||
+		    b->fields[i].id != FIELD_OTHER)
+			return false;
+	}
+	return true;
+}
+
+static void check_text(struct str text, unsigned depth)
+{
+	struct str guarded = str_from(decoded_guarded(text), text.len);
+
+	for (size_t i = 0; i < 3; i++)
+		read_with(&readings[i], readers[i], guarded, depth);
+	for (size_t i = 1; i < 3; i++) {
+		if (readings[i].taken != readings[0].taken ||
+		    (readings[0].taken &&
+			!same_fields(&readings[0].record, &readings[i].record)))
+			fail_msg("reader %zu: %d: %.*s", i, readings[i].taken, STR_ARG(text));
+	}
+}
+
+static void the_walk_is_the_scan(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		check_text(str_of(texts[i]), 64);
+}
+
+/* Each byte of each text replaced by each that means something, and the text cut there. */
+static void the_walk_is_the_scan_of_broken_texts(void **state)
+{
+	static const char signs[] = "\"\\{}[]:,0-.eutfn /\n\xff";
+	char copy[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct str text = str_of(texts[i]);
+
+		for (size_t at = 0; at < text.len; at++) {
+			check_text(str_slice(text, 0, at), 64);
+			check_text(str_slice(text, at, text.len), 64);
+			for (size_t s = 0; s < sizeof(signs); s++) {
+				memcpy(copy, text.ptr, text.len);
+				copy[at] = signs[s];
+				check_text(str_from(copy, text.len), 64);
+			}
+		}
+	}
+}
+
+/* Strings of every length with escapes at every place, so that all of them meet each block's end. */
+static void blocks_end_anywhere(void **state)
+{
+	static const char *const escapes[] = {"\\\\", "\\\"", "\\n", "\\u00e9", "\\\\\\\\\\\\", "\\"};
+	char text[1024];
+
+	(void)state;
+	for (size_t e = 0; e < sizeof(escapes) / sizeof(escapes[0]); e++) {
+		for (size_t before = 0; before < 140; before++) {
+			int len = snprintf(text, sizeof(text), "{\"k\":\"%.*s%s%.*s\",\"l\":\"%s\"}",
+			    (int)before,
+			    "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwx"
+			    "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwx",
+			    escapes[e], (int)(before % 37),
+			    "0123456789abcdefghijklmnopqrstuvwxyz", escapes[e]);
+			check_text(str_from(text, (size_t)len), 64);
+		}
+	}
+}
+
+static void runs_of_backslashes(void **state)
+{
+	char text[512];
+
+	(void)state;
+	for (size_t before = 50; before < 80; before++) {
+		for (size_t run = 0; run < 150; run++) {
+			size_t at = 0;
+
+			memcpy(text, "{\"k\":\"", 6);
+			memset(text + 6, 'x', before);
+			memset(text + 6 + before, '\\', run);
+			at = 6 + before + run;
+			memcpy(text + at, "\",\"l\":\"\\\\\"}", 11);
+			check_text(str_from(text, at + 11), 64);
+		}
+	}
+}
+
+static void depth_is_bounded_alike(void **state)
+{
+	char text[512];
+
+	(void)state;
+	for (size_t deep = 1; deep < 70; deep++) {
+		size_t at = 0;
+
+		at += (size_t)sprintf(text, "{\"a\":");
+		for (size_t i = 1; i < deep; i++)
+			text[at++] = '[';
+		text[at++] = '1';
+		for (size_t i = 1; i < deep; i++)
+			text[at++] = ']';
+		text[at++] = '}';
+		for (unsigned depth = 0; depth <= 64; depth++)
+			check_text(str_from(text, at), depth);
+	}
+}
+
+/* Past the ceiling of fields json_scan takes over, and drops; so does json_fields as a whole. */
+static void fields_past_the_ceiling_are_dropped(void **state)
+{
+	static char text[16384];
+	size_t at = (size_t)sprintf(text, "{\"a\":[");
+	struct reading *r = &readings[0];
+
+	(void)state;
+	for (size_t i = 0; i < DECODER_FIELDS; i++)
+		at += (size_t)sprintf(text + at, "%zu,", i);
+	text[at - 1] = ']';
+	text[at++] = '}';
+	read_with(r, json_fields, str_from(text, at), 64);
+	assert_true(r->taken);
+	assert_int_equal(r->record.field_count, DECODER_FIELDS);
+	assert_int_equal(r->record.flags, 0);
+	at -= 2;
+	at += (size_t)sprintf(text + at, ",\"one more\"]}");
+	read_with(r, json_fields, str_from(text, at), 64);
+	assert_true(r->taken);
+	assert_int_equal(r->record.field_count, DECODER_FIELDS);
+	assert_int_equal(r->record.flags, RECORD_FIELDS_CUT);
+}
+
+static void fields_that_were_there_stay(void **state)
+{
+	struct reading *r = &readings[0];
+
+	(void)state;
+	for (int times = 0; times < 2; times++) {
+		arena_reset(r->arena);
+		record_begin(&r->record, &r->event, r->arena, DECODER_FIELDS);
+		record_put(&r->record, FIELD_HOST, STR("ha-noi"));
+		assert_true(json_fields(&r->record,
+		    times == 0 ? STR("{\"a\":1}") : STR("{\"a\":[1,2]}"), 64));
+		assert_int_equal(r->record.field_count, 2 + times);
+		assert_int_equal(r->record.fields[0].id, FIELD_HOST);
+		assert_true(str_eq(r->record.fields[1].name, STR("a")));
+	}
+}
+
+/* Without memory nothing is given that is not whole. */
+static void memory_runs_out(void **state)
+{
+	struct str text =
+	    STR("{\"a\":{\"b\":\"c\\nd\",\"e\":[1,2,3]},\"C:\\\\\":\"x\\u0041\",\"f\":{\"g\":{}}}");
+
+	(void)state;
+	for (size_t ceiling = 0; ceiling < 6000; ceiling += 16) {
+		struct reading r = {.arena = arena_new(ceiling)};
+
+		read_with(&r, json_fields, text, 64);
+		if (r.taken && (r.record.flags & RECORD_FIELDS_CUT) == 0)
+			assert_int_equal(r.record.field_count, 5);
+		arena_free(r.arena);
+	}
+}
+
+static void masks_are_the_same_on_every_machine(void **state)
+{
+	uint64_t seed = 7;
+	char text[300];
+	struct json_masks a, b;
+	struct arena *arena = arena_new(1u << 20);
+
+	(void)state;
+	for (size_t round = 0; round < 3000; round++) {
+		size_t len = round % sizeof(text);
+
+		for (size_t i = 0; i < len; i++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+			text[i] = "\\\\\\\"\"nx\xff"[seed >> 61];
+		}
+		arena_reset(arena);
+		assert_true(json_masks_make(&a, str_from(text, len), arena, CPU_PORTABLE));
+		assert_true(json_masks_make(&b, str_from(text, len), arena, cpu_level()));
+		assert_int_equal(a.words, (len + 63) / 64);
+		bool escaped = false;
+		for (size_t i = 0; i < (a.words + 1) * 64; i++) {
+			char c = i < len ? text[i] : 'x';
+			bool quote = c == '"' && !escaped, escape = c == '\\' && !escaped;
+			bool special = escaped && c != '"' && c != '\\' && i < a.words * 64;
+
+			assert_int_equal(a.quotes[i / 64] >> i % 64 & 1, quote);
+			assert_int_equal(a.escapes[i / 64] >> i % 64 & 1, escape);
+			assert_int_equal(a.specials[i / 64] >> i % 64 & 1, special);
+			escaped = escape;
+		}
+		assert_memory_equal(a.quotes, b.quotes, 3 * (a.words + 1) * sizeof(uint64_t));
+	}
+	arena_free(arena);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		readings[i].arena = arena_new(1u << 20);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		arena_free(readings[i].arena);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(masks_are_the_same_on_every_machine),
+	    cmocka_unit_test(the_walk_is_the_scan),
+	    cmocka_unit_test(the_walk_is_the_scan_of_broken_texts),
+	    cmocka_unit_test(blocks_end_anywhere),
+	    cmocka_unit_test(runs_of_backslashes),
+	    cmocka_unit_test(depth_is_bounded_alike),
+	    cmocka_unit_test(fields_past_the_ceiling_are_dropped),
+	    cmocka_unit_test(fields_that_were_there_stay),
+	    cmocka_unit_test(memory_runs_out),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
