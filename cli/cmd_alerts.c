@@ -14,20 +14,11 @@
 /* What is older than this when one begins to follow is not news, whenever it is stored. */
 #define FOLLOW_SILENT (86400 * NS_PER_S)
 
-/* "high+" is high and above, "low-" low and below, "high" just that. */
 static int parse_level(const char *text, struct query_filter *filter, struct error *error)
 {
-	struct str s = str_of(text);
-	char mark = s.len > 0 ? s.ptr[s.len - 1] : 0;
-	enum level level;
-
-	if (mark == '+' || mark == '-')
-		s.len--;
-	if (!level_parse(s, &level))
-		return error_set(error, ERR_USAGE, TEXT_cli_bad_level, text);
-	filter->level_min = mark == '-' ? LEVEL_INFORMATIONAL : level;
-	filter->level_max = mark == '+' ? LEVEL_CRITICAL : level;
-	return 0;
+	if (level_range_parse(str_of(text), &filter->level_min, &filter->level_max))
+		return 0;
+	return error_set(error, ERR_USAGE, TEXT_cli_bad_level, text);
 }
 
 static int parse_terms(const struct arguments *arguments, const char *name,

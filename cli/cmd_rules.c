@@ -146,36 +146,46 @@ static int rules_coverage(struct context *context, const struct arguments *argum
 	return code;
 }
 
+static const struct {
+	const char *verb;
+	int (*run)(struct context *context, const struct arguments *arguments,
+	    struct error *error);
+} verbs[] = {
+    {"check", rules_check},
+    {"list", rules_list},
+    {"test", rules_test},
+    {"explain", explain_run},
+    {"coverage", rules_coverage},
+    {"import", rules_import},
+    {"reload", rules_reload},
+};
+
 static int rules_run(struct context *context, const struct arguments *arguments)
 {
 	struct error error = {0};
 	const char *verb = arguments_verb(arguments, "list", &error);
 	int code = verb == NULL ? error.code : 0;
 
-	if (code == 0 && strcmp(verb, "check") == 0)
-		code = rules_check(context, arguments, &error);
-	else if (code == 0 && strcmp(verb, "test") == 0)
-		code = rules_test(context, arguments, &error);
-	else if (code == 0 && strcmp(verb, "explain") == 0)
-		code = explain_run(context, arguments, &error);
-	else if (code == 0 && strcmp(verb, "coverage") == 0)
-		code = rules_coverage(context, arguments, &error);
-	else if (code == 0 && strcmp(verb, "reload") == 0)
-		code = rules_reload(context, arguments, &error);
-	else if (code == 0)
-		code = rules_list(context, arguments, &error);
+	for (size_t i = 0; code == 0 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verb, verbs[i].verb) == 0) {
+			code = verbs[i].run(context, arguments, &error);
+			break;
+		}
+	}
 	return code < 0 ? context_fail(&error) : code;
 }
 
 const struct command command_rules = {
     .name = "rules",
-    .synopsis = "check|list|test|coverage [PATH...] | explain RULE EVENT... | reload [--force]",
+    .synopsis = "check|list|coverage [PATH...] | test [RULE|PATH...] [--events FILE] | "
+		"explain RULE EVENT... | import SOURCE... [--into DIR] | reload [--force]",
     .summary = TEXT_cli_rules,
     .description = TEXT_cli_rules_about,
     .examples = (const struct example_row[]){
 	{"tocsin rules check rules/", TEXT_cli_rules_example},
 	{"tocsin rules test rules/linux", TEXT_cli_rules_example2},
 	{"tocsin rules test --events /var/log/auth.log --plain", TEXT_cli_rules_example7},
+	{"tocsin rules import --dry-run --level medium+ ~/sigma/rules", TEXT_cli_rules_example8},
 	{"tocsin rules list --json | jq -r .tags[] | sort | uniq -c", TEXT_cli_rules_example3},
 	{"tocsin rules reload", TEXT_cli_rules_example4},
 	{"tail -n 1 /var/log/auth.log | tocsin rules explain ssh_password_refused -",
@@ -193,10 +203,15 @@ const struct command command_rules = {
 	{0, "received", "TIME", TEXT_cli_opt_received},
 	{0, "top", "N", TEXT_cli_opt_top},
 	{0, "markdown", NULL, TEXT_cli_opt_markdown},
+	{0, "into", "DIR", TEXT_cli_opt_into},
+	{'n', "dry-run", NULL, TEXT_cli_opt_dry},
+	{0, "level", "LEVEL[+|-]", TEXT_cli_opt_import_level},
+	{0, "status", "STATUS", TEXT_cli_opt_import_status},
+	{0, "product", "PRODUCT", TEXT_cli_opt_import_product},
 	{0, "force", NULL, TEXT_cli_opt_force},
 	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},
-    .verbs = (const char *const[]){"check", "list", "test", "coverage", "explain", "reload",
-	NULL},
+    .verbs = (const char *const[]){"check", "list", "test", "coverage", "explain", "import",
+	"reload", NULL},
     .words_max = ARGUMENTS_MAX,
     .run = rules_run,
 };

@@ -309,6 +309,20 @@ bool parse_time(struct str text, int64_t now_ns, int32_t zone_s, int64_t *ret)
 	return true;
 }
 
+bool level_range_parse(struct str text, enum level *ret_min, enum level *ret_max)
+{
+	char mark = text.len > 0 ? text.ptr[text.len - 1] : 0;
+	enum level level;
+
+	if (mark == '+' || mark == '-')
+		text.len--;
+	if (!level_parse(text, &level))
+		return false;
+	*ret_min = mark == '-' ? LEVEL_INFORMATIONAL : level;
+	*ret_max = mark == '+' ? LEVEL_CRITICAL : level;
+	return true;
+}
+
 struct str format_duration(int64_t ns, char out[32])
 {
 	static const struct {

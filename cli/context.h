@@ -68,6 +68,8 @@ int context_code(const struct error *error);
 
 /* "5m", "24h", "2026-11-22", RFC 3339, "now"; relative ones back from now. */
 bool parse_time(struct str text, int64_t now_ns, int32_t zone_s, int64_t *ret);
+/* "high+" is high and above, "low-" low and below, "high" just that. */
+bool level_range_parse(struct str text, enum level *ret_min, enum level *ret_max);
 /* "3 s", "2 m 5 s", "15 m" as people write it. */
 struct str format_duration(int64_t ns, char out[32]);
 
