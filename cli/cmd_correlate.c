@@ -100,13 +100,15 @@ static void correlate_status(void *self, struct buf *out)
 	json_pair_u64(&json, "repeats", s.repeats);
 	json_pair_u64(&json, "gaps", s.gaps);
 	json_pair_u64(&json, "matches", s.matches);
-	json_pair_u64(&json, "alerts", s.alerts_plain + s.alerts_early);
+	json_pair_u64(&json, "alerts", s.alerts_plain + s.alerts_early + s.alerts_closed);
 	json_pair_u64(&json, "detections", s.detections);
 	json_pair_u64(&json, "detection_repeats", s.detection_repeats);
 	json_pair_u64(&json, "late", s.late);
 	json_pair_u64(&json, "skewed", s.skewed);
 	json_pair_u64(&json, "groups", s.groups);
 	json_pair_u64(&json, "evicted", s.evicted);
+	json_pair_u64(&json, "cut", s.cut);
+	json_pair_u64(&json, "numberless", s.numberless);
 	json_pair_u64(&json, "pending", s.pending);
 	json_pair_u64(&json, "pending_dropped", s.pending_dropped);
 	json_pair_u64(&json, "state_dropped", s.state_dropped);

@@ -2,8 +2,14 @@
 
 #include <string.h>
 
+static const char *const type_names[] = {
+#define CORRELATION(symbol, name, meaning) [CORRELATION_##symbol] = name,
+#include "sigma/correlations.def"
+#undef CORRELATION
+};
+
 /* "10 or more", "exactly 3", "2 to 5". */
-static const char *amount(const struct correlation_condition *condition, char out[64])
+static const char *amount(const struct correlation_condition *condition, char out[128])
 {
 	unsigned long long min = condition->min, max = condition->max;
 	struct buf text_ = BUF(64);
@@ -16,7 +22,23 @@ static const char *amount(const struct correlation_condition *condition, char ou
 		put_text(&text_, TEXT_cli_at_most, max);
 	else
 		put_text(&text_, TEXT_cli_between, min, max);
-	snprintf(out, 64, "%.*s", STR_ARG(buf_str(&text_)));
+	snprintf(out, 128, "%.*s", STR_ARG(buf_str(&text_)));
+	buf_free(&text_);
+	return out;
+}
+
+/* "> 5, <= 10". */
+static const char *bounds(const struct correlation_condition *condition, char out[128])
+{
+	static const char *const signs[BOUND_KINDS] = {[BOUND_GT] = "> ", [BOUND_GTE] = ">= ",
+	    [BOUND_LT] = "< ", [BOUND_LTE] = "<= ", [BOUND_EQ] = "= ", [BOUND_NEQ] = "!= "};
+	struct buf text_ = BUF(128);
+
+	for (size_t i = 0; i < condition->bound_count; i++) {
+		buf_printf(&text_, "%s%s", i > 0 ? ", " : "", signs[condition->bounds[i].kind]);
+		decimal_put(&text_, condition->bounds[i].value);
+	}
+	snprintf(out, 128, "%.*s", STR_ARG(buf_str(&text_)));
 	buf_free(&text_);
 	return out;
 }
@@ -35,11 +57,14 @@ static const char *names(const struct str *list, size_t count, char out[512])
 
 static void condition_write(struct buf *out, const struct correlation *c)
 {
-	char span[32], number[64], list[512];
+	char span[32], number[128], list[512];
 	bool all = c->condition.min >= c->rule_count;
 
 	format_duration(c->timespan_ns, span);
-	amount(&c->condition, number);
+	if (c->course == COURSE_ARRIVAL)
+		amount(&c->condition, number);
+	else
+		bounds(&c->condition, number);
 	switch (c->type) {
 	case CORRELATION_EVENT_COUNT:
 		put_text(out, TEXT_cli_why_events, number, span);
@@ -48,14 +73,24 @@ static void condition_write(struct buf *out, const struct correlation *c)
 		names(c->value_fields, c->value_count, list);
 		put_text(out, TEXT_cli_why_values, number, list, span);
 		break;
+	case CORRELATION_VALUE_SUM:
+	case CORRELATION_VALUE_AVG:
+	case CORRELATION_VALUE_PERCENTILE:
+	case CORRELATION_VALUE_MEDIAN:
+		names(c->value_fields, c->value_count, list);
+		put_text(out, TEXT_cli_why_measure, type_names[c->type], list, number, span);
+		break;
 	case CORRELATION_TEMPORAL:
-		if (all)
+		if (c->course == COURSE_PATTERN)
+			put_text(out, TEXT_cli_why_pattern, span);
+		else if (all)
 			put_text(out, TEXT_cli_why_all, span);
 		else
 			put_text(out, TEXT_cli_why_some, number, span);
 		break;
 	case CORRELATION_TEMPORAL_ORDERED:
-		put_text(out, TEXT_cli_why_ordered, span);
+		put_text(out, c->course == COURSE_PATTERN ? TEXT_cli_why_pattern
+		    : TEXT_cli_why_ordered, span);
 		break;
 	case CORRELATION_COUNT:
 		break;

@@ -43,7 +43,9 @@ struct correlate *correlate_new(const struct correlate_options *options)
 	    correlations_list(correlate) &&
 	    window_table_begin(&correlate->early, rules, options->groups_max) &&
 	    window_table_begin(&correlate->settled, rules, options->groups_max) &&
-	    window_table_begin(&correlate->dockets, rules, options->groups_max))
+	    window_table_begin(&correlate->dockets, rules, options->groups_max) &&
+	    cohort_table_begin(&correlate->early_cohorts, options->groups_max) &&
+	    cohort_table_begin(&correlate->settled_cohorts, options->groups_max))
 		return correlate;
 	correlate_free(correlate);
 	return NULL;
@@ -56,6 +58,8 @@ void correlate_free(struct correlate *correlate)
 	window_table_end(&correlate->early);
 	window_table_end(&correlate->settled);
 	window_table_end(&correlate->dockets);
+	cohort_table_end(&correlate->early_cohorts);
+	cohort_table_end(&correlate->settled_cohorts);
 	for (uint32_t i = 0; correlate->repeats != NULL && i < correlate->options.sources; i++)
 		repeat_end(&correlate->repeats[i]);
 	for (size_t i = 0; i < correlate->pending_count; i++)
@@ -82,9 +86,14 @@ bool correlate_has_strangers(const struct correlate *correlate)
 
 void correlate_count(const struct correlate *correlate, struct worker_stats *ret)
 {
-	ret->groups += correlate->early.count + correlate->settled.count;
+	const struct cohort_table *early = &correlate->early_cohorts;
+	const struct cohort_table *settled = &correlate->settled_cohorts;
+
+	ret->groups += correlate->early.count + correlate->settled.count + early->count +
+	    settled->count;
+	ret->cut += early->cut + settled->cut;
 	ret->evicted += correlate->early.evicted + correlate->settled.evicted +
-	    correlate->dockets.evicted;
+	    correlate->dockets.evicted + early->evicted + settled->evicted;
 	ret->pending += correlate->pending_count;
 }
 
@@ -97,9 +106,36 @@ static struct str rule_id_at(const void *context, uint32_t index)
 	return ruleset_rule(correlate->options.ruleset, index)->meta.id;
 }
 
+/* What was compared, as one more of the fields that matched. */
+static void alert_measure(struct alert *alert, struct arena *arena, const struct rule *rule,
+    decimal measured)
+{
+	const struct correlation *correlation = rule->correlation;
+	struct buf text = BUF(64);
+
+	alert->matched = arena_array(arena, 1, sizeof(*alert->matched));
+	decimal_put(&text, measured);
+	struct str value = arena_dup(arena, buf_str(&text));
+
+	buf_free(&text);
+	if (alert->matched == NULL || value.ptr == NULL)
+		return;
+	struct str name = correlation->value_count == 0 ? rule->meta.kind
+	    : arena_printf(arena, "%.*s(%.*s)", STR_ARG(rule->meta.kind),
+	    STR_ARG(str_slice(correlation->value_fields[0], 0, 256)));
+
+	alert->matched[alert->matched_count++] = (struct alert_pair){name, value};
+}
+
+static bool shows_early(const struct correlation *correlation)
+{
+	return correlation->course == COURSE_ARRIVAL ||
+	    (correlation->course == COURSE_PATTERN && !correlation->waits);
+}
+
 /* Shown or settled, unless the correlation only feeds others. */
 static int run_alert(struct run *run, const struct rule *rule, const struct item *item,
-    const struct parts *parts)
+    const struct parts *parts, const decimal *measured)
 {
 	struct alert alert;
 
@@ -107,8 +143,12 @@ static int run_alert(struct run *run, const struct rule *rule, const struct item
 		return 0;
 	alert_of_window(&alert, run->correlate->options.site, run->batch->arena, rule, item->key,
 	    parts, &item->event, rule_id_at, run->correlate);
+	if (measured != NULL)
+		alert_measure(&alert, run->batch->arena, rule, *measured);
 	if (arena_failed(run->batch->arena))
 		return ERR_MEMORY;
+	if (!shows_early(rule->correlation))
+		return alert_settle(run, &alert);
 	return run->settled ? docket_settled(run, rule, item->key, &alert)
 	    : docket_early(run, rule, item->key, &alert);
 }
@@ -130,27 +170,28 @@ static bool chained_key(const struct correlation *outer, uint32_t step,
 
 	for (size_t i = 0; i < outer->group_count; i++) {
 		if (!group_value(
-			inner, key, outer->fields[step * outer->group_count + i], &value) &&
-		    !group_value(inner, key, outer->group_by[i], &value))
+			inner, key, outer->fields[step * outer->group_count + i], &value))
 			return false;
 		group_key_put(ret, value);
 	}
 	return !ret->failed;
 }
 
-static bool chained_value(const struct run *run, const struct correlation *outer,
-    const struct correlation *inner, struct str key, uint64_t *ret)
+static bool chained_value(const struct run *run, const struct correlation *outer, uint32_t step,
+    const struct correlation *inner, const struct item *item, struct item *ret)
 {
 	struct buf values = BUF(KEY_MAX);
 	struct str value;
 	bool all = outer->value_count > 0;
 
 	for (size_t i = 0; all && i < outer->value_count; i++) {
-		all = group_value(inner, key, outer->value_fields[i], &value);
+		all = group_value(inner, item->key, outer->values[step * outer->value_count + i],
+		    &value);
 		if (all)
 			group_key_put(&values, value);
+		ret->has_number = all && decimal_parse(value, &ret->number);
 	}
-	*ret = hash_sip64(run->correlate->options.site->key, buf_str(&values));
+	ret->value = hash_sip64(run->correlate->options.site->key, buf_str(&values));
 	buf_free(&values);
 	return all;
 }
@@ -159,7 +200,7 @@ static int run_step(struct run *run, const struct item *item, uint32_t step, str
 
 /* What fired is an event of the correlations that refer to it, at the same place in time. */
 static int run_outer(struct run *run, const struct rule *inner, const struct item *item,
-    struct parts *parts)
+    int64_t at_ns, struct parts *parts)
 {
 	int code = 0;
 
@@ -171,10 +212,11 @@ static int run_outer(struct run *run, const struct rule *inner, const struct ite
 		struct item chained = {.event = item->event, .correlation = use->correlation,
 		    .rule = inner->index};
 
+		chained.event.time_ns = at_ns;
 		if (chained_key(outer, use->step, inner->correlation, item->key, &key)) {
 			chained.key = buf_str(&key);
-			chained.has_value = chained_value(run, outer, inner->correlation, item->key,
-			    &chained.value);
+			chained.has_value = chained_value(run, outer, use->step,
+			    inner->correlation, item, &chained);
 			code = run_step(run, &chained, use->step, parts);
 		}
 		buf_free(&key);
@@ -182,20 +224,26 @@ static int run_outer(struct run *run, const struct rule *inner, const struct ite
 	return code;
 }
 
+int run_complete(struct run *run, const struct item *item, int64_t at_ns, struct parts *parts,
+    const decimal *measured)
+{
+	const struct rule *rule = ruleset_rule(run->correlate->options.ruleset, item->correlation);
+	int code = run_alert(run, rule, item, parts, measured);
+
+	return code < 0 ? code : run_outer(run, rule, item, at_ns, parts);
+}
+
 static int run_fire(struct run *run, struct window_table *table, struct window *window,
     const struct item *item)
 {
-	const struct rule *rule = ruleset_rule(run->correlate->options.ruleset, item->correlation);
 	struct parts *parts = evidence_collect(window, run->batch->arena);
 
 	if (parts == NULL)
 		return ERR_MEMORY;
 	/* Consumed: an event takes part in one alert of a correlation at most. */
 	window_remove(table, window);
-	int code = run_alert(run, rule, item, parts);
+	int code = run_complete(run, item, item->event.time_ns, parts, NULL);
 
-	if (code == 0)
-		code = run_outer(run, rule, item, parts);
 	parts_release(parts);
 	return code;
 }
@@ -210,8 +258,10 @@ static int run_step(struct run *run, const struct item *item, uint32_t step, str
 	    .position = item->event.position, .value = item->value, .rule = item->rule,
 	    .parts = parts};
 
-	if (type->needs_values && !item->has_value)
+	if ((type->needs_values && !item->has_value) || (type->needs_numbers && !item->has_number))
 		return 0;
+	if (rule->correlation->course != COURSE_ARRIVAL)
+		return cohort_step(run, item, step, parts);
 	struct window *window = window_get(table, item->correlation, item->key);
 
 	if (window == NULL)
@@ -240,20 +290,44 @@ int run_item(struct run *run, const struct item *item)
 	return code;
 }
 
+/* Events and ends in order of time; an end is behind the events of its moment. */
+static int run_settle_next(struct run *run, bool *ret_moved)
+{
+	struct correlate *correlate = run->correlate;
+	int64_t until_ns = correlate->watermark.now_ns;
+	bool has_item = correlate->pending_count > 0 &&
+	    correlate->pending[0]->event.time_ns <= until_ns;
+	struct cohort *cohort = cohort_due(&correlate->early_cohorts, until_ns);
+
+	run->settled = cohort == NULL;
+	*ret_moved = true;
+	if (cohort != NULL)
+		return cohort_end(run, cohort);
+	if (has_item)
+		until_ns = watermark_minus(correlate->pending[0]->event.time_ns, 1);
+	cohort = cohort_due(&correlate->settled_cohorts, until_ns);
+	if (cohort != NULL)
+		return cohort_end(run, cohort);
+	*ret_moved = has_item;
+	if (!has_item)
+		return 0;
+	struct item *item = pending_take(correlate);
+	int code = run_item(run, item);
+
+	free(item);
+	return code;
+}
+
 int run_settle(struct run *run)
 {
 	struct correlate *correlate = run->correlate;
 	int64_t watermark_ns = correlate->watermark.now_ns;
 	int code = 0;
 
-	run->settled = true;
-	while (code == 0 && correlate->pending_count > 0 &&
-	    correlate->pending[0]->event.time_ns <= watermark_ns) {
-		struct item *item = pending_take(correlate);
+	bool moved = true;
 
-		code = run_item(run, item);
-		free(item);
-	}
+	while (code == 0 && moved)
+		code = run_settle_next(run, &moved);
 	for (uint32_t i = 0; code == 0 && i < correlate->correlation_count; i++) {
 		const struct rule *rule = ruleset_rule(correlate->options.ruleset,
 		    correlate->correlations[i]);
@@ -323,6 +397,11 @@ static struct item *detection_item(const struct correlate *correlate, const stru
 	item->rule = rule->correlation->rules[step];
 	item->step = step;
 	item->has_value = detection_value(correlate, detection, &item->value);
+	if (correlate_type(rule->correlation->type)->needs_numbers) {
+		item->has_number = item->has_value &&
+		    decimal_parse(detection->values[0], &item->number);
+		correlate->options.stats->numberless += !item->has_number;
+	}
 	return item;
 }
 

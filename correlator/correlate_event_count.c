@@ -19,7 +19,16 @@ static enum feed_result feed(struct window *window, const struct correlation *co
 	return window->count >= needed ? FEED_FIRE : FEED_WAIT;
 }
 
+static decimal measure(struct tally *tally, const struct correlation *correlation,
+    decimal *ret_below)
+{
+	(void)correlation;
+	(void)ret_below;
+	return (decimal)tally->count * DECIMAL_ONE;
+}
+
 const struct correlate_type correlate_type_EVENT_COUNT = {
 	.name = {"event_count", 11},
 	.feed = feed,
+	.measure = measure,
 };

@@ -6,14 +6,17 @@
 #define TOCSIN_CORRELATOR_CORRELATE_STATE_H
 
 #include "correlator/correlate.h"
+#include "correlator/cohort.h"
 #include "correlator/repeat.h"
 #include "correlator/watermark.h"
+#include "sigma/decimal.h"
 
 /* A detection for as long as it waits for the watermark. */
 struct item {
 	struct completion event; /* text points into text[] */
 	uint64_t value;          /* keyed hash of the counted fields */
-	bool has_value;
+	decimal number;          /* the field as a number, where it is one */
+	bool has_value, has_number;
 	uint32_t correlation, rule; /* rule indexes */
 	uint32_t step;           /* the last that the rule is, in that correlation */
 	struct str key;          /* group values */
@@ -24,6 +27,7 @@ struct correlate {
 	struct correlate_options options;
 	struct window_table early, settled;
 	struct window_table dockets; /* groups with alerts that are not settled */
+	struct cohort_table early_cohorts, settled_cohorts; /* what goes by time */
 	struct watermark watermark;
 	struct repeat *repeats;      /* by source partition */
 	struct item **pending;       /* heap by item_compare */
@@ -52,12 +56,26 @@ struct item *pending_take(struct correlate *correlate);
 
 /* Feeds one item to the machine of the run, and on to the correlations around it. */
 int run_item(struct run *run, const struct item *item);
+/*
+ * What made a window, an alert and an event of the correlations around it. item: its completing
+ * event, key and correlation. at_ns: when that was decided, which is its place in time for the
+ * outer ones: the time of the event, or the end of the window. measured: what was compared, or
+ * NULL.
+ */
+int run_complete(struct run *run, const struct item *item, int64_t at_ns, struct parts *parts,
+    const decimal *measured);
 /* Lets the settled machine go on to the watermark. */
 int run_settle(struct run *run);
+
+/* correlate_cohort.c: an event of a correlation that goes by time; a group that is due. */
+int cohort_step(struct run *run, const struct item *item, uint32_t step, struct parts *parts);
+int cohort_end(struct run *run, struct cohort *group);
 
 /* settle.c: what became of an alert. alert has its rule, groups and completing event. */
 int docket_early(struct run *run, const struct rule *rule, struct str key, struct alert *alert);
 int docket_settled(struct run *run, const struct rule *rule, struct str key, struct alert *alert);
+/* Of a correlation that shows nothing early. */
+int alert_settle(struct run *run, struct alert *alert);
 /* Early alerts that can no longer be settled by one of their own are replaced by the last one. */
 int docket_sweep(struct run *run, const struct rule *rule);
 

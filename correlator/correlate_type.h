@@ -7,6 +7,7 @@
 #ifndef TOCSIN_CORRELATOR_CORRELATE_TYPE_H
 #define TOCSIN_CORRELATOR_CORRELATE_TYPE_H
 
+#include "correlator/tally.h"
 #include "correlator/window.h"
 #include "sigma/rule.h"
 
@@ -18,14 +19,29 @@ enum feed_result {
 
 struct correlate_type {
 	struct str name;
-	/* mark->value is meant for value_count; step: index in the correlation's rules. */
+	/*
+	 * COURSE_ARRIVAL. mark->value is meant for value_count; step: index in the correlation's
+	 * rules. NULL for a type that has no such course.
+	 */
 	enum feed_result (*feed)(struct window *window, const struct correlation *correlation,
 	    const struct mark *mark, uint32_t step);
 	/* value_count: an event without the counted fields does not count. */
 	bool needs_values;
+	/* An event whose field is no number does not count, but is counted. */
+	bool needs_numbers;
+	/*
+	 * COURSE_CLOSE and COURSE_SUM: what a window comes to, exactly: over *ret_below, which is 1
+	 * when it is called. One and its billionths, as the bounds are. NULL: never asked.
+	 */
+	decimal (*measure)(struct tally *tally, const struct correlation *correlation,
+	    decimal *ret_below);
+	bool keeps_distinct, keeps_values; /* what a closing window keeps for it */
 };
 
 const struct correlate_type *correlate_type(enum correlation_type type);
+
+/* Shared by value_percentile and value_median: rank in hundredths, of at least one value. */
+decimal correlate_percentile(struct tally *tally, uint32_t rank, decimal *ret_below);
 
 /*
  * Shared by value_count and temporal: remembers the last mark of each value; fires when as many

@@ -10,8 +10,18 @@ static enum feed_result feed(struct window *window, const struct correlation *co
 	    needed < UINT32_MAX ? (uint32_t)needed : UINT32_MAX);
 }
 
+static decimal measure(struct tally *tally, const struct correlation *correlation,
+    decimal *ret_below)
+{
+	(void)correlation;
+	(void)ret_below;
+	return (decimal)tally_distinct(tally) * DECIMAL_ONE;
+}
+
 const struct correlate_type correlate_type_VALUE_COUNT = {
 	.name = {"value_count", 11},
 	.feed = feed,
+	.measure = measure,
+	.keeps_distinct = true,
 	.needs_values = true,
 };

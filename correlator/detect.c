@@ -176,7 +176,8 @@ static bool link_groups(const struct pass *pass, const struct correlation *corre
 	}
 	detection->group_count = correlation->group_count;
 	for (size_t i = 0; i < correlation->value_count; i++) {
-		const struct field *field = record_find(pass->record, correlation->value_fields[i]);
+		const struct field *field = record_find(pass->record,
+		    correlation->values[step * correlation->value_count + i]);
 
 		if (field != NULL && field->kind != FIELD_NULL)
 			detection->values[i] = group_of(pass->detect, field->value);

@@ -58,23 +58,33 @@ static size_t parts_distinct(struct part *list, size_t count)
 	return kept;
 }
 
+size_t evidence_cut(struct part *list, size_t count, uint64_t *cut)
+{
+	count = parts_distinct(list, count);
+	if (count <= ALERT_EVENTS)
+		return count;
+	*cut += count - ALERT_EVENTS;
+	memmove(list, list + (count - ALERT_EVENTS), ALERT_EVENTS * sizeof(*list));
+	return ALERT_EVENTS;
+}
+
+struct parts *evidence_of(struct part *list, size_t count, uint64_t cut)
+{
+	count = evidence_cut(list, count, &cut);
+	struct parts *parts = malloc(sizeof(*parts) + count * sizeof(*list));
+
+	if (parts == NULL)
+		return NULL;
+	*parts = (struct parts){.references = 1, .count = (uint32_t)count, .cut = cut};
+	memcpy(parts->list, list, count * sizeof(*list));
+	return parts;
+}
+
 struct parts *evidence_collect(const struct window *window, struct arena *arena)
 {
 	uint64_t cut;
 	size_t count = part_count(window, &cut);
 	struct part *list = arena_array(arena, count, sizeof(*list));
 
-	if (list == NULL)
-		return NULL;
-	count = parts_distinct(list, parts_gather(window, list));
-	size_t kept = count < ALERT_EVENTS ? count : ALERT_EVENTS;
-	struct parts *parts = malloc(sizeof(*parts) + kept * sizeof(*list));
-
-	if (parts == NULL)
-		return NULL;
-	parts->references = 1;
-	parts->count = (uint32_t)kept;
-	parts->cut = cut + (count - kept);
-	memcpy(parts->list, list + (count - kept), kept * sizeof(*list));
-	return parts;
+	return list != NULL ? evidence_of(list, parts_gather(window, list), cut) : NULL;
 }

@@ -101,6 +101,15 @@ int docket_settled(struct run *run, const struct rule *rule, struct str key, str
 	return run_post(run, alert);
 }
 
+int alert_settle(struct run *run, struct alert *alert)
+{
+	alert->status = ALERT_SETTLED;
+	alert->id = alert_make_id(run->correlate->options.site->key, alert);
+	if (!run->silent)
+		run->correlate->options.stats->alerts_closed++;
+	return run_post(run, alert);
+}
+
 static int docket_replace(struct run *run, const struct docket *docket, struct hash128 early)
 {
 	struct alert alert;

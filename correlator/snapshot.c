@@ -1,7 +1,7 @@
 /*
  * Layout, little-endian: magic, version, partition, sources, offset; watermark; repeats of each
- * source; rules (id, hash); early, settled and docket tables; pending detections. Rules are told by
- * their place in that list. Windows are written oldest touch first, so that reading them in turn
+ * source; rules (id, hash); early, settled and docket tables; pending detections; groups that go by
+ * time (snapshot_cohort.c), early and settled. Rules are told by their place in that list. Windows are written oldest touch first, so that reading them in turn
  * gives the same order of eviction.
  */
 #include "correlator/snapshot.h"
@@ -10,26 +10,25 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "correlator/correlate_state.h"
+#include "correlator/snapshot_state.h"
 
 #define SNAPSHOT_MAGIC   0x736e4354u /* "TCns" */
-#define SNAPSHOT_VERSION 1u
+#define SNAPSHOT_VERSION 2u
 #define HEAD_SIZE        24u
-#define RULE_GONE        UINT32_MAX
 #define MARK_SIZE        61u
 
 /* ---- writing ---- */
 
-struct writer {
-	struct buf *out;
-	const struct correlate *correlate;
-	uint32_t *places; /* of each rule in the list; RULE_GONE: not listed */
-};
-
-static void text_write(struct buf *out, struct str text)
+void text_write(struct buf *out, struct str text)
 {
 	buf_u32(out, (uint32_t)text.len);
 	buf_str_put(out, text);
+}
+
+void decimal_write(struct buf *out, decimal value)
+{
+	buf_u64(out, (uint64_t)value);
+	buf_u64(out, (uint64_t)(value >> 64));
 }
 
 static bool rule_is_listed(const struct rule *rule)
@@ -67,17 +66,19 @@ static void place_write(struct buf *out, struct coordinate at, struct position p
 	buf_u32(out, position.index);
 }
 
-static void parts_write(struct writer *writer, const struct parts *parts)
+void part_write(struct writer *writer, const struct part *part)
+{
+	buf_u64(writer->out, (uint64_t)part->time_ns);
+	place_write(writer->out, part->at, part->position);
+	buf_u32(writer->out, writer->places[part->rule]);
+}
+
+void parts_write(struct writer *writer, const struct parts *parts)
 {
 	buf_u32(writer->out, parts->count);
 	buf_u64(writer->out, parts->cut);
-	for (uint32_t i = 0; i < parts->count; i++) {
-		const struct part *part = &parts->list[i];
-
-		buf_u64(writer->out, (uint64_t)part->time_ns);
-		place_write(writer->out, part->at, part->position);
-		buf_u32(writer->out, writer->places[part->rule]);
-	}
+	for (uint32_t i = 0; i < parts->count; i++)
+		part_write(writer, &parts->list[i]);
 }
 
 static void mark_write(struct writer *writer, const struct mark *mark)
@@ -154,18 +155,25 @@ static void table_write(struct writer *writer, const struct window_table *table)
 	free(windows);
 }
 
+void completion_write(struct buf *out, const struct completion *event)
+{
+	buf_u64(out, (uint64_t)event->time_ns);
+	buf_u64(out, (uint64_t)event->received_ns);
+	place_write(out, event->at, event->position);
+	text_write(out, event->agency);
+	text_write(out, event->host);
+}
+
 static void item_write(struct writer *writer, const struct item *item)
 {
 	buf_u32(writer->out, writer->places[item->correlation]);
 	buf_u32(writer->out, item->step);
-	buf_u64(writer->out, (uint64_t)item->event.time_ns);
-	buf_u64(writer->out, (uint64_t)item->event.received_ns);
-	place_write(writer->out, item->event.at, item->event.position);
+	completion_write(writer->out, &item->event);
 	buf_u64(writer->out, item->value);
-	buf_u8(writer->out, item->has_value);
+	buf_u8(writer->out, (uint8_t)(item->has_value | item->has_number << 1));
+	if (item->has_number)
+		decimal_write(writer->out, item->number);
 	text_write(writer->out, item->key);
-	text_write(writer->out, item->event.agency);
-	text_write(writer->out, item->event.host);
 }
 
 void snapshot_write(struct buf *out, const struct correlate *correlate, uint64_t offset)
@@ -192,21 +200,14 @@ void snapshot_write(struct buf *out, const struct correlate *correlate, uint64_t
 	buf_u32(out, (uint32_t)correlate->pending_count);
 	for (size_t i = 0; i < correlate->pending_count; i++)
 		item_write(&writer, correlate->pending[i]);
+	cohorts_write(&writer, &correlate->early_cohorts);
+	cohorts_write(&writer, &correlate->settled_cohorts);
 	free(writer.places);
 }
 
 /* ---- reading ---- */
 
-struct reader {
-	struct str rest;
-	struct correlate *correlate;
-	uint32_t *rules; /* index now, by place in the list; RULE_GONE */
-	uint32_t rule_count;
-	uint64_t dropped;
-	bool short_of_memory;
-};
-
-static uint32_t read_u32(struct reader *reader, bool *ok)
+uint32_t read_u32(struct reader *reader, bool *ok)
 {
 	struct str bytes;
 
@@ -214,7 +215,7 @@ static uint32_t read_u32(struct reader *reader, bool *ok)
 	return *ok ? get_u32(bytes.ptr) : 0;
 }
 
-static uint64_t read_u64(struct reader *reader, bool *ok)
+uint64_t read_u64(struct reader *reader, bool *ok)
 {
 	struct str bytes;
 
@@ -222,7 +223,7 @@ static uint64_t read_u64(struct reader *reader, bool *ok)
 	return *ok ? get_u64(bytes.ptr) : 0;
 }
 
-static uint8_t read_u8(struct reader *reader, bool *ok)
+uint8_t read_u8(struct reader *reader, bool *ok)
 {
 	struct str bytes;
 
@@ -230,7 +231,14 @@ static uint8_t read_u8(struct reader *reader, bool *ok)
 	return *ok ? (uint8_t)bytes.ptr[0] : 0;
 }
 
-static struct str read_text(struct reader *reader, bool *ok)
+decimal read_decimal(struct reader *reader, bool *ok)
+{
+	uint64_t low = read_u64(reader, ok), high = read_u64(reader, ok);
+
+	return (decimal)(int64_t)high * ((decimal)1 << 64) + (decimal)low;
+}
+
+struct str read_text(struct reader *reader, bool *ok)
 {
 	struct str text = STR_NONE;
 	uint32_t len = read_u32(reader, ok);
@@ -239,8 +247,7 @@ static struct str read_text(struct reader *reader, bool *ok)
 	return text;
 }
 
-/* The index of a listed rule now; RULE_GONE where there is none, *ok false outside the list. */
-static uint32_t read_rule(struct reader *reader, bool *ok)
+uint32_t read_rule(struct reader *reader, bool *ok)
 {
 	uint32_t place = read_u32(reader, ok);
 
@@ -293,7 +300,16 @@ static void read_place(struct reader *reader, bool *ok, struct coordinate *at,
 	position->index = read_u32(reader, ok);
 }
 
-static struct parts *parts_read(struct reader *reader, bool *ok)
+void read_part(struct reader *reader, bool *ok, struct part *ret)
+{
+	ret->time_ns = (int64_t)read_u64(reader, ok);
+	read_place(reader, ok, &ret->at, &ret->position);
+	ret->rule = read_rule(reader, ok);
+	if (ret->rule == RULE_GONE)
+		ret->rule = 0; /* a step that has changed: only its name in the evidence */
+}
+
+struct parts *parts_read(struct reader *reader, bool *ok)
 {
 	uint32_t count = read_u32(reader, ok);
 	uint64_t cut = read_u64(reader, ok);
@@ -309,15 +325,8 @@ static struct parts *parts_read(struct reader *reader, bool *ok)
 		return NULL;
 	}
 	*parts = (struct parts){.references = 1, .count = count, .cut = cut};
-	for (uint32_t i = 0; i < count; i++) {
-		struct part *part = &parts->list[i];
-
-		part->time_ns = (int64_t)read_u64(reader, ok);
-		read_place(reader, ok, &part->at, &part->position);
-		part->rule = read_rule(reader, ok);
-		if (part->rule == RULE_GONE)
-			part->rule = 0; /* a step that has changed: only its name in the evidence */
-	}
+	for (uint32_t i = 0; i < count; i++)
+		read_part(reader, ok, &parts->list[i]);
 	return parts;
 }
 
@@ -389,6 +398,10 @@ static bool marks_fit(const struct correlation *correlation, uint32_t count)
 	case CORRELATION_EVENT_COUNT:
 	case CORRELATION_VALUE_COUNT:
 		return count > 0 && count < correlation->condition.min;
+	case CORRELATION_VALUE_SUM:
+	case CORRELATION_VALUE_AVG:
+	case CORRELATION_VALUE_PERCENTILE:
+	case CORRELATION_VALUE_MEDIAN:
 	case CORRELATION_COUNT:
 		break;
 	}
@@ -465,7 +478,7 @@ static bool window_read(struct reader *reader, struct window_table *table, bool 
 
 		if (window->count > 0 || window_docket(window) != NULL)
 			return false; /* twice */
-		if (!dockets && !marks_fit(shape, count))
+		if (!dockets && (shape->course != COURSE_ARRIVAL || !marks_fit(shape, count)))
 			return false;
 		window->latest_ns = latest_ns;
 	}
@@ -482,6 +495,14 @@ static bool table_read(struct reader *reader, struct window_table *table, bool d
 		ok = window_read(reader, table, dockets);
 	table->evicted += evicted;
 	return ok;
+}
+
+/* What decimal_parse could have given. */
+static bool is_number(decimal value)
+{
+	decimal most = DECIMAL_ONE * DECIMAL_ONE * DECIMAL_ONE;
+
+	return value < most && value > -most;
 }
 
 static bool item_keep(struct reader *reader, const struct item *from)
@@ -508,7 +529,18 @@ static bool item_keep(struct reader *reader, const struct item *from)
 	item->rule = correlation->rules[from->step];
 	item->value = from->value;
 	item->has_value = from->has_value;
+	item->number = from->number;
+	item->has_number = from->has_number;
 	return true;
+}
+
+void read_completion(struct reader *reader, bool *ok, struct completion *ret)
+{
+	ret->time_ns = (int64_t)read_u64(reader, ok);
+	ret->received_ns = (int64_t)read_u64(reader, ok);
+	read_place(reader, ok, &ret->at, &ret->position);
+	ret->agency = read_text(reader, ok);
+	ret->host = read_text(reader, ok);
 }
 
 static bool item_read(struct reader *reader)
@@ -517,15 +549,16 @@ static bool item_read(struct reader *reader)
 	struct item item = {.correlation = read_rule(reader, &ok)};
 
 	item.step = read_u32(reader, &ok);
-	item.event.time_ns = (int64_t)read_u64(reader, &ok);
-	item.event.received_ns = (int64_t)read_u64(reader, &ok);
-	read_place(reader, &ok, &item.event.at, &item.event.position);
+	read_completion(reader, &ok, &item.event);
 	item.value = read_u64(reader, &ok);
-	item.has_value = read_u8(reader, &ok) != 0;
+	uint8_t flags = read_u8(reader, &ok);
+
+	item.has_value = (flags & 1) != 0;
+	item.has_number = (flags & 2) != 0;
+	if (item.has_number)
+		item.number = read_decimal(reader, &ok);
 	item.key = read_text(reader, &ok);
-	item.event.agency = read_text(reader, &ok);
-	item.event.host = read_text(reader, &ok);
-	return ok && item_keep(reader, &item);
+	return ok && is_number(item.number) && item_keep(reader, &item);
 }
 
 static bool body_read(struct reader *reader)
@@ -542,6 +575,8 @@ static bool body_read(struct reader *reader)
 
 	for (uint32_t i = 0; ok && i < count; i++)
 		ok = item_read(reader);
+	ok = ok && cohorts_read(reader, &correlate->early_cohorts) &&
+	    cohorts_read(reader, &correlate->settled_cohorts);
 	return ok && reader->rest.len == 0;
 }
 

@@ -81,6 +81,9 @@ struct worker_stats {
 	uint64_t events, ticks, gaps, repeats, foreign, undecoded, damaged;
 	uint64_t matches, alerts_plain, detections, detection_repeats, late;
 	uint64_t alerts_early, alerts_settled, alerts_replaced;
+	uint64_t alerts_closed; /* settled, of correlations that show nothing early */
+	uint64_t numberless;  /* detections whose field is no number, where one is added up */
+	uint64_t cut;         /* events that a group had no room for */
 	uint64_t skipped;     /* records of a version or type that this program does not know */
 	uint64_t ungrouped;   /* matches that lack a group-by field of their correlation */
 	uint64_t unknown;     /* detections for rules that are not loaded */

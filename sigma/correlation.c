@@ -18,15 +18,9 @@ static const char *const type_names[] = {
 #undef CORRELATION
 };
 
-static bool is_temporal(const struct correlation *correlation)
-{
-	return correlation->type == CORRELATION_TEMPORAL ||
-	    correlation->type == CORRELATION_TEMPORAL_ORDERED;
-}
-
 const struct yaml_node *correlation_references(const struct draft *draft)
 {
-	return yaml_get(draft->correlation_node, STR("rules"));
+	return draft->references;
 }
 
 static int read_type(struct builder *builder, const struct yaml_node *node, struct draft *draft)
@@ -42,8 +36,7 @@ static int read_type(struct builder *builder, const struct yaml_node *node, stru
 	    builder, node, TEXT_sigma_correlation_type, STR_ARG(node->scalar));
 }
 
-/* A list of different texts, not empty. */
-static int list_check(struct builder *builder, const struct yaml_node *node, size_t max)
+int correlation_list_check(struct builder *builder, const struct yaml_node *node, size_t max)
 {
 	if (node->kind != YAML_LIST)
 		return builder_refuse_node(
@@ -69,14 +62,15 @@ static int list_check(struct builder *builder, const struct yaml_node *node, siz
 static int read_rules(struct builder *builder, const struct yaml_node *node, struct draft *draft)
 {
 	draft->correlation->rule_count = node->count;
-	return list_check(builder, node, STEPS_MAX);
+	draft->references = node;
+	return correlation_list_check(builder, node, STEPS_MAX);
 }
 
 static int read_group_by(struct builder *builder, const struct yaml_node *node,
     struct draft *draft)
 {
 	int code =
-	    node->kind == YAML_LIST && node->count > 0 ? list_check(builder, node, GROUPS_MAX) : 0;
+	    node->kind == YAML_LIST && node->count > 0 ? correlation_list_check(builder, node, GROUPS_MAX) : 0;
 
 	if (code < 0)
 		return code;
@@ -118,122 +112,11 @@ static int read_aliases(struct builder *builder, const struct yaml_node *node, s
 	return 0;
 }
 
-static int number_take(struct builder *builder, const struct yaml_node *node, int64_t least,
-    size_t most, uint64_t *ret)
-{
-	int64_t number;
-
-	if (!yaml_to_i64(node, &number) || number < least || number > (int64_t)most)
-		return builder_refuse_node(builder, node, TEXT_sigma_correlation_count, most);
-	*ret = (uint64_t)number;
-	return 0;
-}
-
-#define COUNT_MAX ((size_t)1000000000)
-
-static int read_gt(struct builder *builder, const struct yaml_node *node, struct draft *draft)
-{
-	uint64_t number;
-	int code = number_take(builder, node, 0, COUNT_MAX, &number);
-
-	if (code == 0 && number + 1 > draft->correlation->condition.min)
-		draft->correlation->condition.min = number + 1;
-	return code;
-}
-
-static int read_gte(struct builder *builder, const struct yaml_node *node, struct draft *draft)
-{
-	uint64_t number;
-	int code = number_take(builder, node, 1, COUNT_MAX, &number);
-
-	if (code == 0 && number > draft->correlation->condition.min)
-		draft->correlation->condition.min = number;
-	return code;
-}
-
-static int read_later(struct builder *builder, const struct yaml_node *node, struct draft *draft)
-{
-	(void)draft;
-	return builder_refuse_key(builder, node, TEXT_sigma_unsupported, STR_ARG(node->key));
-}
-
-static bool is_alias(const struct draft *draft, struct str name)
-{
-	return draft->aliases != NULL && yaml_get(draft->aliases, name) != NULL;
-}
-
-static int read_field(struct builder *builder, const struct yaml_node *node, struct draft *draft)
-{
-	struct correlation *correlation = draft->correlation;
-
-	if (correlation->type != CORRELATION_VALUE_COUNT)
-		return builder_refuse_key(
-		    builder, node, TEXT_sigma_unknown_key, STR_ARG(node->key));
-	int code = node->kind == YAML_LIST ? list_check(builder, node, GROUPS_MAX) : 0;
-
-	if (code == 0)
-		code = texts_take(
-		    builder, node, &correlation->value_fields, &correlation->value_count);
-	if (code == 0 && (correlation->value_count == 0 || correlation->value_fields[0].len == 0))
-		return builder_refuse_node(builder, node, TEXT_sigma_empty, STR_ARG(node->key));
-	/* One field for all rules is all that a value tuple has room for. */
-	for (size_t i = 0; code == 0 && i < correlation->value_count; i++) {
-		if (is_alias(draft, correlation->value_fields[i]))
-			return builder_refuse_node(builder, node, TEXT_sigma_unsupported,
-			    STR_ARG(correlation->value_fields[i]));
-	}
-	return code;
-}
-
-static int condition_read(struct builder *builder, const struct yaml_node *node,
-    struct draft *draft)
-{
-	static const struct key keys[] = {
-	    {"gt", read_gt, false},
-	    {"gte", read_gte, false},
-	    {"lt", read_later, false},
-	    {"lte", read_later, false},
-	    {"eq", read_later, false},
-	    {"neq", read_later, false},
-	    {"field", read_field, false},
-	};
-	struct correlation *correlation = draft->correlation;
-
-	if (node == NULL && is_temporal(correlation)) {
-		correlation->condition.min = correlation->rule_count;
-		return 0;
-	}
-	if (node == NULL)
-		return builder_refuse_node(builder, draft->correlation_node, TEXT_sigma_missing,
-		    "condition");
-	if (node->kind == YAML_SCALAR)
-		return builder_refuse_node(builder, node, TEXT_sigma_unsupported,
-		    STR_ARG(node->scalar));
-	int code =
-	    keys_read(builder, node, keys, sizeof(keys) / sizeof(keys[0]), false, draft);
-
-	if (code == 0 && correlation->condition.min == 0)
-		return builder_refuse_node(builder, node, TEXT_sigma_correlation_condition);
-	if (code == 0 && correlation->type == CORRELATION_VALUE_COUNT &&
-	    correlation->value_count == 0)
-		return builder_refuse_node(builder, node, TEXT_sigma_missing, "field");
-	/* Some of the steps in order is not defined by the specification. */
-	uint64_t most = correlation->rule_count;
-
-	if (code == 0 && is_temporal(correlation) &&
-	    (correlation->condition.min > most ||
-	        (correlation->type == CORRELATION_TEMPORAL_ORDERED &&
-	            correlation->condition.min < most)))
-		return builder_refuse_node(
-		    builder, node, TEXT_sigma_correlation_count, (size_t)most);
-	return code;
-}
-
 int correlation_read(struct builder *builder, const struct yaml_node *node, struct draft *draft)
 {
 	static const struct key keys[] = {
 	    {"type", read_type, true},
-	    {"rules", read_rules, true},
+	    {"rules", read_rules, false},
 	    {"group-by", read_group_by, false},
 	    {"timespan", read_timespan, true},
 	    {"generate", read_generate, false},
@@ -247,7 +130,14 @@ int correlation_read(struct builder *builder, const struct yaml_node *node, stru
 	draft->correlation->condition.max = UINT64_MAX;
 	int code = keys_read(builder, node, keys, sizeof(keys) / sizeof(keys[0]), true, draft);
 
-	return code < 0 ? code : condition_read(builder, yaml_get(node, STR("condition")), draft);
+	if (code < 0)
+		return code;
+	return correlation_condition_read(builder, yaml_get(node, STR("condition")), draft);
+}
+
+static bool is_alias(const struct draft *draft, struct str name)
+{
+	return draft->aliases != NULL && yaml_get(draft->aliases, name) != NULL;
 }
 
 static size_t group_find(const struct correlation *correlation, struct str name)
@@ -259,7 +149,7 @@ static size_t group_find(const struct correlation *correlation, struct str name)
 	return STR_NOT_FOUND;
 }
 
-/* The field of a step's events that a group stands for. */
+/* The field of a step's events that a group, or a counted value, stands for. */
 static int field_bind(struct builder *builder, struct draft *draft, const struct draft *step,
     struct str group, struct str *ret)
 {
@@ -294,9 +184,6 @@ static int step_bind(struct builder *builder, struct draft *draft, size_t index,
 			return builder_refuse_node(builder, reference, TEXT_sigma_correlation_twice,
 			    STR_ARG(reference->scalar));
 	}
-	if (step->parent != NULL)
-		return builder_refuse_node(builder, reference, TEXT_sigma_correlation_shared,
-		    STR_ARG(reference->scalar));
 	for (size_t i = 0; i < correlation->group_count; i++) {
 		int code = field_bind(builder, draft, step, correlation->group_by[i],
 		    &correlation->fields[index * correlation->group_count + i]);
@@ -305,10 +192,12 @@ static int step_bind(struct builder *builder, struct draft *draft, size_t index,
 			return code;
 	}
 	/* Of an inner correlation only the group travels on. */
-	for (size_t i = 0; step->correlation != NULL && i < correlation->value_count; i++) {
-		if (group_find(step->correlation, correlation->value_fields[i]) == STR_NOT_FOUND)
-			return builder_refuse_node(builder, reference, TEXT_sigma_correlation_group,
-			    STR_ARG(correlation->value_fields[i]), STR_ARG(reference->scalar));
+	for (size_t i = 0; i < correlation->value_count; i++) {
+		int code = field_bind(builder, draft, step, correlation->value_fields[i],
+		    &correlation->values[index * correlation->value_count + i]);
+
+		if (code < 0)
+			return code;
 	}
 	return 0;
 }
@@ -343,6 +232,59 @@ static bool step_name(struct builder *builder, const struct draft *draft, size_t
 	buf_u64(out, step->rule.meta.hash.low);
 	for (size_t i = 0; i < count; i++)
 		content_put(out, groups[i].value);
+	for (size_t i = 0; i < correlation->value_count; i++)
+		if (is_alias(draft, correlation->value_fields[i]))
+			content_put(out, correlation->values[index * correlation->value_count + i]);
+	return true;
+}
+
+static uint64_t bits_rename(uint64_t bits, const uint32_t *places)
+{
+	uint64_t renamed = 0;
+
+	for (; bits != 0; bits &= bits - 1)
+		renamed |= UINT64_C(1) << places[__builtin_ctzll(bits)];
+	return renamed;
+}
+
+static int term_compare(const void *a, const void *b)
+{
+	const struct correlation_term *left = a, *right = b;
+
+	if (left->present != right->present)
+		return left->present < right->present ? -1 : 1;
+	return left->absent < right->absent ? -1 : left->absent > right->absent;
+}
+
+/* Without order, a step is told by its piece, and not by where it is listed. */
+static bool terms_name(struct builder *builder, const struct correlation *correlation,
+    const struct str *pieces, struct buf *out)
+{
+	struct correlation_term *terms =
+	    arena_array(builder->scratch, correlation->term_count, sizeof(*terms));
+	uint32_t places[64];
+
+	if (correlation->course != COURSE_PATTERN)
+		return true;
+	for (uint32_t i = 0; i < correlation->rule_count; i++) {
+		places[i] = i;
+		if (correlation->type == CORRELATION_TEMPORAL_ORDERED)
+			continue;
+		places[i] = 0;
+		for (size_t j = 0; j < correlation->rule_count; j++)
+			places[i] += str_compare(pieces[j], pieces[i]) < (j < i);
+	}
+	for (size_t i = 0; terms != NULL && i < correlation->term_count; i++)
+		terms[i] = (struct correlation_term){
+		    bits_rename(correlation->terms[i].present, places),
+		    bits_rename(correlation->terms[i].absent, places)};
+	if (terms == NULL)
+		return false;
+	qsort(terms, correlation->term_count, sizeof(*terms), term_compare);
+	for (size_t i = 0; i < correlation->term_count; i++) {
+		buf_u64(out, terms[i].present);
+		buf_u64(out, terms[i].absent);
+	}
 	return true;
 }
 
@@ -362,13 +304,32 @@ static bool pieces_name(struct builder *builder, const struct draft *draft, stru
 		whole = whole && pieces[i].ptr != NULL;
 		buf_free(&piece);
 	}
-	if (!whole)
+	if (!whole || !terms_name(builder, correlation, pieces, out))
 		return false;
 	if (correlation->type != CORRELATION_TEMPORAL_ORDERED)
 		qsort(pieces, correlation->rule_count, sizeof(*pieces), piece_compare);
 	for (size_t i = 0; i < correlation->rule_count; i++)
 		content_put(out, pieces[i]);
 	return true;
+}
+
+/* What only the courses that are no matter of arrival know. */
+static void bounds_name(const struct correlation *correlation, struct buf *out)
+{
+	if (correlation->course != COURSE_SUM && correlation->course != COURSE_CLOSE)
+		return;
+	for (unsigned kind = 0; kind < BOUND_KINDS; kind++) {
+		for (size_t i = 0; i < correlation->condition.bound_count; i++) {
+			const struct correlation_bound *bound = &correlation->condition.bounds[i];
+
+			if (bound->kind != kind)
+				continue;
+			buf_u8(out, (uint8_t)kind);
+			buf_u64(out, (uint64_t)(bound->value >> 64));
+			buf_u64(out, (uint64_t)bound->value);
+		}
+	}
+	buf_u32(out, correlation->rank);
 }
 
 /* The order of groups, of values, and of steps that have none, changes nothing. */
@@ -388,11 +349,13 @@ static int correlation_name(struct builder *builder, struct draft *draft)
 		values[i] = correlation->value_fields[i];
 	qsort(values, correlation->value_count, sizeof(*values), piece_compare);
 	for (size_t i = 0; i < correlation->value_count; i++)
-		content_put(&out, values[i]);
+		if (!is_alias(draft, values[i]))
+			content_put(&out, values[i]);
 	buf_u64(&out, (uint64_t)correlation->timespan_ns);
 	buf_u64(&out, correlation->condition.min);
 	buf_u64(&out, correlation->condition.max);
 	buf_u8(&out, correlation->generate);
+	bounds_name(correlation, &out);
 	draft->rule.meta.hash = content_hash(buf_str(&out));
 	whole = whole && !out.failed;
 	buf_free(&out);
@@ -406,9 +369,12 @@ int correlation_bind(struct builder *builder, struct draft *draft)
 
 	correlation->fields = arena_array(builder->arena,
 	    correlation->rule_count * correlation->group_count, sizeof(*correlation->fields));
+	correlation->values = arena_array(builder->arena,
+	    correlation->rule_count * correlation->value_count, sizeof(*correlation->values));
 	correlation->rules =
 	    arena_array(builder->arena, correlation->rule_count, sizeof(*correlation->rules));
-	if (correlation->fields == NULL || correlation->rules == NULL)
+	if (correlation->fields == NULL || correlation->values == NULL ||
+	    correlation->rules == NULL)
 		return builder_no_memory(builder);
 	for (size_t i = 0; i < correlation->rule_count; i++, reference = reference->next) {
 		int code = step_bind(builder, draft, i, reference);
@@ -416,11 +382,7 @@ int correlation_bind(struct builder *builder, struct draft *draft)
 		if (code < 0)
 			return code;
 	}
-	int code = correlation_name(builder, draft);
+	int code = correlation_condition_bind(builder, draft);
 
-	for (size_t i = 0; code == 0 && i < correlation->rule_count; i++) {
-		if (draft->steps[i]->correlation != NULL)
-			draft->steps[i]->parent = draft;
-	}
-	return code;
+	return code < 0 ? code : correlation_name(builder, draft);
 }

@@ -17,11 +17,13 @@ struct draft {
 	bool skipped;                        /* deprecated or unsupported */
 	const struct expression *expression; /* of a plain rule */
 
+	struct first_seen *first_seen;       /* of a plain rule; or NULL */
 	const struct yaml_node *correlation_node;
 	struct correlation *correlation;
 	const struct yaml_node *aliases;
 	struct draft **steps;                /* rules that it refers to */
-	struct draft *parent;                /* the correlation that refers to this one */
+	const struct yaml_node *references;  /* its list of ids and names */
+	struct formula *formula;             /* a condition over rules; or NULL */
 
 	const struct yaml_node *filter_rules; /* of a filter: its list, or NULL for any */
 	bool is_filter;
@@ -36,14 +38,21 @@ int draft_read(struct builder *builder, struct draft *draft);
 int attribute_read(struct builder *builder, const struct yaml_node *node, struct draft *draft);
 /* What of it can only be judged beside the rest of the document. */
 int attribute_check(struct builder *builder, struct draft *draft);
+/* Adds tocsin.first_seen, if there is one, to the rule's compiled form. */
+void attribute_first_seen_name(struct draft *draft, struct buf *out);
 /* What a correlation says by itself. (correlation.c) */
 int correlation_read(struct builder *builder, const struct yaml_node *node, struct draft *draft);
+/* Its condition, when all else has been read. (correlation_condition.c) */
+int correlation_condition_read(struct builder *builder, const struct yaml_node *node,
+    struct draft *draft);
+/* The alternatives of a condition over rules, when the steps stand. */
+int correlation_condition_bind(struct builder *builder, struct draft *draft);
+bool correlation_is_temporal(const struct correlation *correlation);
+/* A list of different texts, not empty. */
+int correlation_list_check(struct builder *builder, const struct yaml_node *node, size_t max);
 /* The list of references; correlation_read has checked that it is a list of texts. */
 const struct yaml_node *correlation_references(const struct draft *draft);
-/*
- * Binds a correlation to its steps, which are READY: everything but indexes, root and keys. Makes
- * it the parent of those that are correlations.
- */
+/* Binds a correlation to its steps, which are READY: everything but indexes, root and keys. */
 int correlation_bind(struct builder *builder, struct draft *draft);
 
 /*
@@ -53,6 +62,11 @@ int correlation_bind(struct builder *builder, struct draft *draft);
 int draft_name(struct builder *builder, struct draft *draft);
 /* What a filter says by itself. (filter.c) */
 int filter_read(struct builder *builder, const struct yaml_node *node, struct draft *draft);
+/*
+ * Which correlations belong together, and by which groups: roots, keys and depths, of drafts whose
+ * rules have their indexes. False without memory. (chain.c)
+ */
+bool chain_place(struct builder *builder, struct draft **drafts, size_t count);
 /* Whether the filter's log source takes in the rule's: each attribute that it gives is equal. */
 bool filter_covers(const struct draft *filter, const struct draft *rule);
 /* Adds the filter to the rule's. */

@@ -5,6 +5,7 @@
 #define TOCSIN_SIGMA_RULE_H
 
 #include "event/alert.h"
+#include "sigma/decimal.h"
 
 enum rule_kind { RULE_PLAIN, RULE_CORRELATION };
 
@@ -35,12 +36,34 @@ struct rule_use {
 	uint32_t step;        /* index in its rules */
 };
 
+enum bound_kind { BOUND_GT, BOUND_GTE, BOUND_LT, BOUND_LTE, BOUND_EQ, BOUND_NEQ };
+
+#define BOUND_KINDS 6
+
 /*
- * Count conditions as an interval, so that two operators are a range: min <= n <= max, and not
- * equal except_. gt 4 is min 5. A temporal correlation counts distinct referenced rules.
+ * Several bounds are all required, so two are a range. Counts are an interval too: min <= n <= max;
+ * gt 4 is min 5. A temporal correlation counts distinct referenced rules.
  */
 struct correlation_condition {
 	uint64_t min, max;    /* max UINT64_MAX: none */
+	struct correlation_bound {
+		enum bound_kind kind;
+		decimal value;
+	} bounds[BOUND_KINDS];
+	size_t bound_count;
+};
+
+/* When a correlation is decided. */
+enum correlation_course {
+	COURSE_ARRIVAL, /* as events come, for nothing that comes later undoes it; shown early */
+	COURSE_SUM,     /* at each event, in order of time */
+	COURSE_CLOSE,   /* when the window that a group's first event opens has passed */
+	COURSE_PATTERN  /* temporal, by its terms: shown early where none asks for absence */
+};
+
+/* An alternative of a temporal correlation, as bits of steps. */
+struct correlation_term {
+	uint64_t present, absent;
 };
 
 struct correlation {
@@ -50,20 +73,38 @@ struct correlation {
 	struct str *group_by;       /* names, or aliases, as written */
 	size_t group_count;
 	struct str *fields; /* [step * group_count + group]: the field of that rule's events */
-	struct str *value_fields;   /* value_count: field or tuple of fields */
+	struct str *value_fields;   /* field or tuple of fields as written; or aliases */
 	size_t value_count;
+	struct str *values; /* [step * value_count + value]: the field of that rule's events */
+	uint32_t rank;              /* value_percentile: in hundredths */
 	int64_t timespan_ns;
 	struct correlation_condition condition;
+	enum correlation_course course;
+	struct correlation_term *terms; /* COURSE_PATTERN */
+	size_t term_count;
+	bool waits;                 /* COURSE_PATTERN: some term asks for absence */
 	bool generate;              /* the referenced rules alert on their own too */
 	/*
-	 * Chaining: a correlation that another one refers to is evaluated where that one is. root
-	 * is the outermost; its group-by is a subset of each inner one's, so the key of the root
-	 * decides the partition. key_groups[i]: which of this correlation's groups is the root's
-	 * i-th.
+	 * Chaining: correlations that refer to each other are evaluated in one partition, that of
+	 * the groups that all of them have (chain.c). key_groups[i]: which of this correlation's
+	 * groups is the i-th of those. root names them all: the outermost, or one of those. depth:
+	 * how many correlations lie below it.
 	 */
-	uint32_t root;
+	uint32_t root, depth;
 	uint32_t *key_groups;
 	size_t key_group_count;
+};
+
+/*
+ * tocsin.first_seen: of the rule's matches only those are told whose values of fields were not seen
+ * in the group of by within that time before; none in the time in which a group is learnt. Names in
+ * their order, no field twice.
+ */
+struct first_seen {
+	struct str *by, *fields;
+	size_t by_count, field_count;
+	int64_t within_ns, learn_ns;
+	struct hash128 scope; /* of rule id and names: whose memory a row is */
 };
 
 struct rule {
@@ -85,6 +126,7 @@ struct rule {
 	const struct rule_use *uses;
 	size_t use_count;
 	const struct correlation *correlation; /* RULE_CORRELATION */
+	const struct first_seen *first_seen;   /* RULE_PLAIN; or NULL */
 	const struct rule_example *examples;
 	size_t example_count;
 };

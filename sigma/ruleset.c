@@ -295,6 +295,9 @@ static int steps_find(struct loader *loader, struct draft *draft, bool *ret_read
 		if (step == NULL || step->state == DRAFT_REFUSED || step->is_filter)
 			return builder_refuse_node(&loader->builder, one,
 			    TEXT_sigma_correlation_rule, STR_ARG(one->scalar));
+		if (step->first_seen != NULL)
+			return builder_refuse_node(&loader->builder, one,
+			    TEXT_sigma_first_seen_step, STR_ARG(one->scalar));
 		*ret_ready &= step->state == DRAFT_READY;
 		draft->steps[count++] = step;
 	}
@@ -375,64 +378,6 @@ static int rules_place(struct loader *loader)
 	return 0;
 }
 
-/* The outermost correlation, and which of this one's groups its groups are. */
-static int root_place(struct loader *loader, struct draft *draft)
-{
-	struct correlation *correlation = draft->correlation;
-	struct draft *root = draft;
-
-	while (root->parent != NULL)
-		root = root->parent;
-	correlation->root = root->rule.index;
-	correlation->key_group_count = root->correlation->group_count;
-	correlation->key_groups = arena_array(loader->builder.arena, correlation->key_group_count,
-	    sizeof(*correlation->key_groups));
-	if (correlation->key_groups == NULL)
-		return ERR_MEMORY;
-	for (size_t i = 0; i < correlation->key_group_count; i++)
-		correlation->key_groups[i] = (uint32_t)i;
-	return 0;
-}
-
-static uint32_t step_of(const struct draft *parent, const struct draft *draft)
-{
-	uint32_t step = 0;
-
-	while (parent->steps[step] != draft)
-		step++;
-	return step;
-}
-
-/* Downwards from the parent, whose keys are placed already: names of its groups to ours. */
-static void keys_place(struct draft *draft)
-{
-	const struct draft *parent = draft->parent;
-	struct correlation *correlation = draft->correlation;
-
-	if (parent == NULL)
-		return;
-	const struct str *fields = parent->correlation->fields +
-	    (size_t)step_of(parent, draft) * parent->correlation->group_count;
-
-	for (size_t i = 0; i < correlation->key_group_count; i++) {
-		struct str name = fields[parent->correlation->key_groups[i]];
-		uint32_t group = 0;
-
-		while (!str_eq(correlation->group_by[group], name))
-			CHECK(++group < correlation->group_count);
-		correlation->key_groups[i] = group;
-	}
-}
-
-static void keys_descend(struct draft *draft)
-{
-	keys_place(draft);
-	for (size_t i = 0; i < draft->correlation->rule_count; i++) {
-		if (draft->steps[i]->correlation != NULL)
-			keys_descend(draft->steps[i]);
-	}
-}
-
 static int correlations_place(struct loader *loader)
 {
 	for (size_t i = 0; i < loader->draft_count; i++) {
@@ -440,19 +385,10 @@ static int correlations_place(struct loader *loader)
 
 		if (draft->state != DRAFT_READY || draft->correlation == NULL)
 			continue;
-		if (root_place(loader, draft) < 0)
-			return ERR_MEMORY;
 		for (size_t step = 0; step < draft->correlation->rule_count; step++)
 			draft->correlation->rules[step] = draft->steps[step]->rule.index;
 	}
-	for (size_t i = 0; i < loader->draft_count; i++) {
-		struct draft *draft = loader->drafts[i];
-
-		if (draft->state == DRAFT_READY && draft->correlation != NULL &&
-		    draft->parent == NULL)
-			keys_descend(draft);
-	}
-	return 0;
+	return chain_place(&loader->builder, loader->drafts, loader->draft_count) ? 0 : ERR_MEMORY;
 }
 
 static int uses_place(struct ruleset *ruleset)
