@@ -229,7 +229,11 @@ int attribute_check(struct builder *builder, struct draft *draft)
 {
 	const struct yaml_node *node = yaml_get(draft->root, STR("tocsin"));
 
-	return node == NULL ? 0 : attribute_suppress_check(builder, node, draft);
+	if (node == NULL)
+		return 0;
+	int code = attribute_first_seen_check(builder, node, draft);
+
+	return code < 0 ? code : attribute_suppress_check(builder, node, draft);
 }
 
 int attribute_read(struct builder *builder, const struct yaml_node *node, struct draft *draft)
@@ -241,6 +245,7 @@ int attribute_read(struct builder *builder, const struct yaml_node *node, struct
 	    {"entity", read_entity, false},
 	    {"fold", read_fold, false},
 	    {"suppress", attribute_suppress_read, false},
+	    {"first_seen", attribute_first_seen_read, false},
 	    {"examples", read_examples, false},
 	};
 

@@ -16,4 +16,11 @@ int attribute_suppress_read(
 int attribute_suppress_check(
     struct builder *builder, const struct yaml_node *attribute, struct draft *draft);
 
+/* tocsin.first_seen; check likewise. has: whether the alert tells a field of that name. */
+int attribute_first_seen_read(
+    struct builder *builder, const struct yaml_node *node, struct draft *draft);
+int attribute_first_seen_check(
+    struct builder *builder, const struct yaml_node *attribute, struct draft *draft);
+bool attribute_first_seen_has(const struct draft *draft, struct str name);
+
 #endif

@@ -45,22 +45,29 @@ int attribute_suppress_read(struct builder *builder, const struct yaml_node *nod
 	return keys_read(builder, node, keys, sizeof(keys) / sizeof(keys[0]), false, draft);
 }
 
-/* The alert of a correlation knows its groups alone. */
-static int groups_check(struct builder *builder, const struct yaml_node *by,
-    const struct draft *draft)
+static bool is_told(const struct draft *draft, struct str name)
 {
 	const struct correlation *correlation = draft->correlation;
 
+	if (correlation == NULL)
+		return attribute_first_seen_has(draft, name);
+	for (size_t g = 0; g < correlation->group_count; g++)
+		if (str_eq(correlation->group_by[g], name))
+			return true;
+	return false;
+}
+
+/* The alert of a correlation knows its groups alone, that of first_seen its names. */
+static int groups_check(struct builder *builder, const struct yaml_node *by,
+    const struct draft *draft)
+{
 	for (size_t i = 0; i < draft->rule.suppress_by_count; i++) {
 		struct str name = draft->rule.suppress_by[i];
 		const struct yaml_node *node = by->kind == YAML_LIST ? by->first : by;
-		bool known = false;
 
 		while (node->next != NULL && by->kind == YAML_LIST && !str_eq(node->scalar, name))
 			node = node->next;
-		for (size_t g = 0; g < correlation->group_count; g++)
-			known |= str_eq(correlation->group_by[g], name);
-		if (!known)
+		if (!is_told(draft, name))
 			return builder_refuse_node(builder, node, TEXT_sigma_correlation_group,
 			    STR_ARG(name), STR_ARG(draft->rule.meta.id));
 	}
@@ -77,6 +84,6 @@ int attribute_suppress_check(struct builder *builder, const struct yaml_node *at
 		return 0;
 	if (fold != NULL)
 		return builder_refuse_key(builder, fold, TEXT_sigma_suppress_fold);
-	return draft->correlation == NULL
+	return draft->correlation == NULL && draft->first_seen == NULL
 	    ? 0 : groups_check(builder, yaml_get(node, STR("by")), draft);
 }

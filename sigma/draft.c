@@ -227,6 +227,7 @@ int draft_name(struct builder *builder, struct draft *draft)
 	content_put(&out, draft->rule.service);
 	buf_u64(&out, draft->expression->hash.high);
 	buf_u64(&out, draft->expression->hash.low);
+	attribute_first_seen_name(draft, &out);
 	draft->rule.meta.hash = content_hash(buf_str(&out));
 	bool whole = !out.failed;
 

@@ -98,6 +98,31 @@ static const struct refusal_case documents[] = {
     {"title: a\ntocsin: {suppress: {for: 1h, by: [A], of: 1}}\n" DETECTION, 2, 39, "unknown key"},
     {"title: a\ntocsin: {suppress: {for: 1h, by: [A]}, fold: 1h}\n" DETECTION, 2, 40,
         "'fold' means nothing"},
+    {"title: a\ntocsin: {first_seen: [A]}\n" DETECTION, 2, 22, "'first_seen' must be a map"},
+    {"title: a\ntocsin: {first_seen: {fields: A, within: 9d}}\n" DETECTION, 2, 22,
+        "'learn' is missing"},
+    {"title: a\ntocsin: {first_seen: {fields: A, learn: 0}}\n" DETECTION, 2, 22,
+        "'within' is missing"},
+    {"title: a\ntocsin: {first_seen: {learn: 0, within: 9d}}\n" DETECTION, 2, 22,
+        "'fields' is missing"},
+    {"title: a\ntocsin: {first_seen: {fields: [], within: 9d, learn: 0}}\n" DETECTION, 2, 31,
+        "'fields' must not be empty"},
+    {"title: a\ntocsin: {first_seen: {fields: A, within: 0, learn: 0}}\n" DETECTION, 2, 42,
+        "not a duration"},
+    {"title: a\ntocsin: {first_seen: {fields: A, within: 2y, learn: 0}}\n" DETECTION, 2, 42,
+        "at most 400 days"},
+    {"title: a\ntocsin: {first_seen: {fields: A, within: 1d, learn: 2d}}\n" DETECTION, 2, 53,
+        "longer than 'within'"},
+    {"title: a\ntocsin: {first_seen: {fields: A, by: A, within: 1d, learn: 0}}\n" DETECTION, 2,
+        38, "listed twice"},
+    {"title: a\ntocsin: {first_seen: {fields: A, at: A, within: 1d, learn: 0}}\n" DETECTION, 2,
+        34, "unknown key 'at'"},
+    {"title: a\ntocsin: {entity: B, first_seen: {fields: A, within: 1d, learn: 0}}\n" DETECTION,
+        2, 10, "'entity' means nothing"},
+    {"title: a\ntocsin: {suppress: {for: 1h, by: B}, first_seen: {fields: A, within: 1d, learn: 0}}\n"
+     DETECTION, 2, 34, "'B' is not in"},
+    {"title: a\ntocsin: {first_seen: {fields: A, within: 1d, learn: 0}}\ncorrelation: {type: "
+     "event_count, rules: [x], timespan: 1m, condition: {gte: 2}}\n", 2, 10, "not to a correlation"},
     {"title: a\ntocsin: {suppress: {for: 1h, by: [A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P,Q]}}\n" DETECTION,
         2, 34, "more than 16"},
     {"title: a\ntocsin: {suppress: {for: 1h, by: [A, B]}}\ncorrelation: {type: event_count, "
@@ -110,6 +135,15 @@ static void documents_are_refused_with_a_position(void **state)
 	for (size_t i = 0; i < COUNT_OF(documents); i++)
 		assert_refused(documents[i].text, documents[i].line, documents[i].column,
 		    documents[i].words);
+}
+
+static void a_rule_of_first_seen_is_no_step(void **state)
+{
+	(void)state;
+	assert_refused("title: a\nid: a\ntocsin: {first_seen: {fields: A, within: 1d, learn: 0}}\n" DETECTION
+		       "---\ntitle: b\ncorrelation: {type: event_count, rules: [a], timespan: 1m, "
+		       "condition: {gte: 2}}\n",
+	    8, 42, "cannot be part of a correlation");
 }
 
 #define BASE                                                                                       \
@@ -225,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(detections_are_refused_with_a_position),
 	    cmocka_unit_test(documents_are_refused_with_a_position),
+	    cmocka_unit_test(a_rule_of_first_seen_is_no_step),
 	    cmocka_unit_test(correlations_are_refused_with_a_position),
 	    cmocka_unit_test(circles_and_wide_groups_are_refused),
 	    cmocka_unit_test(a_refused_rule_leaves_the_others),

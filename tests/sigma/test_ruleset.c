@@ -447,9 +447,61 @@ static void modifiers_have_a_name_and_a_summary(void **state)
 	}
 }
 
+#define FIRST_SEEN(id, names, rest)                                                                \
+	"title: " id "\nid: " id "\nlogsource: {product: x}\ndetection: {s: {A: 1" rest            \
+	"}, condition: s}\ntocsin: {first_seen: {" names "}}\n---\n"
+
+/* Order means nothing; what is remembered outlives a change of the selection and of the times. */
+static void first_seen_has_a_scope_of_its_own(void **state)
+{
+	struct ruleset *ruleset;
+
+	(void)state;
+	assert_int_equal(
+	    ruleset_load_text(&ruleset,
+		STR(FIRST_SEEN("a", "fields: [P, Q], by: [H, G], within: 9d, learn: 1d", "")
+			FIRST_SEEN("b", "fields: [P, Q], by: [H, G], within: 9d, learn: 1d", "")),
+		"x", NULL, NULL),
+	    0);
+	const struct rule a = *ruleset_find(ruleset, STR("a")), *b = ruleset_find(ruleset, STR("b"));
+	const struct first_seen seen = *a.first_seen;
+	const struct hash128 scope = seen.scope, hash = a.meta.hash;
+
+	assert_true(str_eq(a.meta.kind, STR("first_seen")));
+	assert_int_equal(a.kind, RULE_PLAIN);
+	assert_int_equal(seen.within_ns, 9 * INT64_C(86400) * 1000000000);
+	assert_int_equal(seen.learn_ns, 1 * INT64_C(86400) * 1000000000);
+	assert_int_equal(seen.by_count, 2);
+	assert_true(str_eq(seen.by[0], STR("G")) && str_eq(seen.fields[0], STR("P")));
+	assert_false(hash128_eq(scope, b->first_seen->scope));
+	ruleset_free(ruleset);
+	static const struct {
+		const char *text;
+		bool same_scope, same_hash;
+	} others[] = {
+	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 9d, learn: 1d", ""), true, true},
+	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 8d, learn: 1d", ""), true, false},
+	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 9d, learn: 0", ""), true, false},
+	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 9d, learn: 1d", ", B: 2"), true, false},
+	    {FIRST_SEEN("a", "fields: [Q], by: [G, H], within: 9d, learn: 1d", ""), false, false},
+	    {FIRST_SEEN("a", "fields: [Q, P], within: 9d, learn: 1d", ""), false, false},
+	    {FIRST_SEEN("a", "fields: [G, H, P, Q], within: 9d, learn: 1d", ""), false, false},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		assert_int_equal(ruleset_load_text(&ruleset, str_of(others[i].text), "x", NULL, NULL), 0);
+		const struct rule *rule = ruleset_find(ruleset, STR("a"));
+
+		assert_int_equal(hash128_eq(rule->first_seen->scope, scope), others[i].same_scope);
+		assert_int_equal(hash128_eq(rule->meta.hash, hash), others[i].same_hash);
+		ruleset_free(ruleset);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(first_seen_has_a_scope_of_its_own),
 	    cmocka_unit_test(a_rule_carries_its_metadata),
 	    cmocka_unit_test(examples_are_read_as_written),
 	    cmocka_unit_test(correlations_are_bound),
