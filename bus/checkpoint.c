@@ -22,7 +22,10 @@
 #define OUTBOX_HEAD        13 /* owner 4, topic 1, partition 4, length of the key 4 */
 #define OUTBOX_ROW_MAX     (OUTBOX_HEAD + BUS_RECORD_MAX)
 
-enum { TABLE_OFFSET, TABLE_OUTBOX, TABLE_STATE, TABLE_GAP, TABLE_META, TABLE_COUNT };
+enum {
+	TABLE_OFFSET, TABLE_OUTBOX, TABLE_STATE, TABLE_GAP, TABLE_META, TABLE_MEMORY, TABLE_ORDER,
+	TABLE_COUNT
+};
 
 static const struct db_table_options tables[TABLE_COUNT] = {
 	[TABLE_OFFSET] = {"offset", 0},
@@ -30,6 +33,8 @@ static const struct db_table_options tables[TABLE_COUNT] = {
 	[TABLE_STATE] = {"state", 0},
 	[TABLE_GAP] = {"gap", 0},
 	[TABLE_META] = {"meta", 0},
+	[TABLE_MEMORY] = {"memory", 0},
+	[TABLE_ORDER] = {"order", 0},
 };
 
 static const struct str sequence_name = {"sequence", 8};
@@ -434,6 +439,84 @@ int checkpoint_state_each(struct checkpoint *checkpoint, struct str prefix,
 	}
 	view_end(checkpoint, view);
 	return code;
+}
+
+/* ---- rows ---- */
+
+static db_table row_table(enum checkpoint_table table)
+{
+	return table == CHECKPOINT_MEMORY ? TABLE_MEMORY : TABLE_ORDER;
+}
+
+static int row_copy(struct str key, struct str value, struct checkpoint_row *ret,
+    struct error *error)
+{
+	if (key.len > sizeof(ret->key) || value.len > sizeof(ret->value))
+		return error_set(error, ERR_CORRUPT, TEXT_bus_checkpoint_row);
+	ret->key_len = key.len;
+	ret->value_len = value.len;
+	memcpy(ret->key, key.ptr, key.len);
+	if (value.len > 0)
+		memcpy(ret->value, value.ptr, value.len);
+	return CHECKPOINT_ROW;
+}
+
+int checkpoint_row_next(struct checkpoint *checkpoint, enum checkpoint_table table,
+    struct str from, struct str prefix, struct checkpoint_row *ret, struct error *error)
+{
+	struct db_cursor *cursor = NULL;
+	struct str key = from, value;
+	struct db_txn *view;
+	int code = view_begin(checkpoint, &view, error);
+
+	if (code < 0)
+		return code;
+	code = db_cursor_open(view, row_table(table), &cursor, error);
+	if (code >= 0)
+		code = db_cursor_get(cursor, DB_AT_OR_AFTER, &key, &value, error);
+	if (code == DB_FOUND && !str_starts(key, prefix))
+		code = DB_NOT_FOUND;
+	if (code == DB_FOUND)
+		code = row_copy(key, value, ret, error);
+	else if (code == DB_NOT_FOUND)
+		code = CHECKPOINT_NO_ROW;
+	db_cursor_close(cursor);
+	view_end(checkpoint, view);
+	return code;
+}
+
+int checkpoint_row_get(struct checkpoint *checkpoint, enum checkpoint_table table, struct str key,
+    struct checkpoint_row *ret, struct error *error)
+{
+	struct db_txn *view;
+	struct str value;
+	int code = view_begin(checkpoint, &view, error);
+
+	if (code < 0)
+		return code;
+	code = db_get(view, row_table(table), key, &value, error);
+	if (code == DB_FOUND)
+		code = row_copy(key, value, ret, error);
+	else if (code == DB_NOT_FOUND)
+		code = CHECKPOINT_NO_ROW;
+	view_end(checkpoint, view);
+	return code;
+}
+
+int checkpoint_row_put(struct checkpoint *checkpoint, enum checkpoint_table table, struct str key,
+    struct str value, struct error *error)
+{
+	CHECK(checkpoint->txn != NULL && key.len <= 64 && value.len <= CHECKPOINT_ROW_MAX);
+	return fail(checkpoint, db_put(checkpoint->txn, row_table(table), key, value, 0, error));
+}
+
+int checkpoint_row_delete(struct checkpoint *checkpoint, enum checkpoint_table table,
+    struct str key, struct error *error)
+{
+	CHECK(checkpoint->txn != NULL);
+	int code = db_delete(checkpoint->txn, row_table(table), key, error);
+
+	return code < 0 ? fail(checkpoint, code) : 0;
 }
 
 /* ---- gaps ---- */

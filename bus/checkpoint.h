@@ -75,6 +75,27 @@ int checkpoint_state_get(struct checkpoint *checkpoint, struct str name, struct 
 int checkpoint_state_each(struct checkpoint *checkpoint, struct str prefix,
     bool (*visit)(void *context, struct str name, struct str value), void *context,
     struct error *error);
+/*
+ * Small rows in two tables of the caller's own keys (1 to 64 bytes): what is remembered, and an
+ * order to go through it. They outlive a change of the bus, for they tell of times, not of offsets.
+ */
+enum checkpoint_table { CHECKPOINT_MEMORY, CHECKPOINT_ORDER };
+enum { CHECKPOINT_ROW = 0, CHECKPOINT_NO_ROW = 1 };
+#define CHECKPOINT_ROW_MAX 128
+struct checkpoint_row {
+	size_t key_len, value_len;
+	char key[64], value[CHECKPOINT_ROW_MAX];
+};
+/* The first row whose key is not less than from and begins with prefix, copied. Else NO_ROW. */
+int checkpoint_row_next(struct checkpoint *checkpoint, enum checkpoint_table table,
+    struct str from, struct str prefix, struct checkpoint_row *ret, struct error *error);
+int checkpoint_row_get(struct checkpoint *checkpoint, enum checkpoint_table table, struct str key,
+    struct checkpoint_row *ret, struct error *error);
+/* Within a transaction. Deleting what is not there is no failure. */
+int checkpoint_row_put(struct checkpoint *checkpoint, enum checkpoint_table table, struct str key,
+    struct str value, struct error *error);
+int checkpoint_row_delete(struct checkpoint *checkpoint, enum checkpoint_table table,
+    struct str key, struct error *error);
 /* Records a gap (topic, partition, from, to) for ever; checkpoint_gaps counts them. */
 int checkpoint_gap(struct checkpoint *checkpoint, enum bus_topic topic, uint32_t partition,
     uint64_t from, uint64_t to, struct error *error);
