@@ -64,6 +64,8 @@ static void correlate_measure(void *self)
 	metrics_set(METRIC_DETECTIONS_LATE, s.late);
 	metrics_set(METRIC_WINDOW_GROUPS, s.groups);
 	metrics_set(METRIC_WINDOW_EVICTIONS, s.evicted);
+	metrics_set(METRIC_MEMORY_ROWS, s.remembered);
+	metrics_set(METRIC_MEMORY_FORGOTTEN, s.forgotten);
 	metrics_set(METRIC_ALERTS_EARLY, s.alerts_early);
 	metrics_set(METRIC_ALERTS_SETTLED, s.alerts_settled);
 }
@@ -109,6 +111,8 @@ static void correlate_status(void *self, struct buf *out)
 	json_pair_u64(&json, "evicted", s.evicted);
 	json_pair_u64(&json, "cut", s.cut);
 	json_pair_u64(&json, "numberless", s.numberless);
+	json_pair_u64(&json, "remembered", s.remembered);
+	json_pair_u64(&json, "forgotten", s.forgotten);
 	json_pair_u64(&json, "pending", s.pending);
 	json_pair_u64(&json, "pending_dropped", s.pending_dropped);
 	json_pair_u64(&json, "state_dropped", s.state_dropped);
@@ -247,6 +251,7 @@ static int correlate_open(struct correlate *correlate, const struct arguments *a
 	    .idle_ns = config_number(c, CONFIG_CORRELATE_IDLE),
 	    .snapshot_ns = config_number(c, CONFIG_CORRELATE_SNAPSHOT),
 	    .groups_max = (size_t)config_number(c, CONFIG_CORRELATE_GROUPS),
+	    .memory_max = (size_t)config_number(c, CONFIG_CORRELATE_MEMORY),
 	    .pending_max = (size_t)config_number(c, CONFIG_CORRELATE_PENDING),
 	    .fold_default_ns = config_number(c, CONFIG_STORE_FOLD),
 	    .group = config_number(c, CONFIG_BUS_BACKEND) == 1 &&

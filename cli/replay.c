@@ -57,6 +57,7 @@ static int open_worker(struct replay *replay, struct hash_key site, struct error
 	    .skew_ns = config_number(c, CONFIG_CORRELATE_SKEW),
 	    .idle_ns = INT64_MAX, .snapshot_ns = INT64_MAX,
 	    .groups_max = (size_t)config_number(c, CONFIG_CORRELATE_GROUPS),
+	    .memory_max = (size_t)config_number(c, CONFIG_CORRELATE_MEMORY),
 	    .pending_max = (size_t)config_number(c, CONFIG_CORRELATE_PENDING),
 	    .fold_default_ns = config_number(c, CONFIG_STORE_FOLD), .replay = str_of(o->name)};
 

@@ -204,19 +204,25 @@ static struct str group_named(const struct alert *alert, const struct str *names
 	return STR_NONE;
 }
 
-static void groups_of_key(struct alert *alert, struct arena *arena,
-    const struct correlation *correlation, struct str key)
+/* Takes the values of these names off the front of key; alert->groups has room. */
+static void groups_of_key(struct alert *alert, const struct str *names, size_t count,
+    struct str *key)
 {
 	struct str value;
 
-	alert->groups = arena_array(arena, correlation->group_count, sizeof(*alert->groups));
-	while (alert->groups != NULL && alert->group_count < correlation->group_count &&
-	    group_key_take(&key, &value)) {
-		alert->groups[alert->group_count] =
-		    (struct alert_pair){correlation->group_by[alert->group_count], value};
-		alert->group_count++;
+	for (size_t i = 0; i < count && group_key_take(key, &value); i++) {
+		alert->groups[alert->group_count++] = (struct alert_pair){names[i], value};
 		address_add(alert, value);
 	}
+}
+
+static void who_of_groups(struct alert *alert)
+{
+	struct str host = group_named(alert, host_names, sizeof(host_names) / sizeof(*host_names));
+
+	alert->user = group_named(alert, user_names, sizeof(user_names) / sizeof(*user_names));
+	if (host.len > 0)
+		alert->host = host;
 }
 
 static void events_of_parts(struct alert *alert, struct arena *arena, const struct parts *parts,
@@ -250,14 +256,61 @@ void alert_of_window(struct alert *ret, const struct alert_site *site, struct ar
 	    .host = completion->host};
 	alert_log_source(ret, rule);
 	ret->addresses = arena_array(arena, ADDRESSES_MAX, sizeof(*ret->addresses));
-	groups_of_key(ret, arena, rule->correlation, key);
+	ret->groups =
+	    arena_array(arena, rule->correlation->group_count, sizeof(*ret->groups));
+	if (ret->groups != NULL)
+		groups_of_key(ret, rule->correlation->group_by, rule->correlation->group_count,
+		    &key);
 	suppress_of_groups(ret, arena, rule);
 	events_of_parts(ret, arena, parts, rule_id, context);
-	ret->user = group_named(ret, user_names, sizeof(user_names) / sizeof(*user_names));
-	struct str host = group_named(ret, host_names, sizeof(host_names) / sizeof(*host_names));
+	who_of_groups(ret);
+}
 
-	if (host.len > 0)
-		ret->host = host;
+/* ---- first seen ---- */
+
+void alert_of_first_seen(struct alert *ret, const struct alert_site *site, struct arena *arena,
+    const struct rule *rule, struct str key, const struct completion *completion)
+{
+	const struct first_seen *first_seen = rule->first_seen;
+
+	*ret = (struct alert){.rule = rule->meta, .replay = site->replay,
+	    .time_ns = completion->time_ns, .at = completion->at,
+	    .received_ns = completion->received_ns, .first_ns = completion->time_ns,
+	    .last_ns = completion->time_ns, .count = 1, .unseen_ns = first_seen->within_ns,
+	    .fold_ns = fold_of(site, rule), .agency = completion->agency,
+	    .host = completion->host};
+	alert_log_source(ret, rule);
+	ret->addresses = arena_array(arena, ADDRESSES_MAX, sizeof(*ret->addresses));
+	ret->groups = arena_array(
+	    arena, first_seen->by_count + first_seen->field_count, sizeof(*ret->groups));
+	ret->events = arena_array(arena, 1, sizeof(*ret->events));
+	if (ret->groups == NULL || ret->events == NULL)
+		return;
+	groups_of_key(ret, first_seen->by, first_seen->by_count, &key);
+	groups_of_key(ret, first_seen->fields, first_seen->field_count, &key);
+	who_of_groups(ret);
+	suppress_of_groups(ret, arena, rule);
+	ret->events[ret->event_count++] = (struct alert_event){completion->at,
+	    completion->position, completion->time_ns, rule->meta.id};
+}
+
+void alert_of_memory(struct alert *ret, const struct alert_site *site, struct arena *arena,
+    const struct rule *rule, uint32_t partition, uint64_t evicted, int64_t time_ns)
+{
+	*ret = (struct alert){.status = ALERT_SETTLED, .time_ns = time_ns, .replay = site->replay,
+	    .at = {hash_sip64(site->key, rule->meta.id), partition, evicted},
+	    .received_ns = time_ns, .first_ns = time_ns, .last_ns = time_ns, .count = 1};
+	ret->rule = (struct alert_rule){.id = STR("tocsin-memory"), .level = LEVEL_MEDIUM,
+	    .kind = STR("memory"),
+	    .title = str_of(text_in(TEXT_correlator_memory_title, LANGUAGE_ENGLISH)),
+	    .title_vi = str_of(text_in(TEXT_correlator_memory_title, LANGUAGE_VIETNAMESE)),
+	    .advice = str_of(text_in(TEXT_correlator_memory_advice, LANGUAGE_ENGLISH)),
+	    .advice_vi = str_of(text_in(TEXT_correlator_memory_advice, LANGUAGE_VIETNAMESE))};
+	ret->groups = arena_array(arena, 2, sizeof(*ret->groups));
+	if (ret->groups == NULL)
+		return;
+	entity_put(ret, STR("rule"), rule->meta.id);
+	entity_put(ret, STR("forgotten"), arena_printf(arena, "%lu", evicted));
 }
 
 /* ---- gaps ---- */

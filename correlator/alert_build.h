@@ -35,6 +35,12 @@ void alert_of_window(struct alert *ret, const struct alert_site *site, struct ar
     const struct rule *rule, struct str key, const struct parts *parts,
     const struct completion *completion, struct str (*rule_id)(const void *, uint32_t),
     const void *context);
+/* A rule with first_seen: key has the values of the group, then those that are new in it. */
+void alert_of_first_seen(struct alert *ret, const struct alert_site *site, struct arena *arena,
+    const struct rule *rule, struct str key, const struct completion *completion);
+/* A rule's memory is full, and has had to forget so many rows: rule "tocsin-memory", medium. */
+void alert_of_memory(struct alert *ret, const struct alert_site *site, struct arena *arena,
+    const struct rule *rule, uint32_t partition, uint64_t evicted, int64_t time_ns);
 /* What retention took before it was read: rule "tocsin-gap", level high. */
 void alert_of_gap(struct alert *ret, const struct alert_site *site, struct arena *arena,
     struct str identity, const struct bus_record *gap, int64_t time_ns);

@@ -113,6 +113,20 @@ static int commit_snapshots(struct worker *worker, bool all, struct error *error
 	return code;
 }
 
+/* Before the outbox: what has to be told of it goes there. */
+static int commit_memory(struct worker *worker, struct error *error)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; code == 0 && i < worker->partitions[TOPIC_DETECTIONS]; i++) {
+		struct owned *owned = &worker->owned[TOPIC_DETECTIONS][i];
+
+		if (owned->owned && owned->moved && owned->correlate != NULL)
+			code = correlate_commit(owned->correlate, &worker->batch, error);
+	}
+	return code;
+}
+
 static void offsets_write(struct worker *worker, struct buf *out)
 {
 	for (uint32_t topic = 0; topic < WORKER_TOPICS; topic++)
@@ -148,6 +162,8 @@ static int commit_all(struct worker *worker, bool snapshots, struct error *error
 	code = commit_offsets(worker, TOPIC_EVENTS, snapshots, error);
 	if (code == 0)
 		code = commit_offsets(worker, TOPIC_DETECTIONS, snapshots, error);
+	if (code == 0)
+		code = commit_memory(worker, error);
 	if (code == 0)
 		code = commit_outbox(worker, error);
 	if (code == 0)

@@ -37,9 +37,11 @@ struct correlate *correlate_new(const struct correlate_options *options)
 	watermark_begin(&correlate->watermark, options->sources);
 	correlate->strange = calloc(rules + 1, sizeof(*correlate->strange));
 	correlate->repeats = calloc(options->sources + 1, sizeof(*correlate->repeats));
+	correlate->first_seen = first_seen_new(options);
 	for (uint32_t i = 0; correlate->repeats != NULL && i < options->sources; i++)
 		correlate->repeats[i] = REPEAT_NONE;
 	if (correlate->repeats != NULL && correlate->strange != NULL &&
+	    correlate->first_seen != NULL &&
 	    correlations_list(correlate) &&
 	    window_table_begin(&correlate->early, rules, options->groups_max) &&
 	    window_table_begin(&correlate->settled, rules, options->groups_max) &&
@@ -65,6 +67,7 @@ void correlate_free(struct correlate *correlate)
 	for (size_t i = 0; i < correlate->pending_count; i++)
 		free(correlate->pending[i]);
 	free(correlate->pending);
+	first_seen_free(correlate->first_seen);
 	free(correlate->strange);
 	free(correlate->repeats);
 	free(correlate->correlations);
@@ -81,7 +84,7 @@ bool correlate_has_strangers(const struct correlate *correlate)
 	for (uint32_t i = 0; i < correlate->correlation_count; i++)
 		if (correlate->strange[correlate->correlations[i]])
 			return true;
-	return false;
+	return first_seen_has_strangers(correlate);
 }
 
 void correlate_count(const struct correlate *correlate, struct worker_stats *ret)
@@ -95,6 +98,7 @@ void correlate_count(const struct correlate *correlate, struct worker_stats *ret
 	ret->evicted += correlate->early.evicted + correlate->settled.evicted +
 	    correlate->dockets.evicted + early->evicted + settled->evicted;
 	ret->pending += correlate->pending_count;
+	first_seen_count(correlate->first_seen, ret);
 }
 
 /* ---- feeding a machine ---- */
@@ -283,6 +287,8 @@ int run_item(struct run *run, const struct item *item)
 	    ruleset_rule(run->correlate->options.ruleset, item->correlation)->correlation;
 	int code = 0;
 
+	if (correlation == NULL)
+		return first_seen_run(run, item);
 	/* The last step first: an event does not follow itself. */
 	for (size_t step = correlation->rule_count; code == 0 && step-- > 0;)
 		if (correlation->rules[step] == item->rule)
@@ -434,6 +440,8 @@ static int correlate_detection(struct run *run, const struct detection *detectio
 	uint32_t step = 0;
 	const struct rule *rule = detection_rule(correlate, detection, &step);
 
+	if (rule == NULL)
+		rule = first_seen_rule(correlate->options.ruleset, detection);
 	if (detection->position.partition >= correlate->options.sources) {
 		stats->damaged++;
 		return 0;
@@ -460,7 +468,8 @@ static int correlate_detection(struct run *run, const struct detection *detectio
 		stats->late++;
 		return 0;
 	}
-	struct item *item = detection_item(correlate, rule, step, detection);
+	struct item *item = rule->first_seen != NULL
+	    ? first_seen_item(rule, detection) : detection_item(correlate, rule, step, detection);
 
 	return item != NULL ? correlate_item(run, item) : ERR_MEMORY;
 }
@@ -490,7 +499,8 @@ static int correlate_progress(struct run *run, struct str value)
 int correlate_record(struct correlate *correlate, struct str value, struct batch *batch,
     bool silent, struct error *error)
 {
-	struct run run = {.correlate = correlate, .batch = batch, .silent = silent};
+	struct run run = {
+	    .correlate = correlate, .batch = batch, .error = error, .silent = silent};
 	struct detection detection;
 	int code = 0;
 
@@ -511,5 +521,5 @@ int correlate_record(struct correlate *correlate, struct str value, struct batch
 		correlate->options.stats->damaged++;
 		break;
 	}
-	return code < 0 ? error_set(error, code, TEXT_base_memory) : 0;
+	return code == ERR_MEMORY ? error_set(error, code, TEXT_base_memory) : code;
 }

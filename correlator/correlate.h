@@ -24,6 +24,8 @@ struct correlate_options {
 	uint32_t partition;
 	uint32_t sources;           /* partitions of "events" */
 	size_t groups_max, pending_max; /* of this partition */
+	struct checkpoint *checkpoint;  /* where first_seen.h remembers; NULL: in memory alone */
+	size_t memory_max;              /* rows of a rule there */
 	struct worker_stats *stats;
 };
 
@@ -37,11 +39,16 @@ void correlate_free(struct correlate *correlate); /* accepts NULL */
  */
 int correlate_record(struct correlate *correlate, struct str value, struct batch *batch,
     bool silent, struct error *error);
+/*
+ * Within the transaction that the records are part of: what is remembered beside the snapshot.
+ * Alerts of its own go to batch. After a failure, as above.
+ */
+int correlate_commit(struct correlate *correlate, struct batch *batch, struct error *error);
 /* WATERMARK_NONE before all sources were heard. */
 int64_t correlate_watermark(const struct correlate *correlate);
 /* Correlations that the snapshot it came from did not know, or knew otherwise. */
 bool correlate_has_strangers(const struct correlate *correlate);
-/* Fills groups, evicted and pending of *ret by adding. */
+/* Fills groups, evicted, pending, remembered and forgotten of *ret by adding. */
 void correlate_count(const struct correlate *correlate, struct worker_stats *ret);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "correlator/correlate.h"
 #include "correlator/cohort.h"
+#include "correlator/first_seen.h"
 #include "correlator/repeat.h"
 #include "correlator/watermark.h"
 #include "sigma/decimal.h"
@@ -34,6 +35,7 @@ struct correlate {
 	size_t pending_count, pending_capacity;
 	uint32_t *correlations;      /* rule indexes of all correlations */
 	uint32_t correlation_count;
+	struct first_seen_state *first_seen;
 	bool *strange;               /* by rule: unknown to the snapshot that this came from */
 };
 
@@ -41,6 +43,7 @@ struct correlate {
 struct run {
 	struct correlate *correlate;
 	struct batch *batch;
+	struct error *error; /* of what is not ERR_MEMORY */
 	bool silent;
 	bool settled;
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "correlator/first_seen.h"
 #include "decoder/decoder.h"
 #include "event/detection.h"
 #include "event/frame.h"
@@ -187,9 +188,17 @@ static bool link_groups(const struct pass *pass, const struct correlation *corre
 }
 
 /* The root's id and its group values: all that may meet in one alert goes to one partition. */
-static void link_key(const struct pass *pass, const struct correlation *correlation,
+static void link_key(const struct pass *pass, const struct rule *rule,
     const struct detection *detection, struct buf *ret)
 {
+	const struct correlation *correlation = rule->correlation;
+
+	if (correlation == NULL) {
+		group_key_put(ret, rule->meta.id);
+		for (size_t i = 0; i < detection->group_count; i++)
+			group_key_put(ret, detection->groups[i]);
+		return;
+	}
 	const struct rule *root = ruleset_rule(pass->detect->options.ruleset, correlation->root);
 
 	group_key_put(ret, root->meta.id);
@@ -221,13 +230,15 @@ static int pass_link(const struct pass *pass, const struct link *link)
 	    .host = host_of(pass->record), .flags = pass->flags,
 	    .replay = detect->options.site->replay};
 	struct buf key = BUF(BUS_RECORD_MAX);
-	bool done = true;
+	bool done = rule->first_seen != NULL
+	    ? first_seen_link(&detection, detect->options.site, detect->arena, rule, pass->record)
+	    : link_groups(pass, rule->correlation, link->step, &detection);
 
-	if (!link_groups(pass, rule->correlation, link->step, &detection)) {
+	if (!done) {
 		detect->options.stats->ungrouped++;
 		return 0;
 	}
-	link_key(pass, rule->correlation, &detection, &key);
+	link_key(pass, rule, &detection, &key);
 	buf_clear(&detect->scratch);
 	detection_write(&detect->scratch, &detection);
 	done = !key.failed && !detect->scratch.failed && !arena_failed(detect->arena) &&
@@ -244,6 +255,8 @@ static size_t links_add(struct link *links, size_t count, const struct rule *rul
 	for (size_t i = 0; i < rule->use_count; i++)
 		links[count++] =
 		    (struct link){rule->uses[i].correlation, rule->uses[i].step, rule};
+	if (rule->first_seen != NULL)
+		links[count++] = (struct link){rule->index, 0, rule};
 	return count;
 }
 
@@ -254,7 +267,7 @@ static struct link *links_room(const struct pass *pass, const uint32_t *matches,
 	size_t most = 0;
 
 	for (size_t i = 0; i < count; i++)
-		most += ruleset_rule(ruleset, matches[i])->use_count;
+		most += ruleset_rule(ruleset, matches[i])->use_count + 1;
 	return arena_array(pass->detect->arena, most + 1, sizeof(struct link));
 }
 
@@ -290,7 +303,7 @@ static int pass_match(const struct pass *pass)
 		const struct rule *rule = ruleset_rule(detect->options.ruleset, matches[i]);
 
 		link_count = links_add(links, link_count, rule);
-		if (!rule->silent)
+		if (!rule->silent && rule->first_seen == NULL)
 			code = pass_alert(pass, rule);
 	}
 	return code == 0 ? pass_links(pass, links, link_count) : code;

@@ -19,6 +19,8 @@ struct correlate *worker_correlate_new(struct worker *worker, const struct rules
 	    /* A share of each partition: what is evicted must not depend on who owns how many. */
 	    .groups_max = worker->options.groups_max / partitions + 1,
 	    .pending_max = worker->options.pending_max / partitions + 1,
+	    .checkpoint = worker->options.checkpoint,
+	    .memory_max = worker->options.memory_max / partitions + 1,
 	    .stats = &worker->stats};
 
 	return correlate_new(&options);

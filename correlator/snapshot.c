@@ -33,7 +33,7 @@ void decimal_write(struct buf *out, decimal value)
 
 static bool rule_is_listed(const struct rule *rule)
 {
-	return rule->kind == RULE_CORRELATION || rule->use_count > 0;
+	return rule->kind == RULE_CORRELATION || rule->use_count > 0 || rule->first_seen != NULL;
 }
 
 static void rules_write(struct writer *writer)
@@ -446,9 +446,12 @@ static bool ledgers_read(struct reader *reader, struct window *window)
 static struct window *window_place(struct reader *reader, struct window_table *table,
     uint32_t correlation, struct str key)
 {
-	if (correlation == RULE_GONE ||
-	    ruleset_rule(reader->correlate->options.ruleset, correlation)->kind !=
-	    RULE_CORRELATION) {
+	const struct rule *rule = correlation == RULE_GONE ? NULL
+	    : ruleset_rule(reader->correlate->options.ruleset, correlation);
+	bool first_seen = rule != NULL && rule->first_seen != NULL &&
+	    table == &reader->correlate->dockets;
+
+	if (rule == NULL || (rule->kind != RULE_CORRELATION && !first_seen)) {
 		reader->dropped++;
 		return NULL;
 	}
@@ -507,16 +510,16 @@ static bool is_number(decimal value)
 
 static bool item_keep(struct reader *reader, const struct item *from)
 {
-	const struct correlation *correlation;
+	const struct rule *rule;
 	struct item *item;
 
 	if (from->correlation == RULE_GONE) {
 		reader->dropped++;
 		return true;
 	}
-	correlation =
-	    ruleset_rule(reader->correlate->options.ruleset, from->correlation)->correlation;
-	if (correlation == NULL || from->step >= correlation->rule_count)
+	rule = ruleset_rule(reader->correlate->options.ruleset, from->correlation);
+	if (rule->first_seen == NULL &&
+	    (rule->correlation == NULL || from->step >= rule->correlation->rule_count))
 		return false;
 	item = item_new(&from->event, from->key);
 	if (item == NULL || !pending_put(reader->correlate, item)) {
@@ -526,7 +529,7 @@ static bool item_keep(struct reader *reader, const struct item *from)
 	}
 	item->correlation = from->correlation;
 	item->step = from->step;
-	item->rule = correlation->rules[from->step];
+	item->rule = rule->first_seen != NULL ? rule->index : rule->correlation->rules[from->step];
 	item->value = from->value;
 	item->has_value = from->has_value;
 	item->number = from->number;

@@ -389,7 +389,7 @@ void worker_stats(const struct worker *worker, struct worker_stats *ret)
 	int64_t slowest_ns = INT64_MAX;
 
 	*ret = worker->stats;
-	ret->groups = ret->evicted = ret->pending = 0;
+	ret->groups = ret->evicted = ret->pending = ret->remembered = ret->forgotten = 0;
 	ret->outbox = sender_waiting(worker->sender);
 	for (uint32_t i = 0; i < worker->partitions[TOPIC_DETECTIONS]; i++) {
 		const struct correlate *correlate = worker->owned[TOPIC_DETECTIONS][i].correlate;

@@ -34,6 +34,7 @@ struct worker_options {
 	int64_t lateness_ns, skew_ns, idle_ns, snapshot_ns;
 	size_t groups_max;             /* live window keys; the oldest goes first, counted */
 	size_t pending_max;            /* detections that wait for the watermark */
+	size_t memory_max;             /* rows that a rule with first_seen remembers; then as above */
 	int64_t fold_default_ns;
 	const struct logsources *logsources; /* outlive it; NULL: none */
 	struct str replay; /* name of a replay: event times alone, no clamp; empty live */
@@ -91,6 +92,7 @@ struct worker_stats {
 	uint64_t state_dropped; /* windows and detections of rules that have gone or changed */
 	/* snapshots that could not be used; and all there was, when it belonged to another bus */
 	uint64_t state_refused;
+	uint64_t remembered, forgotten; /* rows of rules with first_seen; let go at the ceiling */
 	uint64_t stale, outbox, resent, groups, evicted, pending, pending_dropped, skewed;
 	int64_t watermark_ns; /* of the slowest partition; INT64_MIN before the first */
 };

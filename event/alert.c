@@ -132,6 +132,7 @@ static const struct document_row alert_rows[] = {
 	ROW("fold_ns", I64, false, fold_ns),
 	ROW("suppress_ns", I64, false, suppress_ns),
 	OBJECTS_ROW("suppress", suppress, suppress_count, alert_pair, pair_rows),
+	ROW("unseen_ns", I64, false, unseen_ns),
 	ROW("agency", TEXT, false, agency),
 	ROW("system", TEXT, false, system),
 	ROW("sender", TEXT, false, sender),

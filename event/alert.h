@@ -70,6 +70,7 @@ struct alert {
 	int64_t suppress_ns;
 	struct alert_pair *suppress;
 	size_t suppress_count;
+	int64_t unseen_ns; /* first_seen: for so long the values of groups were not seen; else 0 */
 	struct str agency, system, sender, host, user;
 	struct str *addresses;         /* distinct, at most 8 */
 	size_t address_count;

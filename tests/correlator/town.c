@@ -102,7 +102,7 @@ void town_start(struct town *town, unsigned worker)
 	    .instances = from->workers, .batch = from->batch, .lateness_ns = from->lateness_ns,
 	    .skew_ns = from->skew_ns, .idle_ns = 60 * SECOND, .snapshot_ns = from->snapshot_ns,
 	    .groups_max = from->groups_max, .pending_max = from->pending_max,
-	    .fold_default_ns = 0, .replay = str_of(from->replay)};
+	    .memory_max = from->memory_max, .fold_default_ns = 0, .replay = str_of(from->replay)};
 	struct error error = {0};
 	struct buf bundle = BUF(BUNDLE_MAX);
 
@@ -173,6 +173,7 @@ void town_open(struct town *town, const struct town_options *options)
 	o->lateness_ns = o->lateness_ns != 0 ? o->lateness_ns : 30 * SECOND;
 	o->skew_ns = o->skew_ns != 0 ? o->skew_ns : 600 * SECOND;
 	o->groups_max = o->groups_max > 0 ? o->groups_max : 100000;
+	o->memory_max = o->memory_max > 0 ? o->memory_max : 100000;
 	o->pending_max = o->pending_max > 0 ? o->pending_max : 100000;
 	o->snapshot_ns = o->snapshot_ns > 0 ? o->snapshot_ns : 5 * SECOND;
 	o->batch = o->batch > 0 ? o->batch : 64;
@@ -414,7 +415,7 @@ static void record_note(struct town *town, struct str value)
 	if (message_kind(value) == MESSAGE_UNKNOWN) {
 		must(alert_read(arena, value, &alert, &error), &error);
 		alert_note(town, &alert);
-		if (!str_eq(alert.rule.kind, STR("gap")))
+		if (!str_eq(alert.rule.kind, STR("gap")) && !str_eq(alert.rule.kind, STR("memory")))
 			alert_check(town, &alert);
 	}
 	arena_free(arena);

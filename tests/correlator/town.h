@@ -20,7 +20,7 @@ struct town_options {
 	uint32_t workers;          /* 0: 1 */
 	int64_t lateness_ns;       /* 0: 30 s */
 	int64_t skew_ns;           /* 0: 600 s */
-	size_t groups_max, pending_max; /* 0: 100,000 */
+	size_t groups_max, pending_max, memory_max; /* 0: 100,000 */
 	int64_t snapshot_ns;       /* 0: 5 s */
 	const char *replay;        /* NULL: live */
 	size_t batch;              /* 0: 64 */
