@@ -34,10 +34,10 @@ static bool chain_exists(const struct window *window, uint32_t step)
 	return window->count >= chain_at(step) + step + 1 && chain_slot(window, step, 0).used;
 }
 
-static void slot_set(struct window *window, uint32_t step, uint32_t index, struct mark mark)
+static bool slot_set(struct window *window, uint32_t step, uint32_t index, struct mark mark)
 {
 	mark.used = true;
-	window_mark_set(window, chain_at(step) + index, &mark);
+	return window_mark_set(window, chain_at(step) + index, &mark);
 }
 
 /* Chain step := chain step - 1 and mark, unless what is there begins later. */
@@ -52,9 +52,9 @@ static bool chain_extend(struct window *window, const struct mark *mark, uint32_
 	if (known.used && mark_compare(&known, &start) > 0)
 		return true;
 	for (uint32_t i = 0; i < step; i++)
-		slot_set(window, step, i, chain_slot(window, step - 1, i));
-	slot_set(window, step, step, *mark);
-	return true;
+		if (!slot_set(window, step, i, chain_slot(window, step - 1, i)))
+			return false;
+	return slot_set(window, step, step, *mark);
 }
 
 /* Leaves only the last chain: what fired. */

@@ -112,8 +112,7 @@ static void window_write(struct writer *writer, const struct window *window)
 	const struct docket *docket = window_docket(window);
 
 	buf_u32(writer->out, writer->places[window_correlation(window)]);
-	buf_u32(writer->out, (uint32_t)window_key_len(window));
-	window_key_put(window, writer->out);
+	text_write(writer->out, window_key(window));
 	buf_u64(writer->out, (uint64_t)window->latest_ns);
 	buf_u32(writer->out, window->count);
 	for (uint32_t i = 0; i < window->count; i++) {
@@ -142,7 +141,7 @@ static void table_write(struct writer *writer, const struct window_table *table)
 		writer->out->failed = true;
 		return;
 	}
-	for (uint32_t i = 0; i < table->list_count; i++)
+	for (uint32_t i = 0; i < table->order.list_count; i++)
 		for (struct window *window = window_oldest(table, i); window != NULL;
 		    window = window_newer(window))
 			windows[count++] = window;
