@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/metrics.h"
 #include "cli/reload.h"
+#include "cli/rule_counts.h"
 #include "correlator/shelf.h"
 #include "sigma/bundle.h"
 
@@ -196,14 +197,15 @@ static int correlate_reload(void *self, struct error *error)
 	return 1;
 }
 
-/* "reload", "reload force", "reload state NUMBER" */
+/* "rules", "reload", "reload force", "reload state NUMBER" */
 static int correlate_answer(void *self, struct str request, struct buf *out, struct error *error)
 {
 	struct correlate *correlate = self;
 	bool force = str_eq(request, STR("reload force"));
 	uint64_t number;
 
-	(void)error;
+	if (str_eq(request, STR("rules")))
+		return rule_counts_write(correlate->worker, out, error);
 	if (force || str_eq(request, STR("reload")))
 		number = reload_begin(correlate->reload, correlate->worker, force);
 	else if (!str_starts(request, STR("reload state ")) ||

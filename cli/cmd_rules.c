@@ -157,6 +157,7 @@ static const struct {
     {"explain", explain_run},
     {"coverage", rules_coverage},
     {"import", rules_import},
+    {"stats", rules_stats},
     {"reload", rules_reload},
 };
 
@@ -178,7 +179,7 @@ static int rules_run(struct context *context, const struct arguments *arguments)
 const struct command command_rules = {
     .name = "rules",
     .synopsis = "check|list|coverage [PATH...] | test [RULE|PATH...] [--events FILE] | "
-		"explain RULE EVENT... | import SOURCE... [--into DIR] | reload [--force]",
+		"explain RULE EVENT... | import SOURCE... [--into DIR] | stats | reload [--force]",
     .summary = TEXT_cli_rules,
     .description = TEXT_cli_rules_about,
     .examples = (const struct example_row[]){
@@ -186,6 +187,7 @@ const struct command command_rules = {
 	{"tocsin rules test rules/linux", TEXT_cli_rules_example2},
 	{"tocsin rules test --events /var/log/auth.log --plain", TEXT_cli_rules_example7},
 	{"tocsin rules import --dry-run --level medium+ ~/sigma/rules", TEXT_cli_rules_example8},
+	{"tocsin rules stats --follow", TEXT_cli_rules_example9},
 	{"tocsin rules list --json | jq -r .tags[] | sort | uniq -c", TEXT_cli_rules_example3},
 	{"tocsin rules reload", TEXT_cli_rules_example4},
 	{"tail -n 1 /var/log/auth.log | tocsin rules explain ssh_password_refused -",
@@ -202,6 +204,9 @@ const struct command command_rules = {
 	{0, "plain", NULL, TEXT_cli_opt_plain},
 	{0, "received", "TIME", TEXT_cli_opt_received},
 	{0, "top", "N", TEXT_cli_opt_top},
+	{0, "sort", "ORDER", TEXT_cli_opt_sort},
+	{0, "show", "hit|never|always", TEXT_cli_opt_show},
+	{0, "follow", NULL, TEXT_cli_opt_follow},
 	{0, "markdown", NULL, TEXT_cli_opt_markdown},
 	{0, "into", "DIR", TEXT_cli_opt_into},
 	{'n', "dry-run", NULL, TEXT_cli_opt_dry},
@@ -211,7 +216,7 @@ const struct command command_rules = {
 	{0, "force", NULL, TEXT_cli_opt_force},
 	{'j', "json", NULL, TEXT_cli_opt_json}, {0, NULL, NULL, TEXT_COUNT}},
     .verbs = (const char *const[]){"check", "list", "test", "coverage", "explain", "import",
-	"reload", NULL},
+	"stats", "reload", NULL},
     .words_max = ARGUMENTS_MAX,
     .run = rules_run,
 };

@@ -2,8 +2,8 @@
  * import.h - a folder of foreign rules into a folder of ours: what is refused stays out, what was
  * edited here stays as it is, what is newer there takes the place of what was imported.
  *
- * The source is hostile: links in it are not followed, and what its files say names no path. Each file
- * is written whole or not at all.
+ * The source is hostile: links in it are not followed, and what its files say names no path. Each
+ * file is written whole or not at all.
  */
 #ifndef TOCSIN_CLI_IMPORT_H
 #define TOCSIN_CLI_IMPORT_H

@@ -9,6 +9,7 @@
 
 int rules_check(struct context *context, const struct arguments *arguments, struct error *error);
 int rules_import(struct context *context, const struct arguments *arguments, struct error *error);
+int rules_stats(struct context *context, const struct arguments *arguments, struct error *error);
 int rules_test(struct context *context, const struct arguments *arguments, struct error *error);
 
 /* Words behind the verb are files and folders; without any, rules.paths of the configuration. */

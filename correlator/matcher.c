@@ -74,6 +74,8 @@ static size_t candidates_test(struct matcher *matcher, struct group *group)
 		if (index_holds(group->index, group->study, view, rule)) {
 			matcher->matches[count++] = group->rules[rule];
 			stats->hits++;
+			if (view->record->event != NULL)
+				stats->last_ns = view->record->event->received_ns;
 		}
 		stats->predicates += view->evaluated - evaluated;
 	}
@@ -205,6 +207,17 @@ const struct matcher_rule_stats *matcher_rule_stats(const struct matcher *matche
 {
 	CHECK(rule < ruleset_count(matcher->ruleset));
 	return &matcher->rules[rule];
+}
+
+void matcher_carry(struct matcher *matcher, const struct matcher *from)
+{
+	for (uint32_t i = 0; i < ruleset_count(matcher->ruleset); i++) {
+		const struct alert_rule *meta = &ruleset_rule(matcher->ruleset, i)->meta;
+		const struct rule *before = ruleset_find(from->ruleset, meta->id);
+
+		if (before != NULL && hash128_eq(before->meta.hash, meta->hash))
+			matcher->rules[i] = from->rules[before->index];
+	}
 }
 
 size_t matcher_sources(const struct matcher *matcher, struct matcher_source *ret, size_t max)

@@ -50,11 +50,19 @@ struct matcher_stats {
 };
 void matcher_stats(const struct matcher *matcher, struct matcher_stats *ret);
 
-/* Of one rule, since the matcher was made. */
+/* Of one rule, since the matcher was made, or the one that its counters were carried from. */
 struct matcher_rule_stats {
 	uint64_t hits, candidates;
 	uint64_t predicates; /* tested for its sake */
+	int64_t last_ns;     /* when the event of the last hit was received; 0: none */
 };
 const struct matcher_rule_stats *matcher_rule_stats(const struct matcher *matcher, uint32_t rule);
+/* Goes on with the counters of those rules whose id and compiled form are the same. */
+void matcher_carry(struct matcher *matcher, const struct matcher *from);
+/*
+ * Which rules no index can look up, by rule index: they are candidates for every event of their log
+ * source. ret has room for all. False without memory.
+ */
+bool matcher_always(const struct ruleset *ruleset, bool *ret);
 
 #endif

@@ -112,6 +112,7 @@ static void change_swap(struct worker *worker, struct change *change)
 		owned->correlate = change->correlates[i];
 		change->correlates[i] = correlate;
 	}
+	matcher_carry(change->matcher, detect_matcher(worker->detect));
 	change->matcher = detect_swap(worker->detect, change->ruleset, change->matcher);
 	worker->ruleset = change->ruleset;
 	worker->bundle = change->bundle;
