@@ -38,6 +38,7 @@ static const struct check checks[] = {
     {"correlate", "rules_kept_damaged", 0, HEALTH_WARNING, TEXT_cli_check_kept},
     {"correlate", "gaps", 0, HEALTH_WARNING, TEXT_cli_check_gaps},
     {"correlate", "evicted", 0, HEALTH_WARNING, TEXT_cli_check_evicted},
+    {"correlate", "forgotten", 0, HEALTH_WARNING, TEXT_cli_check_forgotten},
     {"correlate", "pending_dropped", 0, HEALTH_WARNING, TEXT_cli_check_pending},
     {"correlate", "late", 0, HEALTH_WARNING, TEXT_cli_check_late},
     {"correlate", "foreign", 0, HEALTH_WARNING, TEXT_cli_check_foreign},

@@ -139,12 +139,26 @@ static void bases_write(struct buf *out, const struct alert *alert, const struct
 	}
 }
 
+/* What was new, and for how long: the alert itself tells it. */
+static void new_write(struct buf *out, const struct alert *alert)
+{
+	char span[32];
+
+	format_duration(alert->unseen_ns, span);
+	put_text(out, TEXT_cli_why_new, span);
+	buf_char(out, '\n');
+}
+
 void why_write(struct buf *out, const struct alert *alert, const struct ruleset *ruleset)
 {
 	const struct rule *rule = ruleset == NULL ? NULL : ruleset_find(ruleset, alert->rule.id);
 
 	if (str_eq(alert->rule.kind, STR("rule")))
 		return;
+	if (alert->unseen_ns > 0) {
+		new_write(out, alert);
+		return;
+	}
 	if (rule == NULL || rule->correlation == NULL) {
 		buf_str_put(out, str_of(text(TEXT_cli_why_unknown)));
 		buf_char(out, '\n');

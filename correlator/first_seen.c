@@ -147,13 +147,19 @@ static struct hash128 row_hash(const struct alert_site *site, const struct first
 	return hash;
 }
 
+/* NULL: the item is a correlation's. */
+static const struct first_seen *first_seen_of(
+    const struct correlate *correlate, const struct item *item)
+{
+	return ruleset_rule(correlate->options.ruleset, item->correlation)->first_seen;
+}
+
 static int row_find(struct run *run, const struct item *item, enum row_kind kind,
     struct memory_entry **ret)
 {
 	struct correlate *correlate = run->correlate;
 	struct first_seen_state *state = correlate->first_seen;
-	const struct first_seen *first_seen =
-	    ruleset_rule(correlate->options.ruleset, item->correlation)->first_seen;
+	const struct first_seen *first_seen = first_seen_of(correlate, item);
 	int code = 0;
 
 	if (state->scopes[item->correlation] == 0) {
@@ -197,7 +203,7 @@ static int waiting_count(struct run *run)
 	for (size_t i = 0; code == 0 && i < correlate->pending_count; i++) {
 		const struct item *item = correlate->pending[i];
 
-		if (ruleset_rule(correlate->options.ruleset, item->correlation)->first_seen == NULL)
+		if (first_seen_of(correlate, item) == NULL)
 			continue;
 		code = row_find(run, item, ROW_TUPLE, &tuple);
 		if (code == 0)
@@ -229,16 +235,18 @@ static bool group_is_known(const struct asked *asked, int64_t time_ns, int64_t w
 
 	if (group == NULL)
 		return true;
-	return group->there && elapsed(time_ns, group->row.last_ns) <= asked->first_seen->within_ns &&
+	return group->there &&
+	    elapsed(time_ns, group->row.last_ns) <= asked->first_seen->within_ns &&
 	    watermark_plus(group->row.first_ns, asked->first_seen->learn_ns) <= watermark_ns;
 }
 
 static bool tuple_is_new(const struct asked *asked, int64_t watermark_ns)
 {
 	const struct memory_entry *tuple = asked->tuple;
+	int64_t within_ns = asked->first_seen->within_ns;
 
 	return tuple->pending == 0 &&
-	    (!tuple->there || elapsed(watermark_ns, tuple->row.last_ns) > asked->first_seen->within_ns);
+	    (!tuple->there || elapsed(watermark_ns, tuple->row.last_ns) > within_ns);
 }
 
 static void alert_make(struct run *run, const struct asked *asked, const struct item *item,

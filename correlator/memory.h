@@ -57,8 +57,8 @@ struct memory_loss {
 	int64_t told_ns;  /* that somebody was told of it last; the caller may set it */
 };
 /*
- * Within the checkpoint's transaction. now_ns: the watermark. lost is called for each scope that has
- * lost rows. After a failure the memory is only good for memory_free.
+ * Within the checkpoint's transaction. now_ns: the watermark. lost is called for each scope that
+ * has lost rows. After a failure the memory is only good for memory_free.
  */
 int memory_commit(struct memory *memory, int64_t now_ns,
     int (*lost)(void *context, struct memory_loss *loss), void *context, struct error *error);

@@ -236,8 +236,8 @@ static int order_first(struct memory *memory, const struct scope *scope,
  * Takes the first out of the order. When it was seen since, it goes back to where it belongs now
  * (*ret_gone false), unless it has to go in any case.
  */
-static int order_take(struct memory *memory, struct scope *scope, const struct checkpoint_row *first,
-    bool must, bool *ret_gone, struct error *error)
+static int order_take(struct memory *memory, struct scope *scope,
+    const struct checkpoint_row *first, bool must, bool *ret_gone, struct error *error)
 {
 	struct hash128 key = order_hash(first);
 	struct memory_row row = {0};

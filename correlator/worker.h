@@ -34,7 +34,7 @@ struct worker_options {
 	int64_t lateness_ns, skew_ns, idle_ns, snapshot_ns;
 	size_t groups_max;             /* live window keys; the oldest goes first, counted */
 	size_t pending_max;            /* detections that wait for the watermark */
-	size_t memory_max;             /* rows that a rule with first_seen remembers; then as above */
+	size_t memory_max; /* rows that a rule with first_seen remembers; then as above */
 	int64_t fold_default_ns;
 	const struct logsources *logsources; /* outlive it; NULL: none */
 	struct str replay; /* name of a replay: event times alone, no clamp; empty live */
