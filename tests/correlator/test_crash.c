@@ -15,7 +15,18 @@
 #include "rules.h"
 #include "town.h"
 
+/* The last ones wait for the time: a window, a sum, what must not follow, and a chain over it. */
 static const char all_rules[] = BASES BRUTE SPRAY TOGETHER BREAKIN STEPS
+    CORRELATION_RULE("few", "event_count", "[failed]", "[src_ip]", "10s",
+	"    condition: {lt: 4}\n")
+    CORRELATION_RULE("middle", "value_median", "[failed]", "[src_ip]", "10s",
+	"    condition: {field: n, gte: 1}\n")
+    CORRELATION_RULE("much", "value_sum", "[failed]", "[src_ip]", "10s",
+	"    condition: {field: n, gte: 5}\n")
+    CORRELATION_RULE("unanswered", "temporal_ordered", "[scanned, accepted]", "[src_ip]", "10s",
+	"    condition: scanned and not accepted\n")
+    CORRELATION_RULE("later", "temporal_ordered", "[unanswered, failed]", "[src_ip]", "30s",
+	"    generate: true\n")
     "---\n" BASE_RULE("logged", "'*'");
 
 #define EVENTS 60
@@ -28,8 +39,8 @@ static void send_all(struct town *town, bool run_between)
 	for (int i = 0; i < EVENTS; i++) {
 		snprintf(host, sizeof(host), "web%02d", i % 3);
 		snprintf(body, sizeof(body),
-		    "{\"act\":\"%s\",\"src_ip\":\"192.0.2.%d\",\"User\":\"u%d\"}", acts[i / 2 % 7],
-		    i % 2, i % 5);
+		    "{\"act\":\"%s\",\"src_ip\":\"192.0.2.%d\",\"User\":\"u%d\",\"n\":%d}",
+		    acts[i / 2 % 7], i % 2, i % 5, i % 5);
 		town_send(town, host, TOWN_START + i * 2 * SECOND, body);
 		town->now_ns = TOWN_START + i * 2 * SECOND;
 		if (run_between && i % 5 == 0)
@@ -61,8 +72,12 @@ static struct result undisturbed(void)
 	send_all(&town, true);
 	struct result ret = result_of(&town);
 
+	static const char *const waiting[] = {"few", "middle", "much", "unanswered", "later"};
+
 	assert_int_equal(ret.plain, EVENTS);
 	assert_true(ret.count > EVENTS + 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_true(town_count(&town, waiting[i], ALERT_SETTLED) > 0);
 	town_close(&town);
 	return ret;
 }

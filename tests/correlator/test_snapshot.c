@@ -13,7 +13,23 @@
 #include "rules.h"
 #include "town.h"
 
-static const char all_rules[] = BASES BRUTE SPRAY TOGETHER BREAKIN STEPS;
+#define TIMED(id, type, condition)                                                                 \
+	CORRELATION_RULE(                                                                          \
+	    id, type, "[failed]", "[src_ip]", "60s", "    condition: " condition "\n")
+
+static const char all_rules[] = BASES BRUTE SPRAY TOGETHER BREAKIN STEPS
+    TIMED("few", "event_count", "{lt: 100}") TIMED("users", "value_count", "{field: n, neq: 2}")
+    TIMED("much", "value_sum", "{field: n, gte: 60}")
+    TIMED("mean", "value_avg", "{field: n, gte: 1}")
+    TIMED("middle", "value_median", "{field: n, gte: 1}")
+    CORRELATION_RULE("either", "temporal", "[failed, scanned, accepted]", "[src_ip]", "60s",
+	"    condition: accepted and (failed or scanned)\n")
+    CORRELATION_RULE("two", "temporal_ordered", "[scanned, brute, accepted]", "[src_ip]", "60s",
+	"    condition: {gte: 2}\n    generate: true\n")
+    CORRELATION_RULE("alone", "temporal", "[failed, scanned, accepted]", "[src_ip]", "60s",
+	"    condition: (failed or scanned) and not accepted\n");
+
+static const char *const timed[] = {"few", "users", "much", "mean", "middle"};
 static const struct alert_site site = {.key = {1, 2}};
 
 struct fixture {
@@ -51,9 +67,12 @@ static void feed(struct fixture *fixture, struct correlate *correlate, const cha
     const char *base, const char *group, int64_t at_s)
 {
 	struct buf bytes = BUF(1 << 20);
+	char number[24];
+
+	snprintf(number, sizeof(number), "%lld", (long long)at_s);
 	struct detection detection = {.correlation = str_of(rule), .rule = str_of(base),
-	    .groups = {str_of(group)}, .group_count = 1, .values = {STR("u")},
-	    .value_count = str_eq(str_of(rule), STR("spray")),
+	    .groups = {str_of(group)}, .group_count = 1, .values = {str_of(number)},
+	    .value_count = str_eq(str_of(base), STR("failed")) && !str_eq(str_of(rule), STR("brute")),
 	    .time_ns = TOWN_START + at_s * SECOND, .at = {1, 2, fixture->offset},
 	    .position = {fixture->offset & 1, fixture->offset, 0}, .agency = STR("hue"),
 	    .host = STR("web01")};
@@ -88,6 +107,11 @@ static struct correlate *busy(struct fixture *fixture)
 		feed(fixture, correlate, "spray", "failed", "192.0.2.1", i);
 		feed(fixture, correlate, "together", i % 2 ? "failed" : "scanned", "192.0.2.1", i);
 		feed(fixture, correlate, "steps", i % 2 ? "failed" : "scanned", "192.0.2.3", i);
+		for (size_t k = 0; k < sizeof(timed) / sizeof(*timed); k++)
+			feed(fixture, correlate, timed[k], "failed", "192.0.2.1", i);
+		feed(fixture, correlate, "either", i % 2 ? "failed" : "scanned", "192.0.2.1", i);
+		feed(fixture, correlate, "alone", i % 2 ? "failed" : "scanned", "192.0.2.1", i);
+		feed(fixture, correlate, "two", "scanned", "192.0.2.2", i);
 	}
 	advance(fixture, correlate, 8);
 	return correlate;
@@ -111,11 +135,16 @@ static uint64_t future(struct fixture *fixture, struct correlate *correlate)
 		feed(fixture, correlate, "brute", "failed", i % 3 ? "192.0.2.1" : "192.0.2.2", i);
 		feed(fixture, correlate, "breakin", "accepted", "192.0.2.1", i);
 		feed(fixture, correlate, "steps", "accepted", "192.0.2.3", i);
+		for (size_t k = 0; k < sizeof(timed) / sizeof(*timed); k++)
+			feed(fixture, correlate, timed[k], "failed", "192.0.2.1", i);
+		feed(fixture, correlate, "either", "accepted", "192.0.2.1", i);
+		feed(fixture, correlate, "two", "accepted", "192.0.2.1", i);
+		feed(fixture, correlate, "alone", "failed", "192.0.2.4", i);
 	}
 	advance(fixture, correlate, 10000);
 	for (struct letter *letter = fixture->batch.first; letter != NULL; letter = letter->next)
 		hash = hash * 31 + hash_sip64((struct hash_key){1, 2}, letter->value);
-	assert_true(fixture->batch.count > 4);
+	assert_true(fixture->batch.count > 20);
 	return hash;
 }
 
