@@ -114,7 +114,7 @@ static int head_insert(struct divide *divide, const struct row *row)
 	}
 	at = fold->count;
 	while (at > 0 &&
-	       place_compare((struct place){fold->heads[at - 1].time_ns, fold->heads[at - 1].at},
+	       pend_compare((struct place){fold->heads[at - 1].time_ns, fold->heads[at - 1].at},
 		   row->place) > 0)
 		at--;
 	memmove(&fold->heads[at + 1], &fold->heads[at], (fold->count - at) * sizeof(head));

@@ -18,7 +18,7 @@ struct place pend_place(const char *key)
 	    {db_key_get_u64(key + 24), db_key_get_u64(key + 32), db_key_get_u64(key + 40)}};
 }
 
-int place_compare(struct place a, struct place b)
+int pend_compare(struct place a, struct place b)
 {
 	if (a.time_ns != b.time_ns)
 		return a.time_ns < b.time_ns ? -1 : 1;
@@ -130,7 +130,7 @@ struct head *fold_cover(struct fold *fold, struct place place)
 	for (uint64_t i = fold->count; i-- > 0;) {
 		struct head *head = &fold->heads[i];
 
-		if (place_compare((struct place){head->time_ns, head->at}, place) <= 0)
+		if (pend_compare((struct place){head->time_ns, head->at}, place) <= 0)
 			return covers(head, place, fold->window_ns) ? head : NULL;
 	}
 	return NULL;

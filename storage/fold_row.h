@@ -54,7 +54,7 @@ struct place {
 
 struct str pend_key(char out[PEND_KEY], struct hash128 entity, struct place place);
 struct place pend_place(const char *key);
-int place_compare(struct place a, struct place b);
+int pend_compare(struct place a, struct place b);
 struct share share_of(const struct alert *alert);
 void share_add(struct share *share, const struct share *other);
 
