@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "correlator/matcher.h"
 #include "correlator/shelf.h"
 #include "rules.h"
 #include "sigma/bundle.h"
@@ -557,6 +558,44 @@ static void test_a_damaged_set_is_not_taken(void **state)
 	buf_free(&kept);
 }
 
+/* ---- made ready beside ---- */
+
+#define SOURCED(id, product)                                                                       \
+	"---\ntitle: " id "\nid: " id "\nlogsource:\n    product: " product "\n"                   \
+	"detection:\n    s:\n        act: fail\n    condition: s\nlevel: low\n"
+
+/* The log sources that came are known by name, so that another matcher is ready for them. */
+static void test_a_new_matcher_knows_the_sources_that_come(void **state)
+{
+	static const char others[] = BASES SOURCED("n", "nothing") SOURCED("x", "linux");
+	struct matcher_source met[8], warm[8];
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES SOURCED("x", "linux")});
+	assert_int_equal(matcher_sources(worker_matcher(town.workers[0]), met, 8), 0);
+	send_some(&town);
+	size_t count = matcher_sources(worker_matcher(town.workers[0]), met, 8);
+	struct ruleset *ruleset = town_rules(others);
+	struct matcher *matcher = matcher_new(ruleset);
+
+	assert_true(count > 0);
+	assert_non_null(matcher);
+	for (size_t i = 0; i < count; i++)
+		assert_true(matcher_warm(matcher, &met[i]));
+	assert_int_equal(matcher_sources(matcher, warm, 8), count);
+	for (size_t i = 0; i < count; i++)
+		assert_true(str_eq(warm[i].product, met[i].product));
+	struct worker_rules rules = {.ruleset = ruleset, .matcher = matcher};
+
+	assert_int_equal(worker_reload(town.workers[0], &rules, NULL), WORKER_SWITCHED);
+	assert_ptr_equal(worker_matcher(town.workers[0]), matcher);
+	send_some(&town);
+	/* Nothing was met that was not made ready. */
+	assert_int_equal(matcher_sources(matcher, warm, 8), count);
+	town_close(&town);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -571,6 +610,7 @@ int main(void)
 	    cmocka_unit_test(test_a_set_stays_as_long_as_somebody_needs_it),
 	    cmocka_unit_test(test_other_numbers_of_workers),
 	    cmocka_unit_test(test_a_damaged_set_is_not_taken),
+	    cmocka_unit_test(test_a_new_matcher_knows_the_sources_that_come),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

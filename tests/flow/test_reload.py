@@ -174,7 +174,7 @@ def after_death(house, rules):
          wait_for(lambda: details(house).get("rule_switches") == 1, 10) and "1 changed" in house.log(), house.log())
     send(house, "lotus-of-hue", "plum-of-mocchau")
     case("and is in force", found(house, "Mark of plum-of-mocchau") and
-         titles(house).count("Mark of lotus-of-hue") == 3, titles(house))
+         wait_for(lambda: titles(house).count("Mark of lotus-of-hue") == 3, 5), titles(house))
 
 
 def damaged(house, rules):
