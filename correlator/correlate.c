@@ -35,6 +35,7 @@ struct correlate *correlate_new(const struct correlate_options *options)
 		return NULL;
 	correlate->options = *options;
 	watermark_begin(&correlate->watermark, options->sources);
+	correlate->newest_ns = correlate->evicted_told_ns = WATERMARK_NONE;
 	correlate->strange = calloc(rules + 1, sizeof(*correlate->strange));
 	correlate->repeats = calloc(options->sources + 1, sizeof(*correlate->repeats));
 	correlate->first_seen = first_seen_new(options);
@@ -343,7 +344,7 @@ int run_settle(struct run *run)
 		window_expire(&correlate->early, rule->index, before_ns);
 		window_expire(&correlate->settled, rule->index, before_ns);
 	}
-	return code;
+	return code < 0 ? code : run_tell_evicted(run);
 }
 
 /* ---- records ---- */
@@ -468,6 +469,8 @@ static int correlate_detection(struct run *run, const struct detection *detectio
 		stats->late++;
 		return 0;
 	}
+	if (detection->time_ns > correlate->newest_ns)
+		correlate->newest_ns = detection->time_ns;
 	struct item *item = rule->first_seen != NULL
 	    ? first_seen_item(rule, detection) : detection_item(correlate, rule, step, detection);
 

@@ -30,6 +30,10 @@ struct correlate {
 	struct window_table dockets; /* groups with alerts that are not settled */
 	struct cohort_table early_cohorts, settled_cohorts; /* what goes by time */
 	struct watermark watermark;
+	int64_t newest_ns;           /* of the detections taken; WATERMARK_NONE */
+	/* Of the groups that went at the ceiling: how many were told of, and when last. */
+	uint64_t evicted_told;
+	int64_t evicted_told_ns;     /* event time; WATERMARK_NONE */
 	struct repeat *repeats;      /* by source partition */
 	struct item **pending;       /* heap by item_compare */
 	size_t pending_count, pending_capacity;
@@ -73,6 +77,9 @@ int run_settle(struct run *run);
 /* correlate_cohort.c: an event of a correlation that goes by time; a group that is due. */
 int cohort_step(struct run *run, const struct item *item, uint32_t step, struct parts *parts);
 int cohort_end(struct run *run, struct cohort *group);
+
+/* evicted.c: when the watermark has risen. */
+int run_tell_evicted(struct run *run);
 
 /* settle.c: what became of an alert. alert has its rule, groups and completing event. */
 int docket_early(struct run *run, const struct rule *rule, struct str key, struct alert *alert);

@@ -1,8 +1,9 @@
 /*
- * Layout, little-endian: magic, version, partition, sources, offset; watermark; repeats of each
- * source; rules (id, hash); early, settled and docket tables; pending detections; groups that go by
- * time (snapshot_cohort.c), early and settled. Rules are told by their place in that list. Windows are written oldest touch first, so that reading them in turn
- * gives the same order of eviction.
+ * Layout, little-endian: magic, version, partition, sources, offset; watermark; newest event, and
+ * what was told of evictions; repeats of each source; rules (id, hash); early, settled and docket
+ * tables; pending detections; groups that go by time (snapshot_cohort.c), early and settled. Rules
+ * are told by their place in that list. Windows are written oldest touch first, so that reading
+ * them in turn gives the same order of eviction.
  */
 #include "correlator/snapshot.h"
 
@@ -13,7 +14,7 @@
 #include "correlator/snapshot_state.h"
 
 #define SNAPSHOT_MAGIC   0x736e4354u /* "TCns" */
-#define SNAPSHOT_VERSION 2u
+#define SNAPSHOT_VERSION 3u
 #define HEAD_SIZE        24u
 #define MARK_SIZE        61u
 
@@ -190,6 +191,9 @@ void snapshot_write(struct buf *out, const struct correlate *correlate, uint64_t
 	buf_u32(out, correlate->options.sources);
 	buf_u64(out, offset);
 	watermark_write(out, &correlate->watermark);
+	buf_u64(out, (uint64_t)correlate->newest_ns);
+	buf_u64(out, correlate->evicted_told);
+	buf_u64(out, (uint64_t)correlate->evicted_told_ns);
 	for (uint32_t i = 0; i < correlate->options.sources; i++)
 		repeat_write(out, &correlate->repeats[i]);
 	rules_write(&writer);
@@ -568,6 +572,9 @@ static bool body_read(struct reader *reader)
 	struct correlate *correlate = reader->correlate;
 	bool ok = watermark_read(&reader->rest, &correlate->watermark);
 
+	correlate->newest_ns = (int64_t)read_u64(reader, &ok);
+	correlate->evicted_told = read_u64(reader, &ok);
+	correlate->evicted_told_ns = (int64_t)read_u64(reader, &ok);
 	for (uint32_t i = 0; ok && i < correlate->options.sources; i++)
 		ok = repeat_read(&reader->rest, &correlate->repeats[i]);
 	ok = ok && rules_read(reader) && table_read(reader, &correlate->early, false) &&

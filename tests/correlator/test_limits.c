@@ -51,6 +51,61 @@ static void test_eviction_is_bounded_and_counted(void **state)
 	town_close(&town);
 }
 
+static const struct town_alert *alert_of(struct town *town, const char *rule, unsigned which)
+{
+	town_collect(town);
+	for (size_t i = 0; i < town->alert_count; i++)
+		if (str_eq(town->alerts[i].rule, str_of(rule)) && which-- == 0)
+			return &town->alerts[i];
+	fail_msg("there is no such alert of %s", rule);
+	return NULL;
+}
+
+static void flood(struct town *town, unsigned from, unsigned count, int64_t at_ns)
+{
+	for (unsigned i = 0; i < count; i++)
+		try_log_in(town, from + i, at_ns);
+	town_run(town);
+	/* Time goes on by half a minute and more, so that the watermark comes by. */
+	town->now_ns = at_ns + 40 * SECOND;
+	try_log_in(town, 65535, town->now_ns);
+	town_run(town);
+}
+
+/* Told at once, then every ten minutes, with how many; and after a death not again. */
+static void test_eviction_is_an_alert(void **state)
+{
+	struct town town;
+	uint64_t told = 0;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .groups_max = 100,
+	    .detections = 1, .events = 1});
+	flood(&town, 0, 90, TOWN_START);
+	assert_int_equal(town_count(&town, "tocsin-evicted", ALERT_SETTLED), 0);
+	flood(&town, 1000, 300, TOWN_START + 100 * SECOND);
+	assert_int_equal(town_count(&town, "tocsin-evicted", ALERT_SETTLED), 1);
+	flood(&town, 2000, 300, TOWN_START + 300 * SECOND);
+	assert_int_equal(town_count(&town, "tocsin-evicted", ALERT_SETTLED), 1);
+	town_crash(&town, 0);
+	flood(&town, 3000, 300, TOWN_START + 500 * SECOND);
+	assert_int_equal(town_count(&town, "tocsin-evicted", ALERT_SETTLED), 1);
+	flood(&town, 4000, 10, TOWN_START + 800 * SECOND);
+	assert_int_equal(town_count(&town, "tocsin-evicted", ALERT_SETTLED), 2);
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "tocsin-evicted", ALERT_SETTLED), 2);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct town_alert *alert = alert_of(&town, "tocsin-evicted", i);
+
+		assert_true(str_eq(alert->group, STR("0")));
+		assert_int_equal(alert->told, 1);
+		told += alert->count;
+	}
+	assert_int_equal(told, town_stats(&town).evicted);
+	assert_true(told >= 2 * 3 * 190);
+	town_close(&town);
+}
+
 static void test_pending_is_bounded_and_counted(void **state)
 {
 	struct town town;
@@ -634,6 +689,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_eviction_is_bounded_and_counted),
+	    cmocka_unit_test(test_eviction_is_an_alert),
 	    cmocka_unit_test(test_pending_is_bounded_and_counted),
 	    cmocka_unit_test(test_clocks_that_are_wrong),
 	    cmocka_unit_test(test_replay_goes_by_event_time),
