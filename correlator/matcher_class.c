@@ -11,6 +11,7 @@
 #define PARTS       (2 + RECORD_CATEGORIES)
 
 /* Events of a group after which its index is made again: the first, 16 times as many, and so on. */
+#define STUDIED    96u /* about so many events are studied before each */
 #define FIRST_MADE 256u
 #define MADE_AGAIN 16u
 #define LAST_MADE  65536u
@@ -23,9 +24,15 @@ struct class {
 	struct class *next;
 };
 
+/* What a rule is for, in numbers of names; 0: any. */
+struct source {
+	uint32_t product, service, category;
+};
+
 /* A log source that was there before, by its own bytes: what it points at may be another now. */
 struct recent {
 	struct group *group; /* NULL: free */
+	uint8_t category_count;
 	uint8_t lengths[PARTS];
 	char names[PARTS * NAME_MOST];
 };
@@ -35,7 +42,8 @@ struct classes {
 	const struct ruleset *ruleset;
 	struct str *names;
 	size_t mask;
-	struct study *general; /* of no events */
+	struct source *sources; /* by rule */
+	struct study *general;  /* of no events */
 	struct class *buckets[BUCKETS];
 	struct group *groups;
 	size_t count, group_count, study_count;
@@ -89,8 +97,9 @@ struct classes *classes_new(const struct ruleset *ruleset)
 		size *= 2;
 	classes->mask = size - 1;
 	classes->names = calloc(size, sizeof(*classes->names));
+	classes->sources = calloc(ruleset_count(ruleset) + 1, sizeof(*classes->sources));
 	classes->general = study_new(ruleset_program(ruleset));
-	if (classes->names == NULL || classes->general == NULL) {
+	if (classes->names == NULL || classes->sources == NULL || classes->general == NULL) {
 		classes_free(classes);
 		return NULL;
 	}
@@ -100,6 +109,12 @@ struct classes *classes_new(const struct ruleset *ruleset)
 		name_add(classes, rule->product);
 		name_add(classes, rule->service);
 		name_add(classes, rule->category);
+	}
+	for (uint32_t i = 0; i < ruleset_count(ruleset); i++) {
+		const struct rule *rule = ruleset_rule(ruleset, i);
+
+		classes->sources[i] = (struct source){name_number(classes, rule->product),
+		    name_number(classes, rule->service), name_number(classes, rule->category)};
 	}
 	return classes;
 }
@@ -139,18 +154,15 @@ static size_t class_bucket(const struct class *class)
 	return (size_t)(hash >> 40) % BUCKETS;
 }
 
-static bool class_covers(const struct classes *classes, const struct class *class,
-    const struct rule *rule)
+static bool class_covers(const struct class *class, const struct source *source)
 {
-	uint32_t category = name_number(classes, rule->category);
-	bool found = category == 0;
+	bool found = source->category == 0;
 
-	if (rule->kind != RULE_PLAIN ||
-	    (rule->product.len > 0 && name_number(classes, rule->product) != class->product) ||
-	    (rule->service.len > 0 && name_number(classes, rule->service) != class->service))
+	if ((source->product != 0 && source->product != class->product) ||
+	    (source->service != 0 && source->service != class->service))
 		return false;
 	for (size_t i = 0; i < RECORD_CATEGORIES; i++)
-		found |= class->categories[i] == category;
+		found |= class->categories[i] == source->category;
 	return found;
 }
 
@@ -184,6 +196,7 @@ void classes_free(struct classes *classes)
 	}
 	study_free(classes->general);
 	free(classes->names);
+	free(classes->sources);
 	free(classes);
 }
 
@@ -194,7 +207,8 @@ static bool rules_collect(const struct classes *classes, const struct class *cla
 
 	group->rules = malloc((count + 1) * sizeof(*group->rules));
 	for (uint32_t i = 0; group->rules != NULL && i < count; i++) {
-		if (class_covers(classes, class, ruleset_rule(classes->ruleset, i)))
+		if (ruleset_rule(classes->ruleset, i)->kind == RULE_PLAIN &&
+		    class_covers(class, &classes->sources[i]))
 			group->rules[group->rule_count++] = i;
 	}
 	return group->rules != NULL;
@@ -220,6 +234,9 @@ static void group_study_begin(struct classes *classes, struct group *group)
 	group->own = study_new(ruleset_program(classes->ruleset));
 	if (group->own == NULL)
 		return;
+	for (size_t i = 0; i < group->rule_count; i++)
+		study_want(group->own,
+		    ruleset_program(classes->ruleset)->rules[group->rules[i]]);
 	classes->study_count++;
 	group->study = group->own;
 	group->study_at = 1;
@@ -296,47 +313,80 @@ static struct str part_of(const struct record *record, size_t part)
 }
 
 /* Only to spread: the first and the last bytes of each name. */
-static size_t recent_place(const struct record *record, size_t parts)
+static inline uint32_t name_spread(uint32_t hash, struct str name)
 {
-	uint32_t hash = 0;
+	hash = hash * 31 + (uint32_t)name.len;
+	if (name.len < 4)
+		return hash;
+	return ((hash ^ gram_word(name.ptr)) * UINT32_C(0x9e3779b1)) ^
+	    gram_word(name.ptr + name.len - 4);
+}
 
-	for (size_t i = 0; i < parts; i++) {
-		struct str part = part_of(record, i);
+static size_t recent_place(const struct record *record)
+{
+	uint32_t hash = name_spread(name_spread(0, record->product), record->service);
 
-		hash = hash * 31 + (uint32_t)part.len;
-		if (part.len >= 4) {
-			hash = (hash ^ gram_word(part.ptr)) * UINT32_C(0x9e3779b1);
-			hash ^= gram_word(part.ptr + part.len - 4);
-		}
-	}
+	for (size_t i = 0; i < record->category_count; i++)
+		hash = name_spread(hash, record->categories[i]);
 	return (hash * UINT32_C(0x9e3779b1)) >> 26;
 }
 
 _Static_assert(RECENT == 1u << (32 - 26), "recent_place gives as many places as there are");
 
-static bool recent_is(const struct recent *recent, const struct record *record, size_t parts)
+/* For names: mostly 6 to 20 bytes. */
+static inline bool bytes_equal(const char *a, const char *b, size_t len)
+{
+	uint64_t one, other;
+
+	if (len < 8) {
+		for (size_t i = 0; i < len; i++) {
+			if (a[i] != b[i])
+				return false;
+		}
+		return true;
+	}
+	for (size_t at = 0; at + 8 < len; at += 8) {
+		memcpy(&one, a + at, 8);
+		memcpy(&other, b + at, 8);
+		if (one != other)
+			return false;
+	}
+	memcpy(&one, a + len - 8, 8);
+	memcpy(&other, b + len - 8, 8);
+	return one == other;
+}
+
+/* Compares a name and moves on behind it. */
+static inline bool part_is(const struct recent *recent, size_t part, const char **name,
+    struct str is)
+{
+	const char *at = *name;
+
+	*name += is.len;
+	return is.len == recent->lengths[part] && bytes_equal(at, is.ptr, is.len);
+}
+
+static bool recent_is(const struct recent *recent, const struct record *record)
 {
 	const char *name = recent->names;
 
-	if (recent->group == NULL || (parts < PARTS && recent->lengths[parts] != 0))
+	if (recent->group == NULL || recent->category_count != record->category_count ||
+	    !part_is(recent, 0, &name, record->product) ||
+	    !part_is(recent, 1, &name, record->service))
 		return false;
-	for (size_t i = 0; i < parts; i++) {
-		struct str part = part_of(record, i);
-
-		if (part.len != recent->lengths[i] || memcmp(name, part.ptr, part.len) != 0)
+	for (size_t i = 0; i < record->category_count; i++) {
+		if (!part_is(recent, 2 + i, &name, record->categories[i]))
 			return false;
-		name += part.len;
 	}
 	return true;
 }
 
-static void recent_put(struct recent *recent, const struct record *record, size_t parts,
-    struct group *group)
+static void recent_put(struct recent *recent, const struct record *record, struct group *group)
 {
 	char *name = recent->names;
 
-	*recent = (struct recent){.group = NULL};
-	for (size_t i = 0; i < parts; i++) {
+	*recent = (struct recent){.category_count = (uint8_t)record->category_count};
+	for (size_t i = 0; i < 2 + record->category_count; i++) {
 		struct str part = part_of(record, i);
 
 		if (part.len > NAME_MOST)
@@ -351,14 +401,13 @@ static void recent_put(struct recent *recent, const struct record *record, size_
 
 struct group *classes_find(struct classes *classes, const struct record *record)
 {
-	size_t parts = 2 + record->category_count;
-	struct recent *recent = &classes->recents[recent_place(record, parts)];
+	struct recent *recent = &classes->recents[recent_place(record)];
 
-	if (recent_is(recent, record, parts))
+	if (recent_is(recent, record))
 		return recent->group;
 	struct group *group = class_find(classes, record);
 
-	recent_put(recent, record, parts, group);
+	recent_put(recent, record, group);
 	return group;
 }
 
@@ -383,8 +432,7 @@ void classes_study(struct classes *classes, struct group *group, struct view *vi
 	group->events++;
 	if (group->events >= group->study_at) {
 		study_take(group->own, view);
-		/* About 128 events before the index is made, then as many in every round. */
-		group->study_at = group->events + group->make_at / 128;
+		group->study_at = group->events + group->make_at / STUDIED;
 	}
 	if (group->events >= group->make_at)
 		group_make_again(classes, group);

@@ -8,7 +8,6 @@
 #define RULE_COST  400.0
 #define TEST_COST  60.0
 #define REGEX_COST 600.0
-#define LEAST      3u /* bytes of a literal that the filters take */
 
 bool chooser_new(struct chooser *chooser, const struct program *program,
     const struct study *study)
@@ -40,11 +39,10 @@ bool clause_is_findable(const struct predicate *predicate)
 		return true;
 	case PREDICATE_PREFIX:
 	case PREDICATE_SUFFIX:
-		return predicate->folded.len > 0;
 	case PREDICATE_CONTAINS:
 	case PREDICATE_GLOB:
 	case PREDICATE_REGEX:
-		return predicate->folded.len >= LEAST;
+		return predicate->folded.len > 0;
 	case PREDICATE_COMPARE:
 	case PREDICATE_CIDR:
 	case PREDICATE_TIME:

@@ -8,11 +8,24 @@
 #define BITMAP_MORE 4u
 #define BUCKET_MORE 1u
 
-void gram_init(struct gram *gram, size_t least)
+static const struct {
+	uint32_t least, stride, width, mask;
+} kinds[GRAM_KINDS] = {{7, 4, 4, UINT32_MAX}, {5, 2, 4, UINT32_MAX}, {3, 1, 3, 0xFFFFFF},
+    {2, 1, 2, 0xFFFF}, {1, 1, 1, 0xFF}};
+
+size_t gram_kind(size_t len)
 {
-	*gram = (struct gram){.stride = least == 7 ? 4 : least == 5 ? 2 : 1,
-	    .width = least == 3 ? 3 : 4,
-	    .mask = least == 3 ? UINT32_C(0xFFFFFF) : UINT32_MAX};
+	size_t kind = 0;
+
+	while (len < kinds[kind].least)
+		kind++;
+	return kind;
+}
+
+void gram_init(struct gram *gram, size_t kind)
+{
+	*gram = (struct gram){.stride = kinds[kind].stride, .width = kinds[kind].width,
+	    .mask = kinds[kind].mask};
 }
 
 static bool node_add(struct gram *gram, struct gram_node node)

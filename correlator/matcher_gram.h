@@ -3,8 +3,8 @@
  *
  * Of each literal a few windows next to each other stand in the filter, so that a text need be
  * looked at only every stride bytes: a window of 4 bytes and stride 4 for literals of 7 bytes and
- * more, 4 and 2 for 5 and 6, 3 and 1 for 3 and 4. A bitmap in front says for most places of a text
- * that nothing begins there.
+ * more, 4 and 2 for 5 and 6, 3 and 1 for 3 and 4, and shorter ones as they are. A bitmap in front
+ * says for most places of a text that nothing begins there.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_GRAM_H
 #define TOCSIN_CORRELATOR_MATCHER_GRAM_H
@@ -29,8 +29,11 @@ struct gram {
 	unsigned bucket_shift, bitmap_shift;
 };
 
-/* For literals of at least least bytes: 3, 5 or 7. */
-void gram_init(struct gram *gram, size_t least);
+#define GRAM_KINDS 5u
+
+/* Which kind is for literals of so many bytes, 1 and up. */
+size_t gram_kind(size_t len);
+void gram_init(struct gram *gram, size_t kind);
 /* The first of stride windows that lie in the literal. False without memory. */
 bool gram_add(struct gram *gram, struct str literal, size_t first, uint32_t entry);
 bool gram_seal(struct gram *gram);

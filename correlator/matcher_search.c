@@ -2,13 +2,12 @@
 
 #include "base/cpu.h"
 
-#define HITS 96u
-
 /* One search for candidates. */
 struct search {
 	const struct index *index;
 	struct view *view;
 	struct candidates *out;
+	bool folds; /* ENTRY_FOLDS was met */
 };
 
 static void entry_take(struct search *search, const struct entry *entry)
@@ -95,49 +94,77 @@ static bool literal_is_folded_at(struct str literal, struct str text, size_t beg
 	return true;
 }
 
+/* Four bytes of the text that end at a place; before its beginning there are zeros. */
+static uint32_t four_before(struct str text, size_t at)
+{
+	uint32_t word = 0;
+
+	if (at >= TEDDY_WIDTH - 1)
+		return gram_word(text.ptr + at - (TEDDY_WIDTH - 1));
+	for (size_t i = 0; i <= at; i++)
+		word |= (uint32_t)(uint8_t)text.ptr[at - i] << (24 - 8 * i);
+	return word;
+}
+
+static void teddy_literal_try(struct search *search, const struct teddy_literal *literal,
+    struct str text, size_t at)
+{
+	if (literal->entry == ENTRY_FOLDS) {
+		search->folds = true;
+		return;
+	}
+	const struct entry *entry = &search->index->entries[literal->entry];
+
+	if (at >= literal->end && literal_is_folded_at(entry->text, text, at - literal->end))
+		entry_found(search, entry);
+}
+
 static void teddy_try(struct search *search, const struct teddy *teddy, struct str text,
     struct teddy_hit hit)
 {
+	if (hit.at >= text.len)
+		return;
+	uint32_t word = four_before(text, hit.at);
+
 	for (uint32_t groups = hit.groups; groups != 0; groups &= groups - 1) {
 		uint32_t group = (uint32_t)__builtin_ctz(groups);
 
 		for (uint32_t i = teddy->groups[group]; i < teddy->groups[group + 1]; i++) {
 			const struct teddy_literal *literal = &teddy->literals[i];
-			const struct entry *entry = &search->index->entries[literal->entry];
 
-			if (literal->offset <= hit.at && hit.at - literal->offset <= text.len &&
-			    literal_is_folded_at(entry->text, text, hit.at - literal->offset))
-				entry_found(search, entry);
+			if ((((word | literal->letters) ^ literal->bytes) & literal->mask) == 0)
+				teddy_literal_try(search, literal, text, hit.at);
 		}
 	}
 }
 
-/* Places up to end; the bytes behind them that teddy_find reads are there. */
-static void teddy_search(struct search *search, const struct teddy *teddy, struct str text,
-    size_t end, bool *high)
+/*
+ * Places of piece, from at on, as places of text, in which piece begins at base. True: all of it is
+ * ASCII.
+ */
+static bool teddy_search(struct search *search, const struct teddy *teddy, struct str piece,
+    size_t at, struct str text, size_t base)
 {
-	struct teddy_hit hits[HITS];
-	size_t at = 0;
+	struct teddy_hit *hits = search->out->hits;
+	bool high = false;
 
-	while (at < end) {
-		size_t count = teddy_find(teddy, str_slice(text, 0, end), &at, hits, HITS, high);
+	while (at < piece.len) {
+		size_t count =
+		    teddy_find(teddy, piece, &at, hits, CANDIDATES_HITS, &high);
 
 		for (size_t i = 0; i < count; i++)
-			teddy_try(search, teddy, text, hits[i]);
+			teddy_try(search, teddy, text,
+			    (struct teddy_hit){hits[i].at + (uint32_t)base, hits[i].groups});
 	}
+	return !high;
 }
 
 static void scan_search(struct search *search, const struct scan *scan, struct str text)
 {
-	bool high;
-
-	if (!scan->any)
-		return;
-	gram_search(search, &scan->longs, text);
-	gram_search(search, &scan->middles, text);
-	gram_search(search, &scan->shorts, text);
+	for (unsigned kind = 0; kind < scan->gram_count; kind++)
+		gram_search(search, &scan->grams[kind], text);
 	if (scan->teddy != NULL)
-		teddy_search(search, scan->teddy, text, text.len, &high);
+		(void)teddy_search(search, scan->teddy, text, 0, text, 0);
 }
 
 /* Where the text of an entry has to stand. */
@@ -236,8 +263,9 @@ static void value_search(struct search *search, const struct table *table,
 	}
 	if (table->words.count > 0)
 		words_search(search, &table->words, subject->folded, subject->raw);
-	scan_search(search, &table->ascii, subject->folded);
-	if (!value->ascii)
+	if (table->ascii.any)
+		scan_search(search, &table->ascii, subject->folded);
+	if (table->high.any && !value->ascii)
 		scan_search(search, &table->high, subject->folded);
 }
 
@@ -249,30 +277,25 @@ static void present_try(struct search *search, const struct table *table)
 
 /* ---- keywords ---- */
 
-#define TAIL 66u /* the bytes at the end of a text that are copied, to be read beyond */
-
-/* A text that was not folded, of which nothing behind the end may be read. True: all is ASCII. */
+/*
+ * A text that was not folded, of which nothing behind the end may be read: whole blocks, then the
+ * rest, copied, behind the block in front of it. True: all is ASCII.
+ */
 static bool bare_search(struct search *search, const struct teddy *teddy, struct str text)
 {
-	size_t body = text.len < TAIL ? 0 : (text.len - TEDDY_WIDTH - 31) / 32 * 32;
-	bool high = false;
-	struct teddy_hit hits[HITS];
-	char tail[TAIL + TEDDY_PADDING];
-	size_t at = 0;
+	size_t body = text.len / TEDDY_BLOCK * TEDDY_BLOCK;
+	size_t before = body == 0 ? 0 : TEDDY_BLOCK;
+	char *tail = search->out->tail;
+	bool ascii = teddy_search(search, teddy, str_slice(text, 0, body), 0, text, 0);
 
-	teddy_search(search, teddy, text, body, &high);
-	memset(tail, 0, sizeof(tail));
-	memcpy(tail, text.ptr + body, text.len - body);
-	while (body + at < text.len) {
-		size_t count = teddy_find(teddy, (struct str){tail, text.len - body}, &at, hits,
-		    HITS, &high);
+	if (body == text.len)
+		return ascii;
+	size_t len = text.len - body + before;
 
-		for (size_t i = 0; i < count; i++) {
-			hits[i].at += (uint32_t)body;
-			teddy_try(search, teddy, text, hits[i]);
-		}
-	}
-	return !high;
+	memset(tail, 0, CANDIDATES_TAIL);
+	memcpy(tail, text.ptr + body - before, len);
+	ascii &= teddy_search(search, teddy, (struct str){tail, len}, before, text, body - before);
+	return ascii;
 }
 
 /* A literal in a piece of the raw line is in the raw line, which has been searched. */
@@ -282,19 +305,22 @@ static bool is_piece(struct str text, struct str whole)
 	    (size_t)(text.ptr - whole.ptr) <= whole.len - text.len);
 }
 
-/* Few keywords are found without folding the text, unless it has bytes that may fold to ASCII. */
+/* Few keywords are found without folding the text. */
 static void anywhere_value(struct search *search, const struct table *table,
     struct view_value *value)
 {
-	const struct scan *scan = &table->ascii;
 	struct str text = value->subject.raw;
-	bool bare = !value->ready && table->words.count == 0 && scan->teddy != NULL &&
-	    scan->longs.count == 0 && scan->middles.count == 0 && scan->shorts.count == 0;
 
 	if (value->subject.kind == FIELD_NULL || text.len == 0)
 		return;
-	if (!bare || !bare_search(search, scan->teddy, text))
-		value_search(search, table, value);
+	if (table->ascii.folds && table->words.count == 0 && !value->ready) {
+		search->folds = false;
+		bool ascii = bare_search(search, table->ascii.teddy, text);
+
+		if (ascii || !(search->folds || table->high.any))
+			return;
+	}
+	value_search(search, table, value);
 }
 
 static void anywhere_search(struct search *search, const struct table *table)
@@ -314,7 +340,7 @@ static void anywhere_search(struct search *search, const struct table *table)
 
 void index_search(const struct index *index, struct view *view, struct candidates *ret)
 {
-	struct search search = {index, view, ret};
+	struct search search = {.index = index, .view = view, .out = ret};
 
 	ret->count = 0;
 	for (size_t i = 0; i < view->value_count; i++) {
@@ -324,7 +350,8 @@ void index_search(const struct index *index, struct view *view, struct candidate
 
 		if (table == NO_TABLE)
 			continue;
-		if (index->tables[table].present_count > 0 && view->first[value->slot] == i)
+		if (index->tables[table].present_count > 0 &&
+		    view->slots[value->slot].first == i)
 			present_try(&search, &index->tables[table]);
 		value_search(&search, &index->tables[table], value);
 	}

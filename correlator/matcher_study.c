@@ -5,7 +5,7 @@
 
 #define COUNT_BITS   16u
 #define GENERAL_BITS 12u
-#define VALUE_MOST   4096u /* bytes of a value that are looked at */
+#define VALUE_MOST   1024u /* bytes of a value that are looked at */
 #define PRIOR_WEIGHT 2.0   /* events that general knowledge stands for */
 #define FOUR         4u
 
@@ -29,13 +29,14 @@ static const char ordinary[] =
     "low system integritylevel query_status user32.dll advapi32.dll ?.?.?.? google update ";
 
 /* Keys of different meaning differ in this. */
-enum what { WHAT_PRESENT = 1, WHAT_EXACT, WHAT_PREFIX, WHAT_SUFFIX, WHAT_FOUR };
+enum what { WHAT_PRESENT = 1, WHAT_EXACT, WHAT_PREFIX, WHAT_SUFFIX, WHAT_FOUR, WHAT_BYTE };
 
 struct study {
 	const struct program *program;
 	double events;
 	uint8_t general[1u << GENERAL_BITS];
 	uint16_t counts[1u << COUNT_BITS];
+	bool wanted[]; /* by slot */
 };
 
 static uint32_t four_at(const char *at)
@@ -84,7 +85,7 @@ static size_t exact_place(uint32_t slot, struct str text)
 
 struct study *study_new(const struct program *program)
 {
-	struct study *study = calloc(1, sizeof(*study));
+	struct study *study = calloc(1, sizeof(*study) + program->slot_count);
 
 	if (study == NULL)
 		return NULL;
@@ -103,6 +104,18 @@ void study_free(struct study *study)
 	free(study);
 }
 
+void study_want(struct study *study, const struct expression *expression)
+{
+	if (expression->kind == EXPRESSION_PREDICATE) {
+		uint32_t slot = study->program->predicates[expression->predicate].slot;
+
+		if (slot != SLOT_ANYWHERE)
+			study->wanted[slot] = true;
+	}
+	for (size_t i = 0; i < expression->count; i++)
+		study_want(study, expression->children[i]);
+}
+
 size_t study_bytes(void)
 {
 	return sizeof(struct study);
@@ -113,6 +126,21 @@ static void count_up(struct study *study, size_t place)
 	uint16_t *count = &study->counts[place];
 
 	*count = (uint16_t)(*count + (*count < UINT16_MAX));
+}
+
+/* Each byte that occurs, once. */
+static void bytes_take(struct study *study, uint32_t slot, struct str text)
+{
+	const uint64_t byte = salt(slot, WHAT_BYTE);
+	uint64_t seen[4] = {0};
+
+	for (size_t i = 0; i < text.len; i++)
+		seen[(uint8_t)text.ptr[i] >> 6] |= UINT64_C(1) << (text.ptr[i] & 63);
+	for (uint64_t i = 0; i < 4; i++) {
+		for (; seen[i] != 0; seen[i] &= seen[i] - 1)
+			count_up(study,
+			    place(byte, i << 6 | (uint64_t)__builtin_ctzll(seen[i])));
+	}
 }
 
 static void value_take(struct study *study, uint32_t slot, struct str text)
@@ -128,6 +156,7 @@ static void value_take(struct study *study, uint32_t slot, struct str text)
 	}
 	for (size_t at = 0; at + FOUR <= text.len; at++)
 		count_up(study, place(four, four_at(text.ptr + at)));
+	bytes_take(study, slot, text);
 }
 
 void study_take(struct study *study, struct view *view)
@@ -136,7 +165,7 @@ void study_take(struct study *study, struct view *view)
 	for (size_t i = 0; i < view->value_count; i++) {
 		struct view_value *value = &view->values[i];
 
-		if (value->slot == SLOT_ANYWHERE)
+		if (value->slot == SLOT_ANYWHERE || !study->wanted[value->slot])
 			continue;
 		if (view_first(view, value->slot) == i)
 			count_up(study, place(salt(value->slot, WHAT_PRESENT), 0));
@@ -198,13 +227,29 @@ static double windows_count(const struct study *study, uint32_t slot, struct str
 	return least < study->events ? least : study->events;
 }
 
+/* Less than four bytes: at least how often their rarest was there. */
+static double bytes_count(const struct study *study, uint32_t slot, struct str text)
+{
+	double least = study->events;
+
+	for (size_t i = 0; i < text.len; i++) {
+		double count =
+		    study->counts[place(salt(slot, WHAT_BYTE), (uint8_t)text.ptr[i])];
+
+		if (count < least)
+			least = count;
+	}
+	return least;
+}
+
 static double inside_odds(const struct study *study, uint32_t slot, struct str text)
 {
 	double general = general_odds(study, text);
 
-	if (slot == SLOT_ANYWHERE || text.len < FOUR)
+	if (slot == SLOT_ANYWHERE)
 		return general;
-	return blend(study, windows_count(study, slot, text), general);
+	return blend(study, text.len < FOUR ? bytes_count(study, slot, text)
+	                                    : windows_count(study, slot, text), general);
 }
 
 static double end_odds(const struct study *study, uint32_t slot, struct str text, enum what what)

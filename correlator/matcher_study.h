@@ -17,6 +17,8 @@ struct study;
 /* NULL without memory. */
 struct study *study_new(const struct program *program);
 void study_free(struct study *study); /* accepts NULL */
+/* Values of the fields that expression looks at are studied from now on. */
+void study_want(struct study *study, const struct expression *expression);
 /* Looks at the event that the view stands at. */
 void study_take(struct study *study, struct view *view);
 /* What was seen counts half from now on: newer events weigh more. */

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LONG   7u
-#define MIDDLE 5u
 #define INTEGER_BELOW 1e15 /* as many digits as a whole number may have to be looked for as text */
 
 static bool list_add(uint32_t **list, size_t *count, uint32_t entry)
@@ -107,64 +105,93 @@ struct maker {
 	const struct entry *entries;
 	uint32_t slot;
 	struct scan *scan;
-	struct str texts[TEDDY_MOST];
+	size_t teddy_below; /* literals shorter than this go into the teddy */
 };
 
 static bool gram_put(const struct maker *maker, uint32_t entry)
 {
 	struct str text = maker->entries[entry].text;
-	struct gram *gram = text.len >= LONG ? &maker->scan->longs
-	    : text.len >= MIDDLE ? &maker->scan->middles : &maker->scan->shorts;
+	size_t kind = gram_kind(text.len);
+	struct gram *gram = &maker->scan->grams[kind];
 
+	if (kind >= maker->scan->gram_count)
+		maker->scan->gram_count = (unsigned)kind + 1;
 	return gram_add(gram, text, rarest(maker->study, maker->slot, text, gram->stride,
 	    gram->stride + gram->width - 1), entry);
 }
 
-static bool teddy_put(struct maker *maker, uint32_t entry)
+static bool teddy_put(const struct maker *maker, struct str text, uint32_t entry)
 {
-	struct teddy *teddy = maker->scan->teddy;
-	struct str text = maker->entries[entry].text;
+	struct scan *scan = maker->scan;
 
-	if (teddy == NULL) {
-		teddy = maker->scan->teddy = calloc(1, sizeof(*teddy));
-		if (teddy == NULL)
-			return false;
-	}
-	maker->texts[teddy->count] = text;
-	teddy->literals[teddy->count++] = (struct teddy_literal){
-	    entry, (uint32_t)rarest(maker->study, maker->slot, text, 1, TEDDY_WIDTH)};
+	if (scan->teddy == NULL)
+		scan->teddy = calloc(1, sizeof(*scan->teddy));
+	if (scan->teddy == NULL)
+		return false;
+	teddy_add(scan->teddy, text,
+	    rarest(maker->study, maker->slot, text, 1, TEDDY_WIDTH), entry);
 	return true;
+}
+
+/* As many as are few enough, the shortest first: a filter has to look at most places for those. */
+static size_t teddy_below(const size_t counts[GRAM_KINDS])
+{
+	static const size_t below[GRAM_KINDS] = {SIZE_MAX, 7, 5, 3, 2};
+	size_t count = 0;
+
+	for (size_t kind = GRAM_KINDS; kind > 0; kind--) {
+		count += counts[kind - 1];
+		if (count > TEDDY_MOST)
+			return kind == GRAM_KINDS ? 0 : below[kind];
+	}
+	return SIZE_MAX;
+}
+
+/* Keywords are looked for in lines that were not folded, unless one of these is there. */
+static bool folds_put(struct maker *maker)
+{
+	static const struct str folding[] = {{"\xC5\xBF", 2}, {"\xE2\x84\xAA", 3}};
+	struct scan *scan = maker->scan;
+
+	if (maker->slot != SLOT_ANYWHERE || scan->teddy == NULL || scan->gram_count > 0 ||
+	    scan->teddy->count + 2 > TEDDY_MOST)
+		return true;
+	scan->folds = true;
+	return teddy_put(maker, folding[0], ENTRY_FOLDS) &&
+	    teddy_put(maker, folding[1], ENTRY_FOLDS);
 }
 
 static bool scan_make(struct maker *maker, const struct table *table, bool high)
 {
-	size_t all = 0, longs = 0;
+	size_t counts[GRAM_KINDS] = {0};
 	struct scan *scan = maker->scan;
 
 	for (size_t i = 0; i < table->literal_count; i++) {
 		struct str text = maker->entries[table->literals[i]].text;
 
-		if (is_high(text) != high)
-			continue;
-		all++;
-		longs += text.len >= LONG;
+		scan->any |= is_high(text) == high;
+		counts[gram_kind(text.len)] += is_high(text) == high;
 	}
-	gram_init(&scan->longs, LONG);
-	gram_init(&scan->middles, MIDDLE);
-	gram_init(&scan->shorts, 3);
-	scan->any = all > 0;
+	maker->teddy_below = teddy_below(counts);
+	for (size_t kind = 0; kind < GRAM_KINDS; kind++)
+		gram_init(&scan->grams[kind], kind);
 	for (size_t i = 0; i < table->literal_count; i++) {
 		uint32_t entry = table->literals[i];
 		struct str text = maker->entries[entry].text;
-		bool few = all <= TEDDY_MOST || (all - longs <= TEDDY_MOST && text.len < LONG);
 
-		if (is_high(text) == high &&
-		    !(few ? teddy_put(maker, entry) : gram_put(maker, entry)))
+		if (is_high(text) == high && !(text.len < maker->teddy_below
+		        ? teddy_put(maker, text, entry) : gram_put(maker, entry)))
 			return false;
 	}
+	if (!high && !folds_put(maker))
+		return false;
 	if (scan->teddy != NULL)
-		teddy_seal(scan->teddy, maker->texts);
-	return gram_seal(&scan->longs) && gram_seal(&scan->middles) && gram_seal(&scan->shorts);
+		teddy_seal(scan->teddy);
+	for (size_t kind = 0; kind < GRAM_KINDS; kind++) {
+		if (!gram_seal(&scan->grams[kind]))
+			return false;
+	}
+	return true;
 }
 
 bool table_seal(struct table *table, const struct study *study, const struct entry *entries,
@@ -185,9 +212,8 @@ bool table_seal(struct table *table, const struct study *study, const struct ent
 
 static void scan_free(struct scan *scan)
 {
-	gram_free(&scan->longs);
-	gram_free(&scan->middles);
-	gram_free(&scan->shorts);
+	for (size_t kind = 0; kind < GRAM_KINDS; kind++)
+		gram_free(&scan->grams[kind]);
 	free(scan->teddy);
 }
 
@@ -202,8 +228,11 @@ void table_free(struct table *table)
 
 static size_t scan_bytes(const struct scan *scan)
 {
-	return gram_bytes(&scan->longs) + gram_bytes(&scan->middles) + gram_bytes(&scan->shorts) +
-	    (scan->teddy == NULL ? 0 : sizeof(*scan->teddy));
+	size_t bytes = scan->teddy == NULL ? 0 : sizeof(*scan->teddy);
+
+	for (size_t kind = 0; kind < GRAM_KINDS; kind++)
+		bytes += gram_bytes(&scan->grams[kind]);
+	return bytes;
 }
 
 size_t table_bytes(const struct table *table)

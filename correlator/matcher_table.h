@@ -17,11 +17,16 @@ struct entry {
 	bool whole;            /* where the text is found, the predicate holds */
 };
 
+/* Stands for the characters beyond ASCII that fold to ASCII, in the table of keywords. */
+#define ENTRY_FOLDS UINT32_MAX
+
 /* Literals anywhere in a value. */
 struct scan {
-	struct gram longs, middles, shorts; /* of 7 bytes and more, 5 and 6, 3 and 4 */
-	struct teddy *teddy;                /* or NULL */
+	struct gram grams[GRAM_KINDS];
+	unsigned gram_count; /* the first so many may have literals */
+	struct teddy *teddy; /* the shorter ones, or all, when they are few; or NULL */
 	bool any;
+	bool folds;          /* the teddy has ENTRY_FOLDS */
 };
 
 struct table {

@@ -7,12 +7,22 @@
 #include <immintrin.h>
 #endif
 
-/* Literals with like bytes go into one group: its tables then let the least through. */
-static uint32_t like(struct str text, uint32_t offset)
+/* The four bytes stand at the end of the word; bytes that a short literal does not have are any. */
+void teddy_add(struct teddy *teddy, struct str text, size_t first, uint32_t entry)
 {
-	const uint8_t *at = (const uint8_t *)text.ptr + offset;
+	size_t len = text.len < TEDDY_WIDTH ? text.len : TEDDY_WIDTH;
+	struct teddy_literal *literal = &teddy->literals[teddy->count++];
 
-	return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
+	CHECK(teddy->count <= TEDDY_MOST && len > 0 && first + len <= text.len);
+	*literal = (struct teddy_literal){.entry = entry, .end = (uint32_t)(first + len - 1)};
+	for (size_t i = 0; i < len; i++) {
+		unsigned shift = (unsigned)(8 * (TEDDY_WIDTH - len + i));
+
+		literal->bytes |= (uint32_t)(uint8_t)text.ptr[first + i] << shift;
+		literal->letters |= (char_is_alpha(text.ptr[first + i]) ? UINT32_C(0x20) : 0)
+		    << shift;
+		literal->mask |= UINT32_C(0xFF) << shift;
+	}
 }
 
 static void byte_put(struct teddy *teddy, size_t i, uint8_t byte, uint8_t group)
@@ -21,39 +31,43 @@ static void byte_put(struct teddy *teddy, size_t i, uint8_t byte, uint8_t group)
 	teddy->high[i][byte >> 4] |= group;
 }
 
-static void literal_put(struct teddy *teddy, struct str text, uint32_t offset, uint8_t group)
+static void literal_put(struct teddy *teddy, const struct teddy_literal *literal, uint8_t group)
 {
 	for (size_t i = 0; i < TEDDY_WIDTH; i++) {
-		char c = text.ptr[offset + i];
+		uint8_t byte = (uint8_t)(literal->bytes >> 8 * i);
 
-		byte_put(teddy, i, (uint8_t)c, group);
-		if (c >= 'a' && c <= 'z')
-			byte_put(teddy, i, (uint8_t)(c - 32), group);
+		if ((literal->mask >> 8 * i & 0xFF) == 0) {
+			for (uint8_t half = 0; half < 16; half++) {
+				teddy->low[i][half] |= group;
+				teddy->high[i][half] |= group;
+			}
+			continue;
+		}
+		byte_put(teddy, i, byte, group);
+		if (byte >= 'a' && byte <= 'z')
+			byte_put(teddy, i, (uint8_t)(byte - 32), group);
 	}
 }
 
-void teddy_seal(struct teddy *teddy, const struct str *texts)
+/* Literals with like bytes go into one group: its tables then let the least through. */
+static bool is_behind(const struct teddy_literal *left, const struct teddy_literal *right)
 {
-	uint32_t order[TEDDY_MOST];
-	struct teddy_literal sorted[TEDDY_MOST];
+	return left->mask != right->mask ? left->mask < right->mask : left->bytes > right->bytes;
+}
 
-	CHECK(teddy->count <= TEDDY_MOST);
-	for (uint32_t i = 0; i < teddy->count; i++) {
-		uint32_t at = i, key = like(texts[i], teddy->literals[i].offset);
+void teddy_seal(struct teddy *teddy)
+{
+	for (uint32_t i = 1; i < teddy->count; i++) {
+		struct teddy_literal literal = teddy->literals[i];
+		uint32_t at = i;
 
-		for (; at > 0 && like(texts[order[at - 1]],
-		     teddy->literals[order[at - 1]].offset) > key; at--)
-			order[at] = order[at - 1];
-		order[at] = i;
-	}
-	for (uint32_t i = 0; i < teddy->count; i++) {
-		uint32_t group = i * TEDDY_GROUPS / teddy->count;
-
-		sorted[i] = teddy->literals[order[i]];
-		literal_put(teddy, texts[order[i]], sorted[i].offset, (uint8_t)(1u << group));
+		for (; at > 0 && is_behind(&teddy->literals[at - 1], &literal); at--)
+			teddy->literals[at] = teddy->literals[at - 1];
+		teddy->literals[at] = literal;
 	}
 	for (uint32_t i = 0; i < teddy->count; i++)
-		teddy->literals[i] = sorted[i];
+		literal_put(teddy, &teddy->literals[i],
+		    (uint8_t)(1u << i * TEDDY_GROUPS / teddy->count));
 	for (uint32_t group = 0; group <= TEDDY_GROUPS; group++)
 		teddy->groups[group] =
 		    (group * teddy->count + TEDDY_GROUPS - 1) / TEDDY_GROUPS;
@@ -63,19 +77,22 @@ static size_t find_plain(const struct teddy *teddy, struct str text, size_t *at,
     struct teddy_hit *ret, size_t max, bool *high)
 {
 	size_t count = 0, place = *at;
+	uint8_t seen = 0;
 
-	for (; place < text.len && count + 32 <= max; place++) {
+	for (; place < text.len && count + TEDDY_BLOCK <= max; place++) {
 		uint32_t groups = 0xFF;
 
-		*high |= (uint8_t)text.ptr[place] >= 0x80;
-		for (size_t i = 0; i < TEDDY_WIDTH && groups != 0; i++) {
-			uint8_t byte = (uint8_t)text.ptr[place + i];
+		seen |= (uint8_t)text.ptr[place];
+		for (size_t i = 0; i < TEDDY_WIDTH && i <= place; i++) {
+			uint8_t byte = (uint8_t)text.ptr[place - i];
 
-			groups &= teddy->low[i][byte & 15] & teddy->high[i][byte >> 4];
+			groups &= teddy->low[TEDDY_WIDTH - 1 - i][byte & 15] &
+			    teddy->high[TEDDY_WIDTH - 1 - i][byte >> 4];
 		}
 		if (groups != 0)
 			ret[count++] = (struct teddy_hit){(uint32_t)place, groups};
 	}
+	*high |= (seen & 0x80) != 0;
 	*at = place;
 	return count;
 }
@@ -91,52 +108,71 @@ CPU_V3_CODE static inline __m256i bytes_load(const char *at)
 	return _mm256_loadu_si256((const __m256i *)(const void *)at);
 }
 
-CPU_V3_CODE static inline __m256i groups_of(__m256i bytes, __m256i low, __m256i high)
-{
-	const __m256i half = _mm256_set1_epi8(15);
-	__m256i upper = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
+/* By table, the groups for each byte. */
+#define GROUPS(table)                                                                              \
+	_mm256_and_si256(_mm256_shuffle_epi8(low##table, low), _mm256_shuffle_epi8(high##table, high))
 
-	return _mm256_and_si256(_mm256_shuffle_epi8(low, _mm256_and_si256(bytes, half)),
-	    _mm256_shuffle_epi8(high, upper));
-}
+/* The bytes of now moved up by n places, behind the last ones of before. */
+#define MOVED(now, before, n)                                                                      \
+	_mm256_alignr_epi8(now, _mm256_permute2x128_si256(before, now, 0x21), 16 - (n))
 
 CPU_V3_CODE static size_t hits_take(__m256i groups, size_t place, struct teddy_hit *ret)
 {
-	uint8_t bytes[32];
 	uint32_t found = ~(uint32_t)_mm256_movemask_epi8(
 	    _mm256_cmpeq_epi8(groups, _mm256_setzero_si256()));
+	uint64_t words[4] = {(uint64_t)_mm256_extract_epi64(groups, 0),
+	    (uint64_t)_mm256_extract_epi64(groups, 1), (uint64_t)_mm256_extract_epi64(groups, 2),
+	    (uint64_t)_mm256_extract_epi64(groups, 3)};
 	size_t count = 0;
 
-	_mm256_storeu_si256((__m256i *)(void *)bytes, groups);
 	for (; found != 0; found &= found - 1) {
 		uint32_t i = (uint32_t)__builtin_ctz(found);
 
-		ret[count++] = (struct teddy_hit){(uint32_t)place + i, bytes[i]};
+		ret[count++] = (struct teddy_hit){
+		    (uint32_t)place + i, words[i / 8] >> 8 * (i % 8) & 0xFF};
 	}
 	return count;
 }
 
 CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, size_t *at,
-    struct teddy_hit *ret, size_t max, bool *high)
+    struct teddy_hit *ret, size_t max, bool *high_seen)
 {
 	const __m256i low0 = table_load(teddy->low[0]), high0 = table_load(teddy->high[0]);
 	const __m256i low1 = table_load(teddy->low[1]), high1 = table_load(teddy->high[1]);
 	const __m256i low2 = table_load(teddy->low[2]), high2 = table_load(teddy->high[2]);
-	__m256i all = _mm256_setzero_si256();
+	const __m256i low3 = table_load(teddy->low[3]), high3 = table_load(teddy->high[3]);
+	const __m256i half = _mm256_set1_epi8(15);
+	__m256i all = _mm256_setzero_si256(), low, high;
+	__m256i before0 = _mm256_set1_epi8(-1), before1 = before0, before2 = before0;
 	size_t count = 0, place = *at;
 
-	for (; place < text.len && count + 32 <= max; place += 32) {
-		const char *from = text.ptr + place;
-		__m256i bytes = bytes_load(from);
-		__m256i groups = _mm256_and_si256(_mm256_and_si256(groups_of(bytes, low0, high0),
-		    groups_of(bytes_load(from + 1), low1, high1)),
-		    groups_of(bytes_load(from + 2), low2, high2));
+	if (place >= TEDDY_BLOCK) {
+		__m256i bytes = bytes_load(text.ptr + place - TEDDY_BLOCK);
+
+		low = _mm256_and_si256(bytes, half);
+		high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
+		before0 = GROUPS(0);
+		before1 = GROUPS(1);
+		before2 = GROUPS(2);
+	}
+	for (; place < text.len && count + TEDDY_BLOCK <= max; place += TEDDY_BLOCK) {
+		__m256i bytes = bytes_load(text.ptr + place);
 
 		all = _mm256_or_si256(all, bytes);
+		low = _mm256_and_si256(bytes, half);
+		high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
+		__m256i now0 = GROUPS(0), now1 = GROUPS(1), now2 = GROUPS(2);
+		__m256i groups = _mm256_and_si256(
+		    _mm256_and_si256(GROUPS(3), MOVED(now2, before2, 1)),
+		    _mm256_and_si256(MOVED(now1, before1, 2), MOVED(now0, before0, 3)));
+
+		before0 = now0;
+		before1 = now1;
+		before2 = now2;
 		if (!_mm256_testz_si256(groups, groups))
 			count += hits_take(groups, place, ret + count);
 	}
-	*high |= _mm256_movemask_epi8(all) != 0;
+	*high_seen |= _mm256_movemask_epi8(all) != 0;
 	*at = place;
 	return count;
 }

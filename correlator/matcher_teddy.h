@@ -1,8 +1,8 @@
 /*
  * matcher_teddy.h - inside the matcher: a few literals in one text, 32 places at a time.
  *
- * Of each literal three bytes next to each other are looked for, in eight groups of literals: a
- * table by the low and one by the high half of each of the three says in which groups a byte may
+ * Of each literal up to four bytes next to each other are looked for, in eight groups of literals: a
+ * table by the low and one by the high half of each of the four says in which groups a byte may
  * stand there ("Teddy", of Hyperscan). ASCII letters are found in either case, so that the text need
  * not be folded. What is found is only a place to look at.
  */
@@ -11,14 +11,17 @@
 
 #include "base/str.h"
 
-#define TEDDY_MOST  40u /* literals; more share groups too much */
-#define TEDDY_WIDTH 3u
-#define TEDDY_GROUPS 8u
-#define TEDDY_PADDING 64u /* bytes behind the text that may be read */
+#define TEDDY_MOST    40u /* literals; more share groups too much */
+#define TEDDY_WIDTH   4u
+#define TEDDY_GROUPS  8u
+#define TEDDY_BLOCK   32u
+#define TEDDY_PADDING 32u /* bytes behind the text that may be read */
 
 struct teddy_literal {
 	uint32_t entry;
-	uint32_t offset; /* of the three bytes in the literal */
+	uint32_t end;         /* the last of the four bytes in the literal */
+	uint32_t bytes, mask; /* the four, folded, and which of them there are */
+	uint32_t letters;     /* what folds the four of a text, where they are letters here */
 };
 
 struct teddy {
@@ -28,19 +31,21 @@ struct teddy {
 	uint32_t groups[TEDDY_GROUPS + 1]; /* where each begins in literals */
 };
 
-/* texts: of each literal. They are put into groups anew; literals says then which is which. */
-void teddy_seal(struct teddy *teddy, const struct str *texts);
+/* text is not empty and stays; first: where the four bytes begin, less than four only at 0. */
+void teddy_add(struct teddy *teddy, struct str text, size_t first, uint32_t entry);
+/* After the last teddy_add: puts them into groups. */
+void teddy_seal(struct teddy *teddy);
 
-/* A place, 0 and up, and the groups of which a literal may have its three bytes there. */
+/* The last of four bytes, and the groups of which a literal may have them there. */
 struct teddy_hit {
 	uint32_t at;
 	uint32_t groups;
 };
 
 /*
- * Looks from *at on until max (at least 32) less 32 hits are there or the text ends, and moves *at
- * there. *high is set when a byte that was looked at is no ASCII. The hits may lie
- * behind the end of the text.
+ * Looks from *at on, 0 or at least TEDDY_BLOCK, until less than TEDDY_BLOCK of max places are free
+ * in ret or the text ends, and moves *at there. *high is set when a byte is no ASCII. Hits may lie
+ * behind the end of the text, or begin before it.
  */
 size_t teddy_find(const struct teddy *teddy, struct str text, size_t *at, struct teddy_hit *ret,
     size_t max, bool *high);

@@ -1,5 +1,7 @@
 #include "correlator/matcher_view.h"
 
+#include "sigma/needle.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +17,10 @@ bool view_new(struct view *view, const struct program *program)
 	view->arena = arena_new(ARENA_BYTES);
 	view->regex = regex_scratch_new(program->regex_steps);
 	view->values = calloc(FIRST_VALUES, sizeof(*view->values));
-	view->first = calloc(slots, sizeof(*view->first));
-	view->last = calloc(slots, sizeof(*view->last));
-	view->slot_stamp = calloc(slots, sizeof(*view->slot_stamp));
+	view->slots = calloc(slots, sizeof(*view->slots));
 	view->memo = calloc(predicates, sizeof(*view->memo));
 	return view->arena != NULL && view->regex != NULL && view->values != NULL &&
-	    view->first != NULL && view->last != NULL && view->slot_stamp != NULL &&
-	    view->memo != NULL;
+	    view->slots != NULL && view->memo != NULL;
 }
 
 void view_free(struct view *view)
@@ -29,9 +28,7 @@ void view_free(struct view *view)
 	arena_free(view->arena);
 	regex_scratch_free(view->regex);
 	free(view->values);
-	free(view->first);
-	free(view->last);
-	free(view->slot_stamp);
+	free(view->slots);
 	free(view->memo);
 }
 
@@ -43,27 +40,32 @@ static void view_forget(struct view *view)
 		view->stamp++;
 		return;
 	}
-	memset(view->slot_stamp, 0, (view->program->slot_count + 1) * sizeof(*view->slot_stamp));
+	memset(view->slots, 0, (view->program->slot_count + 1) * sizeof(*view->slots));
 	memset(view->memo, 0, (view->program->predicate_count + 1) * sizeof(*view->memo));
 	view->stamp = 1;
 }
 
-static void value_add(struct view *view, const struct field *field)
+static inline void value_add(struct view *view, const struct field *field, uint32_t index,
+    uint32_t generation)
 {
-	uint32_t index = (uint32_t)view->value_count++;
-	uint32_t slot = program_slot(view->program, field->id, field->name,
-	    view->record->generation);
+	struct view_value *value = &view->values[index];
+	uint32_t slot = program_slot(view->program, field->id, field->name, generation);
 
-	view->values[index] = (struct view_value){.subject = {.kind = field->kind,
-	    .raw = field->value}, .slot = slot, .next = VIEW_NONE};
+	value->subject.kind = field->kind;
+	value->subject.raw = field->value;
+	value->slot = slot;
+	value->next = VIEW_NONE;
+	value->ready = false;
 	if (slot == SLOT_ANYWHERE)
 		return;
-	if (view->slot_stamp[slot] == view->stamp)
-		view->values[view->last[slot]].next = index;
+	struct view_slot *in = &view->slots[slot];
+
+	if (in->stamp == view->stamp)
+		view->values[in->last].next = index;
 	else
-		view->first[slot] = index;
-	view->slot_stamp[slot] = view->stamp;
-	view->last[slot] = index;
+		in->first = index;
+	in->stamp = view->stamp;
+	in->last = index;
 }
 
 void view_begin(struct view *view, const struct record *record)
@@ -86,29 +88,22 @@ void view_begin(struct view *view, const struct record *record)
 			count = view->value_capacity;
 		}
 	}
-	for (size_t i = 0; i < count; i++)
-		value_add(view, &record->fields[i]);
+	view->value_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		value_add(view, &record->fields[i], i, record->generation);
 }
 
-uint32_t view_first(const struct view *view, uint32_t slot)
-{
-	return view->slot_stamp[slot] == view->stamp ? view->first[slot] : VIEW_NONE;
-}
-
-const struct subject *view_subject(struct view *view, struct view_value *value)
+void view_fold(struct view *view, struct view_value *value)
 {
 	struct subject *subject = &value->subject;
 
-	if (value->ready)
-		return subject;
+	value->ready = true;
 	subject->folded = fold_padded(view->arena, subject->raw, &value->ascii);
 	subject->padded = subject->folded.ptr != NULL;
-	if (!subject->padded) {
-		view->short_of_memory++;
-		subject->folded = subject->raw;
-	}
-	value->ready = true;
-	return subject;
+	if (subject->padded)
+		return;
+	view->short_of_memory++;
+	subject->folded = subject->raw;
 }
 
 static bool value_holds(struct view *view, const struct predicate *predicate,
@@ -169,13 +164,44 @@ static bool predicate_test(struct view *view, const struct predicate *predicate)
 	return view_witness(view, predicate) != VIEW_NONE;
 }
 
+/* Most predicates are of these kinds and about one field: without a call for each value. */
+static inline bool text_test(struct view *view, const struct predicate *predicate)
+{
+	struct str text = predicate->text;
+	uint32_t next;
+
+	for (uint32_t i = view_first(view, predicate->slot); i != VIEW_NONE; i = next) {
+		const struct subject *subject = view_subject(view, &view->values[i]);
+		struct str value = subject->folded;
+
+		next = view->values[i].next;
+		if (value.len < text.len || subject->kind == FIELD_NULL)
+			continue;
+		if (predicate->kind == PREDICATE_CONTAINS) {
+			if (subject->padded ? needle_in_padded(value, text)
+			                    : str_find(value, text) != STR_NOT_FOUND)
+				return true;
+			continue;
+		}
+		if (predicate->kind == PREDICATE_EXACT && value.len != text.len)
+			continue;
+		if (predicate->kind == PREDICATE_SUFFIX)
+			value.ptr += value.len - text.len;
+		if (text.len == 0 || memcmp(value.ptr, text.ptr, text.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool view_test(struct view *view, uint32_t predicate)
 {
+	const struct predicate *is = &view->program->predicates[predicate];
 	uint32_t memo = view->memo[predicate];
 
 	if (memo >> 1 == view->stamp)
 		return memo & 1;
-	bool holds = predicate_test(view, &view->program->predicates[predicate]);
+	bool holds = is->kind <= PREDICATE_CONTAINS && !is->cased && is->slot != SLOT_ANYWHERE
+	    ? text_test(view, is) : predicate_test(view, is);
 
 	view->evaluated++;
 	view->memo[predicate] = view->stamp << 1 | holds;

@@ -17,6 +17,11 @@ struct view_value {
 	bool ascii; /* when ready: the raw value has only ASCII */
 };
 
+/* The values of a slot, where the stamp is the view's. */
+struct view_slot {
+	uint32_t stamp, first, last;
+};
+
 /* What every predicate is evaluated against. Made once a thread, begun for each record. */
 struct view {
 	const struct program *program;
@@ -26,8 +31,7 @@ struct view {
 	struct view_value raw;
 	struct view_value *values;
 	size_t value_count, value_capacity;
-	uint32_t *first, *last;   /* by slot: values, valid when slot_stamp is the stamp */
-	uint32_t *slot_stamp;
+	struct view_slot *slots;
 	uint32_t *memo;           /* by predicate: stamp << 1 | truth */
 	uint32_t stamp;           /* 31 bits, never 0 */
 	uint64_t evaluated;
@@ -38,9 +42,20 @@ bool view_new(struct view *view, const struct program *program);
 void view_free(struct view *view);
 void view_begin(struct view *view, const struct record *record);
 /* The first value of a slot, or VIEW_NONE. */
-uint32_t view_first(const struct view *view, uint32_t slot);
+static inline uint32_t view_first(const struct view *view, uint32_t slot)
+{
+	const struct view_slot *is = &view->slots[slot];
+
+	return is->stamp == view->stamp ? is->first : VIEW_NONE;
+}
+void view_fold(struct view *view, struct view_value *value);
 /* Folds on first use. */
-const struct subject *view_subject(struct view *view, struct view_value *value);
+static inline const struct subject *view_subject(struct view *view, struct view_value *value)
+{
+	if (!value->ready)
+		view_fold(view, value);
+	return &value->subject;
+}
 /* Memoised. */
 bool view_test(struct view *view, uint32_t predicate);
 bool view_evaluate(struct view *view, const struct expression *expression);

@@ -17,7 +17,7 @@ enum predicate_kind {
 	PREDICATE_EXACT,    /* text is the whole value */
 	PREDICATE_PREFIX,
 	PREDICATE_SUFFIX,
-	PREDICATE_CONTAINS,
+	PREDICATE_CONTAINS, /* the last of those that are a text and no more */
 	PREDICATE_GLOB,
 	PREDICATE_NUMBER,   /* equal as numbers, or as text */
 	PREDICATE_COMPARE,  /* ordered as numbers */
