@@ -7,12 +7,14 @@
 #include "base/json.h"
 #include "cli/lint_cost.h"
 #include "decoder/source.h"
+#include "sigma/builder.h"
 
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define FILES_MAX  200000u
-#define FILE_BYTES ((size_t)4 << 20)
+#define FILES_MAX   200000u
+#define FILE_BYTES  ((size_t)4 << 20)
+#define ARENA_BYTES ((size_t)1 << 30)
 
 struct checking {
 	struct context *context;
@@ -20,7 +22,46 @@ struct checking {
 	enum lint_severity least; /* that is shown */
 	bool json, ignored[LINT_COUNT];
 	size_t counts[LINT_COUNT];
+	struct arena *arena;
+	struct finding *findings; /* to be shown, in the end by place */
+	size_t found, capacity;
+	bool failed;
 };
+
+struct finding {
+	struct lint_finding finding;
+	struct str message; /* of the loader; else empty */
+};
+
+static bool finding_keep(struct checking *checking, const struct lint_finding *finding,
+    const char *message)
+{
+	struct arena *arena = checking->arena;
+	struct finding own = {.finding = *finding,
+	    .message = message == NULL ? STR_NONE : arena_dup(arena, str_of(message))};
+
+	own.finding.file = arena_cstr(arena, str_of(finding->file));
+	own.finding.subject = arena_dup(arena, finding->subject);
+	own.finding.title = arena_dup(arena, finding->title);
+	if (!array_grow(arena, &checking->findings, checking->found, &checking->capacity,
+	        sizeof(own)) || arena_failed(arena))
+		return false;
+	checking->findings[checking->found++] = own;
+	return true;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct lint_finding *left = &((const struct finding *)a)->finding;
+	const struct lint_finding *right = &((const struct finding *)b)->finding;
+	int order = strcmp(left->file, right->file);
+
+	if (order == 0 && left->line != right->line)
+		order = left->line < right->line ? -1 : 1;
+	if (order == 0 && left->column != right->column)
+		order = left->column < right->column ? -1 : 1;
+	return order != 0 ? order : (int)left->lint - (int)right->lint;
+}
 
 static void finding_json(const struct lint_finding *finding, struct str message)
 {
@@ -54,18 +95,11 @@ static bool count(struct checking *checking, enum lint lint)
 	return lint_row(lint)->severity >= checking->least;
 }
 
-static void finding_tell(void *argument, const struct lint_finding *finding)
+static void finding_print(const struct lint_finding *finding)
 {
-	struct checking *checking = argument;
 	const struct lint_row *row = lint_row(finding->lint);
 	struct buf line = BUF(1 << 20);
 
-	if (!count(checking, finding->lint))
-		return;
-	if (checking->json) {
-		finding_json(finding, str_of(text(row->text)));
-		return;
-	}
 	buf_printf(&line, "%s:%u:%u: %s: %s", finding->file, finding->line, finding->column,
 	    lint_severity_name(row->severity), text(row->text));
 	if (finding->subject.len > 0)
@@ -74,6 +108,29 @@ static void finding_tell(void *argument, const struct lint_finding *finding)
 	print_escaped(stdout, buf_str(&line));
 	putchar('\n');
 	buf_free(&line);
+}
+
+static void findings_show(struct checking *checking)
+{
+	if (checking->found > 0)
+		qsort(checking->findings, checking->found, sizeof(*checking->findings), by_place);
+	for (size_t i = 0; i < checking->found && !ferror(stdout); i++) {
+		const struct finding *one = &checking->findings[i];
+
+		if (!checking->json)
+			finding_print(&one->finding);
+		else
+			finding_json(&one->finding, one->message.len > 0
+			    ? one->message : str_of(text(lint_row(one->finding.lint)->text)));
+	}
+}
+
+static void finding_tell(void *argument, const struct lint_finding *finding)
+{
+	struct checking *checking = argument;
+
+	if (count(checking, finding->lint) && !finding_keep(checking, finding, NULL))
+		checking->failed = true;
 }
 
 /* The loader's own words, with a code behind them. */
@@ -87,7 +144,8 @@ static void refusal_tell(void *argument, const struct error *error)
 
 	checking->counts[finding.lint]++;
 	if (checking->json) {
-		finding_json(&finding, str_of(error->text));
+		if (!finding_keep(checking, &finding, error->text))
+			checking->failed = true;
 		return;
 	}
 	snprintf(told.text + len, sizeof(told.text) - len, " [%s]", lint_row(finding.lint)->code);
@@ -244,24 +302,37 @@ static void lint_reference(void)
 	}
 }
 
+static int check(struct checking *checking, struct error *error)
+{
+	struct ruleset *ruleset = NULL;
+	int code = rules_load(checking->context, checking->arguments, refusal_tell, checking,
+	    &ruleset, error);
+
+	if (code == 0)
+		code = check_lint(checking, ruleset, error);
+	if (code == 0 && checking->failed)
+		code = error_set(error, ERR_MEMORY, TEXT_base_memory);
+	if (code == 0)
+		findings_show(checking);
+	if (code == 0 && !checking->json)
+		summary_print(checking, ruleset);
+	ruleset_free(ruleset);
+	return code;
+}
+
 int rules_check(struct context *context, const struct arguments *arguments, struct error *error)
 {
-	struct checking checking = {.context = context, .arguments = arguments};
-	struct ruleset *ruleset = NULL;
+	struct checking checking = {.context = context, .arguments = arguments,
+	    .arena = arena_new(ARENA_BYTES)};
 
-	if (arguments_has(arguments, "markdown")) {
+	if (arguments_has(arguments, "markdown"))
 		lint_reference();
-		return EXIT_OK;
-	}
-	int code = options_read(&checking, error);
+	int code = checking.arena == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory)
+					  : options_read(&checking, error);
 
-	if (code == 0)
-		code = rules_load(context, arguments, refusal_tell, &checking, &ruleset, error);
-	if (code == 0)
-		code = check_lint(&checking, ruleset, error);
-	if (code == 0 && !checking.json)
-		summary_print(&checking, ruleset);
-	ruleset_free(ruleset);
+	if (code == 0 && !arguments_has(arguments, "markdown"))
+		code = check(&checking, error);
+	arena_free(checking.arena);
 	if (code < 0)
 		return code;
 	if (total(&checking, LINT_SEVERITY_ERROR) > 0)

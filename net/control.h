@@ -2,7 +2,7 @@
  * control.h - the local control socket: one request, one answer.
  *
  * A Unix socket (mode 0660). The client sends one line: a verb ("status", "sources", "metrics",
- * "reload") and words; the server answers with text (JSON, or Prometheus') and closes. Requests are
+ * "rules", "reload") and words; the server answers with text (JSON, or Prometheus') and closes. Requests are
  * bounded to 4 KiB, answers to 16 MiB, clients to 32: when another comes, the one that has been
  * there longest is dropped, so that clients which neither write nor read keep nobody out.
  */

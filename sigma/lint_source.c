@@ -104,26 +104,36 @@ static void check_group(struct linter *linter, const struct lint_document *docum
 			STR_ARG(rule->title)));
 }
 
-void lint_correlation(struct linter *linter, const struct lint_document *document)
+/* Each name of a text or list, for each rule that is referred to. */
+static void check_names(struct linter *linter, const struct lint_document *document,
+    const struct yaml_node *names)
 {
-	const struct yaml_node *groups = yaml_get(document->correlation, STR("group-by"));
 	const struct yaml_node *rules = yaml_get(document->correlation, STR("rules"));
-	bool list = groups != NULL && groups->kind == YAML_LIST;
+	bool list = names->kind == YAML_LIST, many = rules != NULL && rules->kind == YAML_LIST;
 
-	if (groups == NULL || (list && groups->count == 0)) {
-		lint_tell(linter, document, LINT_GROUP_NONE, document->correlation, STR_NONE);
-		return;
-	}
-	for (const struct yaml_node *group = list ? groups->first : groups; group != NULL;
-	     group = list ? group->next : NULL) {
-		bool many = rules != NULL && rules->kind == YAML_LIST;
-
+	for (const struct yaml_node *name = list ? names->first : names; name != NULL;
+	     name = list ? name->next : NULL) {
 		for (const struct yaml_node *one = many ? rules->first : rules; one != NULL;
 		     one = many ? one->next : NULL) {
 			const uint32_t *at = name_table_find(&linter->names, lint_text(one));
 
 			if (at != NULL)
-				check_group(linter, document, group, linter->documents[*at]);
+				check_group(linter, document, name, linter->documents[*at]);
 		}
 	}
+}
+
+void lint_correlation(struct linter *linter, const struct lint_document *document)
+{
+	const struct yaml_node *groups = yaml_get(document->correlation, STR("group-by"));
+	const struct yaml_node *condition = yaml_get(document->correlation, STR("condition"));
+	const struct yaml_node *counted = condition == NULL || condition->kind != YAML_MAP
+	    ? NULL : yaml_get(condition, STR("field"));
+
+	if (groups == NULL || (groups->kind == YAML_LIST && groups->count == 0))
+		lint_tell(linter, document, LINT_GROUP_NONE, document->correlation, STR_NONE);
+	else
+		check_names(linter, document, groups);
+	if (counted != NULL)
+		check_names(linter, document, counted);
 }

@@ -13,6 +13,10 @@
 /* The detection's own keys begin in line 9, column 3. */
 #define AROUND HEAD SOURCE "detection:\n"
 
+#define DISTINCT(field)                                                                            \
+	"  type: value_count\n  rules: [nen]\n  condition: {gte: 2, field: " field                    \
+	"}\n  timespan: 1m\n  group-by: [A]\n"
+
 struct lint_case {
 	enum lint lint;
 	unsigned line, column;
@@ -116,6 +120,7 @@ static const struct lint_case cases[] = {
     {LINT_GROUP_UNKNOWN, 17, 14,
 	BASE WINDOW "  group-by: [k]\n  aliases: {k: {nen: Z}}\n",
 	BASE WINDOW "  group-by: [k]\n  aliases: {k: {nen: A}}\n", NULL},
+    {LINT_GROUP_UNKNOWN, 15, 30, BASE DISTINCT("Z"), BASE DISTINCT("A"), "Z (Mẫu)"},
     {LINT_GROUP_NONE, 13, 3, BASE WINDOW, BASE WINDOW "  group-by: [A]\n", ""},
 };
 
