@@ -83,12 +83,18 @@ static bool is_time(const struct note *note, size_t first)
 	return (note->key.flags & KEY_TIME) != 0 && note->field >= first;
 }
 
+struct found_time {
+	bool found;
+	struct timestamp stamp;
+	int64_t ns;
+};
+
 /*
  * The times of one rank; the first that names a zone ends the search, the first that names none is
  * kept in case that none of the others does. False when there is no need to go on.
  */
 static bool rank_try(const struct record *record, const struct notes *notes, size_t first,
-    unsigned rank, struct timestamp *best, bool *found)
+    unsigned rank, struct found_time *best)
 {
 	struct timestamp stamp;
 	int64_t ns;
@@ -100,9 +106,8 @@ static bool rank_try(const struct record *record, const struct notes *notes, siz
 		    !timestamp_parse(record->fields[note->field].value, &stamp) ||
 		    !timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns))
 			continue;
-		if (stamp.has_zone || !*found)
-			*best = stamp;
-		*found = true;
+		if (stamp.has_zone || !best->found)
+			*best = (struct found_time){true, stamp, ns};
 		if (stamp.has_zone)
 			return false;
 	}
@@ -111,18 +116,19 @@ static bool rank_try(const struct record *record, const struct notes *notes, siz
 
 static bool time_choose(struct record *record, const struct notes *notes, size_t first)
 {
-	struct timestamp best;
+	struct found_time best = {.found = false};
 	uint32_t there = 0;
-	bool found = false, more = true;
+	bool more = true;
 
 	for (size_t i = 0; i < notes->count; i++) {
 		if (is_time(&notes->notes[i], first))
 			there |= UINT32_C(1) << notes->notes[i].key.rank;
 	}
 	for (; there != 0 && more; there &= there - 1)
-		more = rank_try(
-		    record, notes, first, (unsigned)__builtin_ctz(there), &best, &found);
-	return found && timestamp_set(record, &best);
+		more = rank_try(record, notes, first, (unsigned)__builtin_ctz(there), &best);
+	if (best.found)
+		timestamp_set_ns(record, &best.stamp, best.ns);
+	return best.found;
 }
 
 static bool has_more_times(const struct notes *notes)

@@ -14,6 +14,8 @@
 #include "decoder/tag.h"
 #include "decoder/timestamp.h"
 
+#include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 static const struct decoder *const decoders[] = {
@@ -51,6 +53,25 @@ struct chain {
 	size_t count;
 };
 
+/* The rows of each stage stand together. */
+static struct {
+	size_t begin, end;
+} stages[DECODER_APPLICATION + 1];
+static pthread_once_t built = PTHREAD_ONCE_INIT;
+
+static void build(void)
+{
+	for (size_t i = 0; i < DECODERS; i++) {
+		unsigned stage = decoders[i]->stage;
+
+		if (i == 0 || decoders[i - 1]->stage != decoders[i]->stage) {
+			CHECK(stages[stage].end == 0);
+			stages[stage].begin = i;
+		}
+		stages[stage].end = i + 1;
+	}
+}
+
 size_t decoder_count(void)
 {
 	return DECODERS;
@@ -71,16 +92,21 @@ const struct decoder *decoder_find(struct str name)
 	return NULL;
 }
 
+/* What a decoder may change; the rest is of fields that are there (record.h). */
+#define BEFORE_SIZE offsetof(struct record, first)
+
 /* A decoder that says no leaves the record as it was: the fields that it put are forgotten. */
 static bool try_one(struct chain *chain, const struct decoder *decoder, struct str text)
 {
-	struct record before = *chain->record;
+	struct record before __attribute__((uninitialized));
+
+	memcpy(&before, chain->record, BEFORE_SIZE);
 	enum decode_status status = decoder->decode != NULL
 	    ? decoder->decode(chain->record, text)
 	    : decoder->decode_noted(chain->record, text, chain->notes);
 
 	if (status == DECODE_NO) {
-		*chain->record = before;
+		memcpy(chain->record, &before, BEFORE_SIZE);
 		return false;
 	}
 	if (chain->count < NAMES)
@@ -90,8 +116,9 @@ static bool try_one(struct chain *chain, const struct decoder *decoder, struct s
 
 static bool try_stage(struct chain *chain, enum decoder_stage stage, struct str text)
 {
-	for (size_t i = 0; i < DECODERS; i++) {
-		if (decoders[i]->stage == stage && try_one(chain, decoders[i], text))
+	pthread_once(&built, build);
+	for (size_t i = stages[stage].begin; i < stages[stage].end; i++) {
+		if (try_one(chain, decoders[i], text))
 			return true;
 	}
 	return false;
@@ -179,6 +206,9 @@ static struct str chain_names(const struct chain *chain)
 
 	if (chain->count == 1)
 		return last;
+	if (chain->count == 2 && chain->taken[0] == &decode_json &&
+	    chain->taken[1] == &decode_windows)
+		return STR("json/windows");
 	for (size_t i = 0; i < chain->count; i++)
 		len += str_of(chain->taken[i]->name).len + 1;
 	out = arena_alloc(chain->record->arena, len);
@@ -203,13 +233,20 @@ static struct str without_end(struct str raw)
 	return raw;
 }
 
+static void put_peer(struct record *record)
+{
+	struct str peer = host_of_peer(record->event->peer);
+
+	if (host_is_address(peer))
+		record_put(record, FIELD_HOST, peer);
+}
+
 static void finish(struct chain *chain)
 {
 	struct record *record = chain->record;
-	struct str peer = host_of_peer(record->event->peer);
 
-	if (record_get(record, FIELD_HOST) == NULL && host_is_address(peer))
-		record_put(record, FIELD_HOST, peer);
+	if (record_get(record, FIELD_HOST) == NULL)
+		put_peer(record);
 	if (!chain->payload && record->message.len > 0 && record_get(record, FIELD_MESSAGE) == NULL)
 		record_put(record, FIELD_MESSAGE, record->message);
 	record->decoders = chain_names(chain);
@@ -231,7 +268,8 @@ void decoding_run(struct decoding *decoding, struct record *record, const struct
 		chain.payload = true;
 		try_stage(&chain, DECODER_SOURCE, record->message);
 	} else {
-		if (hint == NULL)
+		/* a line that begins as JSON has no header: both would say so, and slowly */
+		if (hint == NULL && scan_peek(text, 0) != '{')
 			try_stage(&chain, DECODER_HEADER, text);
 		run_payload(&chain);
 	}

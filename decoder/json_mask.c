@@ -120,7 +120,8 @@ bool json_masks_make(struct json_masks *ret, struct str text, struct arena *aren
 	    .escapes = memory + words + 1,
 	    .specials = memory + 2 * (words + 1),
 	    .words = words};
-	ret->quotes[words] = ret->escapes[words] = ret->specials[words] = 0;
+	ret->quotes[words] = UINT64_MAX;
+	ret->escapes[words] = ret->specials[words] = 0;
 #if CPU_HAS_V3
 	if (level == CPU_V3) {
 		make_v3(ret, text);

@@ -14,7 +14,7 @@ struct json_masks {
 	uint64_t *quotes;   /* quotes without a backslash that makes them text */
 	uint64_t *escapes;  /* backslashes that begin an escape */
 	uint64_t *specials; /* what is escaped and stands for another byte: no quote, no backslash */
-	size_t words;       /* and one more of each, zero, behind them */
+	size_t words;       /* and one more of each behind them: all quotes, no escapes */
 };
 
 /* False without memory. level: the tests compare both. */

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "decoder/scan.h"
 
+#include <endian.h>
+
 /*
  * Each form is a function that takes what it knows off the front of a cursor and says whether it
  * was there; timestamp_take tries those that the first character allows. A form that fails half-way
@@ -442,8 +444,77 @@ bool timestamp_take(struct str *rest, struct timestamp *ret)
 	return true;
 }
 
+/* Eight characters at once: where mask has ff they must be as in wanted, where it has f0 digits. */
+static inline bool is_shaped(uint64_t word, uint64_t mask, uint64_t wanted)
+{
+	uint64_t carry = word + (~mask & UINT64_C(0x0606060606060606));
+
+	return (word & mask) == wanted && ((carry ^ word) & UINT64_C(0x1010101010101010)) == 0;
+}
+
+/* The number that the digits at place and place + 1 of a word make. */
+static inline int two_digits(uint64_t pairs, unsigned place)
+{
+	return (int)(pairs >> place * 8 & 0xff);
+}
+
+static inline uint64_t pairs_of(uint64_t word)
+{
+	word &= UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return word * 10 + (word >> 8);
+}
+
+/* What may follow the seconds up to the end: a fraction, and Z or an offset. */
+static bool take_iso_end(struct str rest, struct timestamp *t)
+{
+	take_fraction(&rest, &t->civil.ns);
+	if (rest.len == 0)
+		return true;
+	t->has_zone = rest.len == 1 ? rest.ptr[0] == 'Z'
+				    : rest.len == 6 && take_offset(&rest, &t->zone_s) &&
+			rest.len == 0;
+	return t->has_zone;
+}
+
+/*
+ * 2026-11-22T06:27:00.250Z and 2026-11-22 06:27:00, as nearly all fields write it: what take_form
+ * finds in it, without looking for what else it might be. False for any other text.
+ */
+static bool iso_parse(struct str text, struct timestamp *ret)
+{
+	struct timestamp t = {0};
+	uint64_t date, middle;
+
+	if (text.len < 19)
+		return false;
+	memcpy(&date, text.ptr, 8);
+	memcpy(&middle, text.ptr + 8, 8);
+	date = le64toh(date);
+	middle = le64toh(middle);
+	if (!is_shaped(date, UINT64_C(0xfff0f0fff0f0f0f0), UINT64_C(0x2d30302d30303030)) ||
+	    !is_shaped(middle | UINT64_C(0x740000), UINT64_C(0xf0f0fff0f0fff0f0),
+		UINT64_C(0x30303a3030743030)) ||
+	    (text.ptr[10] != 'T' && text.ptr[10] != ' ') || text.ptr[16] != ':' ||
+	    !char_is_digit(text.ptr[17]) || !char_is_digit(text.ptr[18]))
+		return false;
+	date = pairs_of(date);
+	middle = pairs_of(middle);
+	t.civil.year = two_digits(date, 0) * 100 + two_digits(date, 2);
+	t.civil.month = two_digits(date, 5);
+	t.civil.day = two_digits(middle, 0);
+	t.civil.hour = two_digits(middle, 3);
+	t.civil.minute = two_digits(middle, 6);
+	t.civil.second = (text.ptr[17] - '0') * 10 + text.ptr[18] - '0';
+	if (!take_iso_end(str_slice(text, 19, text.len), &t))
+		return false;
+	*ret = t;
+	return true;
+}
+
 bool timestamp_parse(struct str text, struct timestamp *ret)
 {
+	if (iso_parse(text, ret))
+		return true;
 	struct str rest = str_trim(text);
 
 	return timestamp_take(&rest, ret) && str_trim(rest).len == 0;
@@ -506,23 +577,32 @@ bool timestamp_ns(const struct timestamp *t, int64_t received_ns, int32_t zone_s
 	return true;
 }
 
-bool timestamp_set(struct record *record, const struct timestamp *stamp)
+void timestamp_set_ns(struct record *record, const struct timestamp *stamp, int64_t ns)
 {
-	const struct event *event = record->event;
-
 	if (stamp->unsynced)
 		record->flags |= RECORD_CLOCK_UNSYNCED;
-	if (!timestamp_ns(stamp, event->received_ns, event->zone_s, &record->time_ns)) {
-		record->time_ns = event->received_ns;
-		record->flags |= RECORD_NO_TIME;
-		return false;
-	}
+	record->time_ns = ns;
 	record->flags &= ~(uint32_t)RECORD_NO_TIME;
 	if (stamp->form == TIMESTAMP_CIVIL && stamp->civil.year == 0)
 		record->flags |= RECORD_NO_YEAR;
 	else
 		record->flags &= ~(uint32_t)RECORD_NO_YEAR;
-	return true;
+}
+
+bool timestamp_set(struct record *record, const struct timestamp *stamp)
+{
+	const struct event *event = record->event;
+	int64_t ns;
+
+	if (timestamp_ns(stamp, event->received_ns, event->zone_s, &ns)) {
+		timestamp_set_ns(record, stamp, ns);
+		return true;
+	}
+	if (stamp->unsynced)
+		record->flags |= RECORD_CLOCK_UNSYNCED;
+	record->time_ns = event->received_ns;
+	record->flags |= RECORD_NO_TIME;
+	return false;
 }
 
 bool timestamp_set_text(struct record *record, struct str value)

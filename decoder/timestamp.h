@@ -46,6 +46,8 @@ bool timestamp_ns(const struct timestamp *stamp, int64_t received_ns, int32_t zo
 
 /* Makes stamp the time of the record, or flags that it has none. False in the second case. */
 bool timestamp_set(struct record *record, const struct timestamp *stamp);
+/* The same of a stamp whose instant is known: ns, as timestamp_ns told it. */
+void timestamp_set_ns(struct record *record, const struct timestamp *stamp, int64_t ns);
 /* timestamp_parse and timestamp_set; false and no change when value is no usable stamp. */
 bool timestamp_set_text(struct record *record, struct str value);
 

@@ -9,6 +9,7 @@
 void record_begin(struct record *record, const struct event *event, struct arena *arena,
     size_t ceiling)
 {
+	CHECK(ceiling < UINT16_MAX);
 	*record = (struct record){.event = event, .arena = arena, .field_ceiling = ceiling,
 	    .generation = field_generation()};
 	if (event != NULL)
@@ -46,16 +47,15 @@ static void record_add(struct record *record, struct field field)
 {
 	if (!record_room(record))
 		return;
-	record_mark(record, field.id);
-	record->fields[record->field_count++] = field;
+	record->fields[record->field_count] = field;
+	record_mark(record, record->field_count++, field.id);
 }
 
 void record_rename(struct record *record, size_t index, struct str name, enum field_id id)
 {
 	CHECK(index < record->field_count);
-	record_mark(record, id);
-	record->fields[index].id = id;
 	record->fields[index].name = name;
+	record_mark(record, index, id);
 }
 
 void record_put(struct record *record, enum field_id id, struct str value)
@@ -84,11 +84,19 @@ void record_put_field(struct record *record, enum field_id id, struct str name,
 
 const struct field *record_get(const struct record *record, enum field_id id)
 {
-	if (id < FIELD_COUNT && (record->known[id / 64] >> id % 64 & 1) == 0)
-		return NULL;
-	for (size_t i = 0; i < record->field_count; i++) {
-		if (record->fields[i].id == id)
-			return &record->fields[i];
+	size_t index = 0;
+
+	if (id < FIELD_COUNT) {
+		if (record->first[id] == 0)
+			return NULL;
+		index = record->first[id] - 1u;
+		if (index < record->field_count && record->fields[index].id == id)
+			return &record->fields[index];
+		index = 0;
+	}
+	for (; index < record->field_count; index++) {
+		if (record->fields[index].id == id)
+			return &record->fields[index];
 	}
 	return NULL;
 }

@@ -21,7 +21,6 @@ struct field {
 };
 
 #define RECORD_CATEGORIES 4
-#define RECORD_WORDS	  ((FIELD_COUNT + 63) / 64)
 
 enum record_flag {
 	RECORD_NO_TIME = 1u << 0,   /* no usable time inside: time_ns is the receive time */
@@ -47,12 +46,19 @@ struct record {
 	struct field *fields;
 	size_t field_count, field_capacity;
 	size_t field_ceiling;
-	uint64_t known[RECORD_WORDS]; /* a bit an id of the taxonomy; clear: no such field */
 	uint32_t generation;  /* field_generation when it was begun: ids are at least so new */
 	struct arena *arena;
+	/*
+	 * For each id of the taxonomy 1 + the index of the first field that has it; 0: none has. When
+	 * fields were taken back or renamed, what is told here may have gone: record_get looks.
+	 */
+	uint16_t first[FIELD_COUNT];
 };
 
-/* An empty record over event. arena is the record's lifetime. ceiling: most fields (e.g. 1,024). */
+/*
+ * An empty record over event. arena is the record's lifetime. ceiling: most fields (e.g. 1,024), less
+ * than 65,535.
+ */
 void record_begin(struct record *record, const struct event *event, struct arena *arena,
     size_t ceiling);
 /* Adds a field under a name of the taxonomy. Past the ceiling it is dropped and flagged. */
@@ -68,14 +74,16 @@ void record_put_field(struct record *record, enum field_id id, struct str name,
 void record_rename(struct record *record, size_t index, struct str name, enum field_id id);
 /*
  * For those who write many fields at once: makes field_capacity greater than field_count; fields
- * from field_count on may then be written, and count when field_count does. An id that is set so
- * must be told by record_mark. False, and flagged, at the ceiling.
+ * from field_count on may then be written, and count when field_count does. False, and flagged, at
+ * the ceiling.
  */
 bool record_room(struct record *record);
-static inline void record_mark(struct record *record, enum field_id id)
+/* Sets the id of a field, which must be that of its name. */
+static inline void record_mark(struct record *record, size_t index, enum field_id id)
 {
-	if (id < FIELD_COUNT)
-		record->known[id / 64] |= UINT64_C(1) << id % 64;
+	record->fields[index].id = id;
+	if (id < FIELD_COUNT && (uint16_t)(record->first[id] - 1u) >= index)
+		record->first[id] = (uint16_t)(index + 1);
 }
 /* The first field of that id / name (exact bytes), or NULL. */
 const struct field *record_get(const struct record *record, enum field_id id);

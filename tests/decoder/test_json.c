@@ -259,7 +259,8 @@ static void masks_are_the_same_on_every_machine(void **state)
 		bool escaped = false;
 		for (size_t i = 0; i < (a.words + 1) * 64; i++) {
 			char c = i < len ? text[i] : 'x';
-			bool quote = c == '"' && !escaped, escape = c == '\\' && !escaped;
+			bool quote = (c == '"' && !escaped) || i >= a.words * 64;
+			bool escape = c == '\\' && !escaped;
 			bool special = escaped && c != '"' && c != '\\' && i < a.words * 64;
 
 			assert_int_equal(a.quotes[i / 64] >> i % 64 & 1, quote);

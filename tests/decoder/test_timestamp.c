@@ -142,10 +142,58 @@ static void test_zones(void **state)
 	assert_false(timestamp_zone(&rest, &zone));
 }
 
+static bool same_stamp(const struct timestamp *a, const struct timestamp *b)
+{
+	return a->form == b->form && a->has_zone == b->has_zone && a->zone_s == b->zone_s &&
+	    a->unsynced == b->unsynced && a->day_first == b->day_first &&
+	    a->epoch_ns == b->epoch_ns && a->civil.year == b->civil.year &&
+	    a->civil.month == b->civil.month && a->civil.day == b->civil.day &&
+	    a->civil.hour == b->civil.hour && a->civil.minute == b->civil.minute &&
+	    a->civil.second == b->civil.second && a->civil.ns == b->civil.ns;
+}
+
+/* A whole value is read by timestamp_parse as timestamp_take reads it, though on a way of its own. */
+static void check_whole(struct str text)
+{
+	struct str rest = text;
+	struct timestamp taken = {0}, parsed = {0};
+	bool whole = timestamp_take(&rest, &taken) && str_trim(rest).len == 0;
+
+	if (whole != timestamp_parse(text, &parsed) || (whole && !same_stamp(&taken, &parsed)))
+		fail_msg("%.*s", STR_ARG(text));
+}
+
+static void test_whole(void **state)
+{
+	static const char *const texts[] = {"2026-11-22T03:04:05Z", "2026-11-22 03:04:05",
+	    "2026-11-22 03:04:05,678", "1999-12-31T23:59:60.123456789012Z",
+	    "2026-11-22T03:04:05.25+07:00", "2026-11-22T03:04:05-18:59", "9876-54-32 98:76:54"};
+	static const char signs[] = "09:;/.,-+TtZz apA?@\n\x80";
+	char copy[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		size_t len = strlen(texts[i]);
+
+		for (size_t at = 0; at < len; at++) {
+			memcpy(copy, texts[i], len + 1);
+			check_whole(str_from(copy, at));
+			for (size_t s = 0; s < sizeof(signs); s++) {
+				copy[at] = signs[s];
+				check_whole(str_from(copy, len));
+				copy[len] = signs[s];
+				check_whole(str_from(copy, len + 1));
+			}
+		}
+	}
+	assert_true(timestamp_parse(STR("2026-11-22 03:04:05"), &(struct timestamp){0}));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_rows), cmocka_unit_test(test_zones)};
+	    cmocka_unit_test(test_rows), cmocka_unit_test(test_zones),
+	    cmocka_unit_test(test_whole)};
 
 	return cmocka_run_group_tests_name("timestamp", tests, NULL, NULL);
 }

@@ -159,10 +159,43 @@ static void fields_are_renamed(void **state)
 	assert_true(str_eq(record_value(&record, FIELD_IMAGE), STR("x")));
 	assert_true(str_eq(record.fields[0].name, STR("Image")));
 	assert_true(record_room(&record));
-	record.fields[1] = (struct field){FIELD_USER, FIELD_STRING, STR("User"), STR("Lan")};
+	record.fields[1] = (struct field){FIELD_OTHER, FIELD_STRING, STR("User"), STR("Lan")};
 	record.field_count++;
-	record_mark(&record, FIELD_USER);
+	record_mark(&record, 1, FIELD_USER);
 	assert_true(str_eq(record_value(&record, FIELD_USER), STR("Lan")));
+	record_rename(&record, 1, STR("Image"), FIELD_IMAGE);
+	assert_null(record_get(&record, FIELD_USER));
+	assert_ptr_equal(record_get(&record, FIELD_IMAGE), &record.fields[0]);
+	record_rename(&record, 0, STR("User"), FIELD_USER);
+	assert_ptr_equal(record_get(&record, FIELD_USER), &record.fields[0]);
+	assert_ptr_equal(record_get(&record, FIELD_IMAGE), &record.fields[1]);
+	arena_free(arena);
+}
+
+/* Fields that were put and taken back have never been there. */
+static void fields_are_taken_back(void **state)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct record record;
+
+	(void)state;
+	record_begin(&record, NULL, arena, 1000);
+	record_put(&record, FIELD_HOST, STR("a"));
+	record_put(&record, FIELD_USER, STR("b"));
+	record_put(&record, FIELD_USER, STR("c"));
+	record.field_count = 1;
+	assert_null(record_get(&record, FIELD_USER));
+	record_put(&record, FIELD_IMAGE, STR("d"));
+	assert_null(record_get(&record, FIELD_USER));
+	record_put(&record, FIELD_USER, STR("e"));
+	assert_true(str_eq(record_value(&record, FIELD_USER), STR("e")));
+	assert_true(str_eq(record_value(&record, FIELD_IMAGE), STR("d")));
+	record.field_count = 0;
+	record_put(&record, FIELD_USER, STR("f"));
+	record_put(&record, FIELD_HOST, STR("g"));
+	record_put(&record, FIELD_USER, STR("h"));
+	assert_ptr_equal(record_get(&record, FIELD_USER), &record.fields[0]);
+	assert_ptr_equal(record_get(&record, FIELD_HOST), &record.fields[1]);
 	arena_free(arena);
 }
 
@@ -259,6 +292,7 @@ int main(void)
 	    cmocka_unit_test(fields_older_than_their_number_are_found),
 	    cmocka_unit_test(fields_go_in_and_come_out),
 	    cmocka_unit_test(fields_are_renamed),
+	    cmocka_unit_test(fields_are_taken_back),
 	    cmocka_unit_test(the_ceiling_cuts),
 	    cmocka_unit_test(categories_are_few_and_distinct),
 	    cmocka_unit_test(coordinates),

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const int64_t received = INT64_C(1795328820000000000), day = INT64_C(86400000000000);
 	char *copy = malloc(size == 0 ? 1 : size);
 	struct str rest = {copy, size};
-	struct timestamp stamp;
+	struct timestamp stamp, whole;
 	int64_t ns;
 
 	if (size > 0)
@@ -22,6 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		if (timestamp_ns(&stamp, received, 25200, &ns) && stamp.form == TIMESTAMP_CIVIL &&
 		    stamp.civil.year == 0 && ns > received + day)
+			abort();
+		/* a stamp from end to end is the same, whichever way it is read */
+		if (rest.len == 0 && !char_is_space(copy[0]) &&
+		    (!timestamp_parse(str_from(copy, size), &whole) ||
+			memcmp(&whole, &stamp, sizeof(stamp)) != 0))
+			abort();
+		if (rest.len > 0 && str_trim(rest).len > 0 && !char_is_space(copy[0]) &&
+		    timestamp_parse(str_from(copy, size), &whole))
 			abort();
 	} else if (rest.ptr != copy || rest.len != size) {
 		abort();
