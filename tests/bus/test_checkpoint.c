@@ -550,6 +550,68 @@ static uint64_t rows_seen(struct checkpoint *checkpoint)
 	return count;
 }
 
+static int row_at(struct checkpoint *checkpoint, const char *from, const char *prefix,
+    struct checkpoint_row *ret)
+{
+	return checkpoint_row_next(
+	    checkpoint, CHECKPOINT_ORDER, str_of(from), str_of(prefix), ret, NULL);
+}
+
+static bool row_is(const struct checkpoint_row *row, const char *key, const char *value)
+{
+	return str_eq(str_from(row->key, row->key_len), str_of(key)) &&
+	    str_eq(str_from(row->value, row->value_len), str_of(value));
+}
+
+/* Two tables apart, in the order of their keys; what was not committed is not there. */
+static void test_rows_stand_in_their_order(void **state)
+{
+	struct checkpoint *checkpoint = open_checkpoint(path);
+	static const char *const keys[] = {"b2", "a1", "b1", "c"};
+	struct checkpoint_row row;
+	struct error error = {0};
+	bool is_new;
+
+	(void)state;
+	assert_int_equal(checkpoint_bind(checkpoint, 7, STR("one"), &is_new, &error), 0);
+	assert_int_equal(checkpoint_begin(checkpoint, &error), 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(checkpoint_row_put(checkpoint, CHECKPOINT_ORDER, str_of(keys[i]),
+		    STR("v"), &error), 0);
+	assert_int_equal(checkpoint_row_put(checkpoint, CHECKPOINT_MEMORY, STR("b1"), STR(""),
+	    &error), 0);
+	assert_int_equal(row_at(checkpoint, "b", "b", &row), CHECKPOINT_ROW);
+	assert_int_equal(checkpoint_commit(checkpoint, &error), 0);
+	assert_int_equal(checkpoint_begin(checkpoint, &error), 0);
+	assert_int_equal(checkpoint_row_put(checkpoint, CHECKPOINT_ORDER, STR("b0"), STR("x"),
+	    &error), 0);
+	checkpoint_abort(checkpoint);
+	checkpoint_close(checkpoint);
+	checkpoint = open_checkpoint(path);
+	/* another bus: these rows stay */
+	assert_int_equal(checkpoint_bind(checkpoint, 7, STR("two"), &is_new, &error), 0);
+	assert_true(is_new);
+	assert_int_equal(row_at(checkpoint, "b", "b", &row), CHECKPOINT_ROW);
+	assert_true(row_is(&row, "b1", "v"));
+	assert_int_equal(row_at(checkpoint, "b2", "b", &row), CHECKPOINT_ROW);
+	assert_true(row_is(&row, "b2", "v"));
+	assert_int_equal(row_at(checkpoint, "b3", "b", &row), CHECKPOINT_NO_ROW);
+	assert_int_equal(row_at(checkpoint, "d", "d", &row), CHECKPOINT_NO_ROW);
+	assert_int_equal(checkpoint_row_get(checkpoint, CHECKPOINT_MEMORY, STR("b1"), &row, &error),
+	    CHECKPOINT_ROW);
+	assert_int_equal(row.value_len, 0);
+	assert_int_equal(checkpoint_row_get(checkpoint, CHECKPOINT_MEMORY, STR("b2"), &row, &error),
+	    CHECKPOINT_NO_ROW);
+	assert_int_equal(checkpoint_begin(checkpoint, &error), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(checkpoint_row_delete(checkpoint, CHECKPOINT_ORDER, STR("b1"),
+		    &error), 0);
+	assert_int_equal(row_at(checkpoint, "b", "b", &row), CHECKPOINT_ROW);
+	assert_true(row_is(&row, "b2", "v"));
+	assert_int_equal(checkpoint_commit(checkpoint, &error), 0);
+	checkpoint_close(checkpoint);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -566,6 +628,7 @@ int main(void)
 		TEST(test_a_memory_checkpoint_leaves_nothing),
 		TEST(test_death_leaves_all_or_nothing),
 		TEST(test_another_bus_and_another_site),
+		TEST(test_rows_stand_in_their_order),
 	};
 
 	return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);

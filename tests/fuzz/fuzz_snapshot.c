@@ -18,6 +18,8 @@ static const char rules[] =
     "    timespan: 1m\n    condition:\n        field: u\n        gte: 3\n---\n"
     "title: t\nid: t\ncorrelation:\n    type: temporal\n    rules: [a, b]\n    group-by: [k]\n"
     "    timespan: 1m\n---\n"
+    "title: f\nid: f\nlogsource:\n    definition: any\ndetection:\n    s:\n        x: 3\n"
+    "    condition: s\ntocsin:\n    first_seen: {fields: [u], by: [k], within: 9d, learn: 0}\n---\n"
     "title: o\nid: o\ncorrelation:\n    type: temporal_ordered\n    rules: [a, n, b]\n"
     "    group-by: [k]\n    timespan: 1m\n";
 
@@ -36,16 +38,16 @@ static struct correlate *correlate_make(const struct ruleset *ruleset, struct wo
 static void use(struct correlate *correlate, struct batch *batch)
 {
 	static const char *const names[][2] = {{"n", "a"}, {"v", "a"}, {"t", "b"}, {"o", "b"},
-	    {"t", "a"}, {"o", "a"}};
+	    {"t", "a"}, {"o", "a"}, {"f", "f"}};
 	struct progress progress[2] = {{.topic = TOPIC_EVENTS, .partitions = 2,
 	    .time_ns = INT64_MAX / 2}, {.topic = TOPIC_EVENTS, .partition = 1, .partitions = 2,
 	    .time_ns = INT64_MAX / 2}};
 	struct buf bytes = BUF(1 << 20);
 
-	for (unsigned i = 0; i < 24; i++) {
-		struct detection detection = {.correlation = str_of(names[i % 6][0]),
-		    .rule = str_of(names[i % 6][1]), .groups = {STR("k")}, .group_count = 1,
-		    .values = {STR("u")}, .value_count = i % 6 == 1,
+	for (unsigned i = 0; i < 28; i++) {
+		struct detection detection = {.correlation = str_of(names[i % 7][0]),
+		    .rule = str_of(names[i % 7][1]), .groups = {STR("k")}, .group_count = 1,
+		    .values = {STR("u")}, .value_count = i % 7 == 1 || i % 7 == 6,
 		    .time_ns = INT64_C(1700000000000000000) + i, .at = {1, 2, i},
 		    .position = {i & 1, UINT64_MAX / 2 + i, 0}};
 
