@@ -226,9 +226,11 @@ int collector_stop(struct collector *collector, int64_t timeout_ns, struct error
 	intake_now(&collector->intake);
 	for (size_t i = 0; i < collector->listener_count; i++)
 		collector->listeners[i].kind->finish(collector->listeners[i].input);
-	listeners_close(collector);
 	tell_refused(collector);
 	int code = drain(collector, end_ns, error);
+
+	/* Not before: an answer goes out when its events are durable. */
+	listeners_close(collector);
 	uint64_t left = packer_in_flight(collector->intake.packer);
 
 	if (code == 0 && left > 0)

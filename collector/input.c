@@ -67,7 +67,8 @@ static uint32_t text_flags(struct str raw)
 }
 
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
-    enum transport transport, struct str peer, struct str raw, bool cut)
+    enum transport transport, struct str peer, struct str raw, bool cut,
+    struct ticket *ticket)
 {
 	struct event event = {
 	    .received_ns = intake->now_ns,
@@ -81,5 +82,5 @@ void intake_event(struct intake *intake, struct ledger_row *row, const char *inp
 	};
 
 	row->counts.input = input;
-	packer_add(intake->packer, row, &event);
+	packer_add(intake->packer, row, &event, ticket);
 }

@@ -34,7 +34,10 @@ struct input_kind {
 	void (*close)(struct input *input); /* accepts NULL */
 	/* The bus is behind, or no longer: stop or resume reading where senders can wait. */
 	void (*pause)(struct input *input, bool paused);
-	/* At the end: takes what the kernel still holds, without waiting, and what came in part. */
+	/*
+	 * At the end: takes what the kernel still holds, without waiting, and what came in part. Who
+	 * is owed an answer may still get it, until close.
+	 */
 	void (*finish)(struct input *input);
 	/* About once a second: deadlines, counters of the kernel. */
 	void (*tick)(struct input *input);
@@ -47,8 +50,11 @@ const struct input_kind *input_at(size_t index);
 
 /* Asks the clock; what is read from here on is stamped with it. */
 int64_t intake_now(struct intake *intake);
-/* Stamps raw and hands it on. peer: "address:port". */
+/*
+ * Stamps raw and hands it on. peer: "address:port". ticket: held until it is durable; NULL: nobody
+ * waits.
+ */
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
-    enum transport transport, struct str peer, struct str raw, bool cut);
+    enum transport transport, struct str peer, struct str raw, bool cut, struct ticket *ticket);
 
 #endif

@@ -88,7 +88,7 @@ static void take_datagram(
 	size_t limit = intake->options->frame_limit;
 
 	intake_event(intake, row, "syslog-udp", TRANSPORT_UDP, address_format(from, peer),
-	    str_slice(event, 0, limit), cut || event.len > limit);
+	    str_slice(event, 0, limit), cut || event.len > limit, NULL);
 }
 
 struct batch {
@@ -162,14 +162,20 @@ static int socket_open(struct input *input, const char *address, bool shared, st
 	return 0;
 }
 
-static void udp_close(struct input *input)
+static void sockets_close(struct input *input)
 {
-	if (input == NULL)
-		return;
 	for (unsigned i = 0; i < input->socket_count; i++) {
 		watch_remove(input->sockets[i].watch);
 		close(input->sockets[i].fd);
 	}
+	input->socket_count = 0;
+}
+
+static void udp_close(struct input *input)
+{
+	if (input == NULL)
+		return;
+	sockets_close(input);
 	free(input);
 }
 
@@ -253,6 +259,7 @@ static void udp_finish(struct input *input)
 	for (unsigned i = 0; i < input->socket_count; i++)
 		socket_ready(&input->sockets[i], WATCH_READ);
 	udp_tick(input);
+	sockets_close(input);
 }
 
 const struct input_kind input_syslog_udp = {

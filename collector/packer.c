@@ -24,6 +24,8 @@ struct parcel {
 	struct buf bytes;
 	struct share *shares;
 	size_t share_count, share_capacity;
+	struct ticket **tickets; /* each held once */
+	size_t ticket_count, ticket_capacity;
 	uint64_t events;
 };
 
@@ -72,12 +74,22 @@ struct packer *packer_new(const struct packer_options *options)
 	return packer;
 }
 
+static void parcel_tickets_release(struct parcel *parcel, bool durable)
+{
+	for (size_t i = 0; i < parcel->ticket_count; i++)
+		ticket_release(parcel->tickets[i], durable);
+	parcel->ticket_count = 0;
+}
+
+/* What is freed without a receipt has not become durable. */
 static void parcel_free(struct parcel *parcel)
 {
 	if (parcel == NULL)
 		return;
+	parcel_tickets_release(parcel, false);
 	buf_free(&parcel->bytes);
 	free(parcel->shares);
+	free(parcel->tickets);
 	free(parcel);
 }
 
@@ -160,6 +172,26 @@ static bool parcel_share(struct parcel *parcel, struct ledger_row *row)
 	return true;
 }
 
+/* Events of one request come one behind the other. */
+static bool parcel_ticket(struct parcel *parcel, struct ticket *ticket)
+{
+	if (ticket == NULL ||
+	    (parcel->ticket_count > 0 && parcel->tickets[parcel->ticket_count - 1] == ticket))
+		return true;
+	if (parcel->ticket_count == parcel->ticket_capacity) {
+		size_t capacity = parcel->ticket_capacity == 0 ? 4 : parcel->ticket_capacity * 2;
+		struct ticket **tickets = realloc(parcel->tickets, capacity * sizeof(*tickets));
+
+		if (tickets == NULL)
+			return false;
+		parcel->tickets = tickets;
+		parcel->ticket_capacity = capacity;
+	}
+	ticket_hold(ticket);
+	parcel->tickets[parcel->ticket_count++] = ticket;
+	return true;
+}
+
 static size_t parcel_memory(const struct parcel *parcel)
 {
 	return sizeof(*parcel) + parcel->bytes.capacity +
@@ -224,12 +256,12 @@ static struct parcel *parcel_of_json(
 	return parcel;
 }
 
-static bool add_json(
-    struct packer *packer, struct ledger_row *row, uint32_t partition, const struct event *event)
+static bool add_json(struct packer *packer, struct ledger_row *row, uint32_t partition,
+    const struct event *event, struct ticket *ticket)
 {
 	struct parcel *parcel = parcel_of_json(packer, partition, event);
 
-	if (parcel == NULL || !parcel_share(parcel, row)) {
+	if (parcel == NULL || !parcel_share(parcel, row) || !parcel_ticket(parcel, ticket)) {
 		parcel_free(parcel);
 		return false;
 	}
@@ -239,8 +271,8 @@ static bool add_json(
 	return true;
 }
 
-static bool add_framed(
-    struct packer *packer, struct ledger_row *row, uint32_t partition, const struct event *event)
+static bool add_framed(struct packer *packer, struct ledger_row *row, uint32_t partition,
+    const struct event *event, struct ticket *ticket)
 {
 	struct lane *lane = &packer->lanes[partition];
 
@@ -254,7 +286,7 @@ static bool add_framed(
 	}
 	struct parcel *parcel = lane->parcel;
 
-	if (parcel == NULL || !parcel_share(parcel, row))
+	if (parcel == NULL || !parcel_ticket(parcel, ticket) || !parcel_share(parcel, row))
 		return false;
 	size_t before = parcel->bytes.len;
 
@@ -290,23 +322,26 @@ static void tell_later(struct ledger_row *row, uint64_t count, int64_t since_ns)
 	row->gap_refused += count;
 }
 
-void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event)
+void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event,
+    struct ticket *ticket)
 {
 	uint32_t partition =
 	    row->shared ? bus_partition_of(event->sender, packer->partitions) : row->partition;
 	bool late = event->transport == TRANSPORT_UDP && packer_is_behind(packer);
 
 	count_received(&row->counts, event);
-	bool taken =
-	    !late && (packer->options.one_event_json ? add_json(packer, row, partition, event)
-						     : add_framed(packer, row, partition, event));
+	bool taken = !late && (packer->options.one_event_json
+	    ? add_json(packer, row, partition, event, ticket)
+	    : add_framed(packer, row, partition, event, ticket));
 
 	if (taken) {
 		packer->in_flight++;
-	} else {
-		row->counts.refused_busy++;
-		tell_later(row, 1, event->received_ns);
+		return;
 	}
+	row->counts.refused_busy++;
+	tell_later(row, 1, event->received_ns);
+	ticket_hold(ticket);
+	ticket_release(ticket, false);
 }
 
 bool packer_is_behind(const struct packer *packer)
@@ -367,6 +402,7 @@ static void parcel_done(struct packer *packer, struct parcel *parcel, size_t off
 	parcel_count(parcel, offset);
 	packer->in_flight -= parcel->events;
 	packer->queued_bytes -= parcel_memory(parcel);
+	parcel_tickets_release(parcel, offset == offsetof(struct source_row, durable));
 	parcel_free(parcel);
 }
 

@@ -11,6 +11,7 @@
 
 #include "collector/identity.h"
 #include "collector/ledger.h"
+#include "collector/ticket.h"
 #include "event/frame.h"
 
 struct packer;
@@ -30,9 +31,10 @@ void packer_free(struct packer *packer);			 /* accepts NULL */
 /*
  * Takes a copy of the event and counts it as received in row, and as refused when it must be:
  * behind, datagrams are; what came by a transport that can wait was read before that was known, and
- * is taken.
+ * is taken. ticket: held until the event is durable or refused; NULL when nobody waits.
  */
-void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event);
+void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event,
+    struct ticket *ticket);
 /* So much waits for the bus that nothing more should be read. */
 bool packer_is_behind(const struct packer *packer);
 /* So little waits that reading should go on. */

@@ -64,7 +64,7 @@ static void add(
 	    .agency = STR("langson"),
 	    .raw = {raw, len < (size_t)head ? (size_t)head : len}};
 
-	packer_add(bench->packer, row, &event);
+	packer_add(bench->packer, row, &event, NULL);
 }
 
 static void drive(struct bench *bench, int64_t now_ns, bool all)
@@ -329,7 +329,7 @@ static void test_too_large(void **state)
 	    .sender = row->counts.sender,
 	    .raw = {raw, sizeof(raw)}};
 
-	packer_add(bench.packer, row, &event);
+	packer_add(bench.packer, row, &event, NULL);
 	add(&bench, 1, 50, TRANSPORT_TCP, RIG_TIME);
 	for (int i = 0; i < 3; i++)
 		drive(&bench, RIG_TIME, true);

@@ -1,0 +1,474 @@
+#include "collector/stream.h"
+
+#include "base/check.h"
+#include "net/address.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READ_BYTES (64u << 10)
+#define OUT_MAX    (1u << 20)
+#define ROUNDS     4
+#define ACCEPTS    64
+
+struct stream {
+	struct stream *next, *previous;
+	struct input *input;
+	struct watch *watch;
+	struct ledger_row *row;
+	int fd;
+	bool held;         /* the input does not want to read */
+	bool ended;        /* nothing more is read */
+	bool broken;       /* closed at the next occasion */
+	int64_t active_ns; /* when something came */
+	int64_t frame_ns;  /* when a message last ended, or began behind none */
+	char *partial;     /* the message that has come in part */
+	size_t partial_len, partial_capacity;
+	struct buf out;
+	size_t out_at;     /* written so far */
+	struct str peer;
+	char peer_text[ADDRESS_TEXT];
+	_Alignas(max_align_t) char state[];
+};
+
+struct input {
+	const struct stream_kind *kind;
+	struct intake *intake;
+	struct ledger_row *row; /* of the listener */
+	struct watch *watch;
+	int fd;
+	bool paused, accept_paused;
+	struct stream *streams;
+	size_t stream_count;
+};
+
+/* ---- what an input sees ---- */
+
+void *stream_state(struct stream *stream)
+{
+	return stream->state;
+}
+
+const void *stream_state_of(const struct stream *stream)
+{
+	return stream->state;
+}
+
+struct intake *stream_intake(const struct stream *stream)
+{
+	return stream->input->intake;
+}
+
+struct ledger_row *stream_row(const struct stream *stream)
+{
+	return stream->row;
+}
+
+struct str stream_peer(const struct stream *stream)
+{
+	return stream->peer;
+}
+
+void stream_progress(struct stream *stream)
+{
+	stream->frame_ns = stream->input->intake->now_ns;
+}
+
+void stream_event(struct stream *stream, struct str raw, bool cut, struct ticket *ticket)
+{
+	const struct stream_kind *kind = stream->input->kind;
+
+	intake_event(stream->input->intake, stream->row, kind->name, kind->transport, stream->peer,
+	    raw, cut, ticket);
+	stream_progress(stream);
+}
+
+/* ---- one connection ---- */
+
+static bool stream_owes(const struct stream *stream)
+{
+	const struct stream_kind *kind = stream->input->kind;
+
+	return stream->out_at < stream->out.len || (kind->owes != NULL && kind->owes(stream));
+}
+
+static void stream_watch(struct stream *stream)
+{
+	bool reads = !stream->input->paused && !stream->held && !stream->ended;
+	/* A connection that is done with can be written to, and is closed then. */
+	bool writes = stream->out_at < stream->out.len || stream->broken ||
+	    (stream->ended && !stream_owes(stream));
+
+	watch_set(stream->watch, (reads ? WATCH_READ : 0u) | (writes ? WATCH_WRITE : 0u), NULL);
+}
+
+static void stream_close(struct stream *stream)
+{
+	struct input *input = stream->input;
+
+	if (input->kind->end != NULL)
+		input->kind->end(stream);
+	if (stream->previous != NULL)
+		stream->previous->next = stream->next;
+	else
+		input->streams = stream->next;
+	if (stream->next != NULL)
+		stream->next->previous = stream->previous;
+	input->stream_count--;
+	stream->row->connections--;
+	watch_remove(stream->watch);
+	close(stream->fd);
+	buf_free(&stream->out);
+	free(stream->partial);
+	free(stream);
+}
+
+/* What the socket takes; the rest stays. */
+static void stream_flush(struct stream *stream)
+{
+	while (stream->out_at < stream->out.len && !stream->broken) {
+		ssize_t n = send(stream->fd, stream->out.ptr + stream->out_at,
+		    stream->out.len - stream->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n > 0)
+			stream->out_at += (size_t)n;
+		else if (errno == EAGAIN || errno == EINTR)
+			return;
+		else
+			stream->broken = true;
+	}
+	buf_clear(&stream->out);
+	stream->out_at = 0;
+}
+
+bool stream_write(struct stream *stream, struct str bytes)
+{
+	if (stream->broken)
+		return false;
+	buf_str_put(&stream->out, bytes);
+	if (stream->out.failed)
+		stream->broken = true;
+	else
+		stream_flush(stream);
+	stream_watch(stream);
+	return !stream->broken;
+}
+
+void stream_hold(struct stream *stream, bool held)
+{
+	if (stream->held == held)
+		return;
+	stream->held = held;
+	stream_watch(stream);
+}
+
+void stream_finish(struct stream *stream)
+{
+	stream->ended = true;
+	stream_watch(stream);
+}
+
+/* Keeps what is left of a message. */
+static bool keep_partial(struct stream *stream, struct str rest)
+{
+	if (rest.len > stream->input->kind->partial_max)
+		return false;
+	if (rest.len > stream->partial_capacity) {
+		size_t capacity = rest.len < 512 ? 512 : rest.len * 2;
+		char *grown = malloc(capacity);
+
+		if (grown == NULL)
+			return false;
+		free(stream->partial);
+		stream->partial = grown;
+		stream->partial_capacity = capacity;
+	}
+	if (rest.len > 0)
+		memcpy(stream->partial, rest.ptr, rest.len);
+	stream->partial_len = rest.len;
+	if (rest.len == 0 && stream->partial_capacity > 4096) {
+		free(stream->partial);
+		stream->partial = NULL;
+		stream->partial_capacity = 0;
+	}
+	return true;
+}
+
+/* One read behind the part that is there, in the shared memory. *more: there may be more. */
+static void stream_read(struct stream *stream, bool *more)
+{
+	struct intake *intake = stream->input->intake;
+	size_t before = stream->partial_len;
+
+	if (before > 0)
+		memcpy(intake->scratch, stream->partial, before);
+	ssize_t n = recv(stream->fd, intake->scratch + before, READ_BYTES, MSG_DONTWAIT);
+
+	*more = n == (ssize_t)READ_BYTES;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	stream->active_ns = intake_now(intake);
+	if (before == 0)
+		stream->frame_ns = stream->active_ns;
+	struct str bytes = {intake->scratch, before + (size_t)(n > 0 ? n : 0)};
+
+	/* The end, or a reset: what came of the last message may be one still. */
+	bool goes_on = stream->input->kind->take(stream, &bytes, n <= 0);
+
+	if (n < 0)
+		stream->broken = true;
+	if (n <= 0 || !goes_on || stream->ended) {
+		stream->partial_len = 0;
+		stream_finish(stream);
+	} else if (!keep_partial(stream, bytes)) {
+		stream->row->counts.bad_frames++;
+		stream->broken = true;
+	}
+}
+
+/* False: closed. */
+static bool stream_settle(struct stream *stream)
+{
+	if (!stream->broken && !(stream->ended && !stream_owes(stream)))
+		return true;
+	stream_close(stream);
+	return false;
+}
+
+static void stream_ready(void *context, unsigned ready)
+{
+	struct stream *stream = context;
+	struct packer *packer = stream->input->intake->packer;
+	bool more = true;
+
+	if ((ready & WATCH_WRITE) != 0 || stream->out_at < stream->out.len) {
+		stream_flush(stream);
+		stream_watch(stream);
+	}
+	/* A peer that is gone while nothing is read. */
+	if ((ready & WATCH_HANGUP) != 0 && (stream->ended || stream->held))
+		stream->broken = true;
+	for (int round = 0; round < ROUNDS && more; round++) {
+		if (stream->ended || stream->held || stream->broken || packer_is_behind(packer))
+			break;
+		stream_read(stream, &more);
+	}
+	stream_settle(stream);
+}
+
+/* Nothing more will be read: what is there is what there is. */
+static void stream_end(struct stream *stream)
+{
+	struct str bytes = {stream->partial, stream->partial_len};
+
+	if (!stream->ended) {
+		stream->input->kind->take(stream, &bytes, true);
+		stream->partial_len = 0;
+		stream_finish(stream);
+	}
+	stream_settle(stream);
+}
+
+/* ---- the listener ---- */
+
+static struct stream *stream_new(struct input *input, const struct sockaddr *peer)
+{
+	const struct collector_options *options = input->intake->options;
+	struct ledger_row *row = ledger_peer(input->intake->ledger, peer);
+	struct stream *stream = NULL;
+
+	if (input->stream_count < options->connections_max &&
+	    (row->shared || row->connections < options->connections_per_peer))
+		stream = calloc(1, sizeof(*stream) + input->kind->state_bytes);
+	if (stream == NULL) {
+		row->counts.refused_connections++;
+		return NULL;
+	}
+	stream->input = input;
+	stream->row = row;
+	stream->active_ns = stream->frame_ns = input->intake->now_ns;
+	stream->out = BUF(OUT_MAX);
+	stream->peer = address_format(peer, stream->peer_text);
+	return stream;
+}
+
+static void stream_accept(struct input *input, int fd, const struct sockaddr *peer)
+{
+	struct stream *stream = stream_new(input, peer);
+
+	if (stream == NULL) {
+		close(fd);
+		return;
+	}
+	stream->fd = fd;
+	if (watch_add(&stream->watch, input->intake->loop, fd, input->paused ? 0 : WATCH_READ,
+		stream_ready, stream, NULL) < 0) {
+		close(fd);
+		free(stream);
+		return;
+	}
+	stream->next = input->streams;
+	if (stream->next != NULL)
+		stream->next->previous = stream;
+	input->streams = stream;
+	input->stream_count++;
+	stream->row->connections++;
+	if (input->kind->begin != NULL && !input->kind->begin(stream))
+		stream_close(stream);
+}
+
+/* A sender that lost its power is noticed after two minutes, not after the system's two hours. */
+static void keep_alive(int fd)
+{
+	int on = 1, idle_s = 60, interval_s = 10, count = 6;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+static void listener_ready(void *context, unsigned ready)
+{
+	struct input *input = context;
+
+	(void)ready;
+	for (int i = 0; i < ACCEPTS; i++) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+		int fd = accept4(
+		    input->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0) {
+			/* Out of descriptors: without a pause this would be called at once. */
+			input->accept_paused = errno == EMFILE || errno == ENFILE ||
+			    errno == ENOMEM || errno == ENOBUFS;
+			if (input->accept_paused)
+				watch_set(input->watch, 0, NULL);
+			return;
+		}
+		keep_alive(fd);
+		stream_accept(input, fd, (struct sockaddr *)&peer);
+	}
+}
+
+static void listener_close(struct input *input)
+{
+	watch_remove(input->watch);
+	input->watch = NULL;
+	if (input->fd >= 0)
+		close(input->fd);
+	input->fd = -1;
+}
+
+void streams_close(struct input *input)
+{
+	if (input == NULL)
+		return;
+	while (input->streams != NULL)
+		stream_close(input->streams);
+	listener_close(input);
+	free(input);
+}
+
+int streams_open(struct input **ret, const struct stream_kind *kind, struct intake *intake,
+    const char *address, struct error *error)
+{
+	struct input *input = calloc(1, sizeof(*input));
+
+	CHECK(kind->partial_max <= INTAKE_SCRATCH / 2);
+	if (input == NULL)
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	input->kind = kind;
+	input->intake = intake;
+	input->row = ledger_listener(intake->ledger, kind->name, address);
+	input->fd = address_bind(address, SOCK_STREAM, false, error);
+	int code = input->fd < 0 ? input->fd : 0;
+
+	if (code == 0 && input->row == NULL)
+		code = error_set(error, ERR_MEMORY, TEXT_base_memory);
+	if (code == 0)
+		code = watch_add(&input->watch, intake->loop, input->fd, WATCH_READ, listener_ready,
+		    input, error);
+	if (code < 0) {
+		streams_close(input);
+		return code;
+	}
+	*ret = input;
+	return 0;
+}
+
+void streams_pause(struct input *input, bool paused)
+{
+	if (input->paused == paused)
+		return;
+	input->paused = paused;
+	for (struct stream *stream = input->streams; stream != NULL; stream = stream->next)
+		stream_watch(stream);
+}
+
+/* Those that owe an answer stay until streams_close; nobody else comes in. */
+void streams_finish(struct input *input)
+{
+	struct stream *next;
+
+	listener_close(input);
+	for (struct stream *stream = input->streams; stream != NULL; stream = next) {
+		bool more = true;
+
+		next = stream->next;
+		for (int round = 0; round < ROUNDS && more; round++) {
+			if (stream->ended || stream->held || stream->broken ||
+			    packer_is_behind(input->intake->packer))
+				break;
+			stream_read(stream, &more);
+		}
+		stream_end(stream);
+	}
+}
+
+/*
+ * Nothing has come for too long, or a message does not come to its end (one byte now and then). A
+ * clock that was set back begins the wait anew.
+ */
+static bool stream_is_idle(struct stream *stream, int64_t now_ns, int64_t idle_ns)
+{
+	int64_t patience_ns = stream->input->kind->patience_ns;
+
+	if (now_ns < stream->active_ns || now_ns < stream->frame_ns)
+		stream->active_ns = stream->frame_ns = now_ns;
+	if (patience_ns == 0 || patience_ns > idle_ns)
+		patience_ns = idle_ns;
+	return idle_ns > 0 && (now_ns - stream->active_ns > idle_ns ||
+	    (stream->partial_len > 0 && now_ns - stream->frame_ns > patience_ns));
+}
+
+void streams_tick(struct input *input)
+{
+	int64_t idle_ns = input->intake->options->idle_ns;
+	int64_t now_ns = input->intake->now_ns;
+	struct stream *next;
+
+	if (input->accept_paused && watch_set(input->watch, WATCH_READ, NULL) == 0)
+		input->accept_paused = false;
+	for (struct stream *stream = input->streams; stream != NULL && !input->paused;
+	     stream = next) {
+		next = stream->next;
+		/* Resuming may have failed for want of memory. */
+		stream_watch(stream);
+		if (stream_settle(stream) && stream_is_idle(stream, now_ns, idle_ns)) {
+			/* It has had its time, answers or not. */
+			stream->broken = stream->ended;
+			stream_end(stream);
+		}
+	}
+}
+
+unsigned streams_port(const struct input *input)
+{
+	return address_port(input->fd);
+}

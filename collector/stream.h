@@ -1,0 +1,65 @@
+/*
+ * stream.h - what inputs over connections have in common: listening, ceilings, deadlines,
+ * back-pressure, answers.
+ *
+ * An input says how its bytes are cut into messages (struct stream_kind) and is otherwise five of
+ * the functions below. A connection owns memory only for a message that has come in part; whole
+ * ones are taken straight out of a read buffer that all connections share. When the bus is behind
+ * nothing is read, and the transport makes the senders wait.
+ */
+#ifndef TOCSIN_COLLECTOR_STREAM_H
+#define TOCSIN_COLLECTOR_STREAM_H
+
+#include "collector/input.h"
+
+struct stream;
+
+struct stream_kind {
+	const char *name;         /* of the input */
+	enum transport transport;
+	size_t state_bytes;       /* of each connection's own state, zeroed at first */
+	size_t partial_max;       /* most that take may leave; at most INTAKE_SCRATCH / 2 */
+	int64_t patience_ns;      /* a message that has begun is whole by then; 0: the idle time */
+	/* A connection is there. False: refuse it. May be NULL. */
+	bool (*begin)(struct stream *stream);
+	/*
+	 * Takes whole messages off *bytes, and leaves what has come in part. end: nothing will follow.
+	 * False: the connection is closed, once what is to be written is written.
+	 */
+	bool (*take)(struct stream *stream, struct str *bytes, bool end);
+	/* Answers are still to come, for which the connection stays open. May be NULL. */
+	bool (*owes)(const struct stream *stream);
+	/* The connection goes: frees what the state owns, cancels its tickets. May be NULL. */
+	void (*end)(struct stream *stream);
+};
+
+void *stream_state(struct stream *stream);
+const void *stream_state_of(const struct stream *stream);
+struct intake *stream_intake(const struct stream *stream);
+struct ledger_row *stream_row(const struct stream *stream);
+struct str stream_peer(const struct stream *stream); /* "192.0.2.7:40112" */
+
+/* An event of this connection; ticket NULL: nobody waits for it. */
+void stream_event(struct stream *stream, struct str raw, bool cut, struct ticket *ticket);
+/* A message has come to its end: its deadline begins anew. stream_event does it too. */
+void stream_progress(struct stream *stream);
+/*
+ * Writes as much as the connection takes now, keeps the rest (at most 1 MiB). May be called when a
+ * ticket is done. False: too much, or the connection is gone; it is closed soon.
+ */
+bool stream_write(struct stream *stream, struct str bytes);
+/* Do not read on until the answer is out. */
+void stream_hold(struct stream *stream, bool held);
+/* Nothing more is read; closed once all is written and nothing is owed. */
+void stream_finish(struct stream *stream);
+
+/* What an input over connections is made of. */
+int streams_open(struct input **ret, const struct stream_kind *kind, struct intake *intake,
+    const char *address, struct error *error);
+void streams_close(struct input *input); /* accepts NULL */
+void streams_pause(struct input *input, bool paused);
+void streams_finish(struct input *input);
+void streams_tick(struct input *input);
+unsigned streams_port(const struct input *input);
+
+#endif
