@@ -1,11 +1,16 @@
 /* fuzz: correlator - a snapshot that is read, used, and written again */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "correlator/snapshot.h"
 #include "event/detection.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define TIMED(id, type, condition)                                                                 \
+	"title: " id "\nid: " id "\ncorrelation:\n    type: " type                                 \
+	"\n    rules: [a]\n    group-by: [k]\n    timespan: 1m\n    condition: " condition "\n---\n"
 
 static const char rules[] =
     "title: a\nid: a\nlogsource:\n    definition: any\ndetection:\n    s:\n        x: 1\n"
@@ -21,7 +26,20 @@ static const char rules[] =
     "title: f\nid: f\nlogsource:\n    definition: any\ndetection:\n    s:\n        x: 3\n"
     "    condition: s\ntocsin:\n    first_seen: {fields: [u], by: [k], within: 9d, learn: 0}\n---\n"
     "title: o\nid: o\ncorrelation:\n    type: temporal_ordered\n    rules: [a, n, b]\n"
-    "    group-by: [k]\n    timespan: 1m\n";
+    "    group-by: [k]\n    timespan: 1m\n---\n"
+    TIMED("c", "event_count", "{lt: 9}") TIMED("d", "value_count", "{field: u, neq: 2}")
+    TIMED("s", "value_sum", "{field: u, gte: 50}") TIMED("g", "value_avg", "{field: u, gt: 1}")
+    TIMED("m", "value_median", "{field: u, gt: 1}")
+    "title: p\nid: p\ncorrelation:\n    type: temporal_ordered\n    group-by: [k]\n"
+    "    timespan: 1m\n    condition: (a or n) and not b\n---\n"
+    "title: q\nid: q\ncorrelation:\n    type: temporal\n    group-by: [k]\n"
+    "    timespan: 1m\n    condition: (a or n) and b\n";
+
+#define RULES (sizeof(names) / sizeof(*names))
+
+static const char *const names[][2] = {{"n", "a"}, {"v", "a"}, {"t", "b"}, {"o", "b"},
+    {"t", "a"}, {"o", "a"}, {"c", "a"}, {"d", "a"}, {"s", "a"}, {"g", "a"}, {"m", "a"},
+    {"p", "a"}, {"q", "a"}, {"q", "b"}};
 
 static const struct alert_site site = {.key = {1, 2}};
 
