@@ -6,12 +6,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* So much less of a core than matching, where there are too few of them. */
-#define NICENESS 10
 
 enum outcome { OUTCOME_NONE, OUTCOME_SWITCHED, OUTCOME_SAME, OUTCOME_FAILED };
 
@@ -61,7 +55,6 @@ static void *thread_run(void *argument)
 {
 	struct reload *reload = argument;
 
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
 	job_run(reload->job);
 	atomic_store(&reload->done, true);
 	return NULL;
