@@ -39,7 +39,7 @@ static const char rules[] =
 
 static const char *const names[][2] = {{"n", "a"}, {"v", "a"}, {"t", "b"}, {"o", "b"},
     {"t", "a"}, {"o", "a"}, {"c", "a"}, {"d", "a"}, {"s", "a"}, {"g", "a"}, {"m", "a"},
-    {"p", "a"}, {"q", "a"}, {"q", "b"}};
+    {"p", "a"}, {"q", "a"}, {"q", "b"}, {"f", "f"}};
 
 static const struct alert_site site = {.key = {1, 2}};
 
@@ -55,17 +55,17 @@ static struct correlate *correlate_make(const struct ruleset *ruleset, struct wo
 /* Some traffic over whatever the snapshot made, and the end of time. */
 static void use(struct correlate *correlate, struct batch *batch)
 {
-	static const char *const names[][2] = {{"n", "a"}, {"v", "a"}, {"t", "b"}, {"o", "b"},
-	    {"t", "a"}, {"o", "a"}, {"f", "f"}};
 	struct progress progress[2] = {{.topic = TOPIC_EVENTS, .partitions = 2,
 	    .time_ns = INT64_MAX / 2}, {.topic = TOPIC_EVENTS, .partition = 1, .partitions = 2,
 	    .time_ns = INT64_MAX / 2}};
 	struct buf bytes = BUF(1 << 20);
 
-	for (unsigned i = 0; i < 28; i++) {
-		struct detection detection = {.correlation = str_of(names[i % 7][0]),
-		    .rule = str_of(names[i % 7][1]), .groups = {STR("k")}, .group_count = 1,
-		    .values = {STR("u")}, .value_count = i % 7 == 1 || i % 7 == 6,
+	for (unsigned i = 0; i < 4 * RULES; i++) {
+		const char *const *name = names[i % RULES];
+		struct detection detection = {.correlation = str_of(name[0]),
+		    .rule = str_of(name[1]), .groups = {STR("k")}, .group_count = 1,
+		    .values = {i & 1 ? STR("3") : STR("u")},
+		    .value_count = strchr("vdsgmf", name[0][0]) != NULL,
 		    .time_ns = INT64_C(1700000000000000000) + i, .at = {1, 2, i},
 		    .position = {i & 1, UINT64_MAX / 2 + i, 0}};
 
