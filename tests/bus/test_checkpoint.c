@@ -389,6 +389,45 @@ static void test_state_comes_back_whole(void **state)
 	free(large);
 }
 
+struct told {
+	char names[128];
+	size_t left; /* of visits */
+};
+
+static bool tell(void *context, struct str name, struct str value)
+{
+	struct told *told = context;
+	size_t used = strlen(told->names);
+
+	snprintf(told->names + used, sizeof(told->names) - used, "%.*s=%.*s ", STR_ARG(name),
+	    STR_ARG(value));
+	return --told->left > 0;
+}
+
+static void test_state_is_told_by_the_beginning_of_its_name(void **state)
+{
+	static const char *const names[] = {"rules/1", "rules/0", "rulesets", "rule", "seen/0"};
+	struct checkpoint *checkpoint = open_checkpoint(path);
+	struct told all = {.left = 9}, one = {.left = 1}, none = {.left = 9}, open = {.left = 9};
+
+	(void)state;
+	assert_int_equal(checkpoint_state_each(checkpoint, STR("rules/"), tell, &none, NULL), 0);
+	assert_int_equal(checkpoint_begin(checkpoint, NULL), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(checkpoint_state_put(checkpoint, str_of(names[i]), STR("v"),
+		    NULL), 0);
+	assert_int_equal(checkpoint_state_each(checkpoint, STR("rules/"), tell, &open, NULL), 0);
+	assert_int_equal(checkpoint_commit(checkpoint, NULL), 0);
+	assert_int_equal(checkpoint_state_each(checkpoint, STR("rules"), tell, &all, NULL), 0);
+	assert_int_equal(checkpoint_state_each(checkpoint, STR("rules"), tell, &one, NULL), 0);
+	assert_int_equal(checkpoint_state_each(checkpoint, STR("z"), tell, &none, NULL), 0);
+	assert_string_equal(none.names, "");
+	assert_string_equal(open.names, "rules/0=v rules/1=v ");
+	assert_string_equal(all.names, "rules/0=v rules/1=v rulesets=v ");
+	assert_string_equal(one.names, "rules/0=v ");
+	checkpoint_close(checkpoint);
+}
+
 static void test_gaps_are_kept_and_counted_once(void **state)
 {
 	struct checkpoint *checkpoint = open_checkpoint(path);
@@ -624,6 +663,7 @@ int main(void)
 		TEST(test_a_sequence_is_never_used_again),
 		TEST(test_the_largest_record_fits),
 		TEST(test_state_comes_back_whole),
+		TEST(test_state_is_told_by_the_beginning_of_its_name),
 		TEST(test_gaps_are_kept_and_counted_once),
 		TEST(test_a_memory_checkpoint_leaves_nothing),
 		TEST(test_death_leaves_all_or_nothing),
