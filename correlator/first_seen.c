@@ -1,11 +1,14 @@
 #include "correlator/first_seen.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/check.h"
 #include "correlator/correlate_state.h"
 #include "correlator/memory.h"
 
-#define KEY_MAX ((size_t)2 * DETECTION_VALUES * 65536u)
+#define KEY_MAX  ((size_t)2 * DETECTION_VALUES * 65536u)
+#define ROW_HEAD 17u /* of what a row's hash is made of: scope and kind */
 
 struct first_seen_state {
 	struct memory *memory;
@@ -132,18 +135,24 @@ static struct str key_part(const struct first_seen *first_seen, struct str key, 
 	return str_slice(key, 0, key.len - rest.len);
 }
 
+/* Values are as long as a sender likes, but nearly always a few dozen bytes. */
 static struct hash128 row_hash(const struct alert_site *site, const struct first_seen *first_seen,
     struct str key, enum row_kind kind)
 {
-	struct buf bytes = BUF(KEY_MAX + 64);
+	struct str part = key_part(first_seen, key, kind);
+	char small[512];
+	char *bytes = part.len + ROW_HEAD <= sizeof(small) ? small : malloc(part.len + ROW_HEAD);
 
-	buf_u64(&bytes, first_seen->scope.high);
-	buf_u64(&bytes, first_seen->scope.low);
-	buf_u8(&bytes, (uint8_t)kind);
-	buf_str_put(&bytes, key_part(first_seen, key, kind));
-	struct hash128 hash = hash_sip128(site->key, buf_str(&bytes));
+	CHECK(bytes != NULL);
+	set_u64(bytes, first_seen->scope.high);
+	set_u64(bytes + 8, first_seen->scope.low);
+	bytes[16] = (char)kind;
+	if (part.len > 0)
+		memcpy(bytes + ROW_HEAD, part.ptr, part.len);
+	struct hash128 hash = hash_sip128(site->key, str_from(bytes, part.len + ROW_HEAD));
 
-	buf_free(&bytes);
+	if (bytes != small)
+		free(bytes);
 	return hash;
 }
 
@@ -176,7 +185,7 @@ static int row_find(struct run *run, const struct item *item, enum row_kind kind
 	    run->error);
 }
 
-/* Times are a sender's: what lies further back than can be said lies further back than any limit. */
+/* Times are a sender's: what lies further back than can be said is further than any limit. */
 static int64_t elapsed(int64_t time_ns, int64_t since_ns)
 {
 	return watermark_minus(time_ns, since_ns);

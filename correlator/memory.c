@@ -142,7 +142,7 @@ int memory_scope(struct memory *memory, uint64_t name, int64_t within_ns, uint32
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	struct scope *scope = &memory->scopes[*ret];
 
-	/* What stands in the order is looked at when its time has come, and goes by this one then. */
+	/* What stands in the order is looked at when its time has come, and goes by this. */
 	if (scope->within_ns != within_ns) {
 		scope->within_ns = within_ns;
 		scope->dirty = true;
