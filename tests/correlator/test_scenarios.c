@@ -1,16 +1,20 @@
 /*
  * Scenario files on a virtual clock: tests/scenario/NAME.scn, whose names are sentences. One
- * command a line, '#' begins a comment; times are seconds since 2026-03-02T08:00:00Z.
+ * command a line, '#' begins a comment; times are seconds since 2026-03-02T08:00:00Z, or since
+ * what BEGIN says.
  *
  *   RULES ... END               Sigma documents between the two lines
  *   LATENESS seconds            before the first event; PARTITIONS events detections likewise
+ *   BEGIN 2026-12-31 16:59:30   in UTC; before all that tells a time
  *   SEND time host body         an event that tells this time; body is JSON
+ *   LINE time zone host text    a line as it was received then, of a sender whose zone is so many
+ *                               seconds east
  *   NOW time                    the wall clock
  *   TICK time                   the wall clock, and a tick of the collector on every partition
  *   CRASH                       all workers die, and others begin from the checkpoint
  *   FINISH                      time goes on until all is settled
  *   EXPECT early|settled rule group|- count
- *   EXPECT late|unsettled count
+ *   EXPECT late|unsettled|skewed count
  *
  * Each file is run by one, two and four workers, and must hold each time.
  */
@@ -25,6 +29,7 @@
 
 #include <cmocka.h>
 
+#include "base/civil.h"
 #include "town.h"
 
 #define RULES_MAX 16384
@@ -35,6 +40,7 @@ struct scene {
 	char rules[RULES_MAX];
 	struct town_options options;
 	struct town town;
+	int64_t begin_ns;
 	bool open;
 	unsigned expectations;
 };
@@ -49,6 +55,7 @@ static struct town *scene_town(struct scene *scene)
 	if (!scene->open) {
 		scene->options.rules = scene->rules;
 		town_open(&scene->town, &scene->options);
+		scene->town.now_ns = scene->begin_ns;
 		scene->open = true;
 	}
 	return &scene->town;
@@ -61,7 +68,7 @@ static int64_t time_of(const struct scene *scene, const char *text)
 
 	if (end == text || *end != '\0')
 		scene_refuse(scene, "a time is a number of seconds");
-	return TOWN_START + (int64_t)(seconds * 1000) * (SECOND / 1000);
+	return scene->begin_ns + (int64_t)(seconds * 1000) * (SECOND / 1000);
 }
 
 static void do_rules(struct scene *scene, FILE *file)
@@ -77,6 +84,26 @@ static void do_rules(struct scene *scene, FILE *file)
 		used += strlen(line);
 	}
 	scene->line++;
+}
+
+static void do_begin(struct scene *scene, char *rest)
+{
+	struct civil civil = {0};
+
+	if (sscanf(rest, "%d-%d-%d %d:%d:%d", &civil.year, &civil.month, &civil.day, &civil.hour,
+	    &civil.minute, &civil.second) != 6)
+		scene_refuse(scene, "BEGIN year-month-day hour:minute:second");
+	scene->begin_ns = civil_to_ns(&civil, 0);
+}
+
+static void do_lines(struct scene *scene, char *rest)
+{
+	char time[32], host[64];
+	int zone_s, at = 0;
+
+	if (sscanf(rest, "%31s %d %63s %n", time, &zone_s, host, &at) < 3 || rest[at] == '\0')
+		scene_refuse(scene, "LINE time zone host text");
+	town_send_line(scene_town(scene), host, time_of(scene, time), zone_s, rest + at);
 }
 
 static void do_send(struct scene *scene, char *rest)
@@ -122,9 +149,11 @@ static void do_expect(struct scene *scene, char *rest)
 	if (strcmp(what, "early") == 0 || strcmp(what, "settled") == 0)
 		expect_alerts(scene, what, rest + at);
 	else if (sscanf(rest + at, "%zu", &count) != 1)
-		scene_refuse(scene, "EXPECT late|unsettled count");
+		scene_refuse(scene, "EXPECT late|unsettled|skewed count");
 	else if (strcmp(what, "late") == 0)
 		expect_equal(scene, rest, town_stats(&scene->town).late, count);
+	else if (strcmp(what, "skewed") == 0)
+		expect_equal(scene, rest, town_stats(&scene->town).skewed, count);
 	else if (strcmp(what, "unsettled") == 0)
 		expect_equal(scene, rest, town_unsettled(&scene->town), count);
 	else
@@ -133,7 +162,7 @@ static void do_expect(struct scene *scene, char *rest)
 
 static void do_lateness(struct scene *scene, char *rest)
 {
-	scene->options.lateness_ns = time_of(scene, rest) - TOWN_START;
+	scene->options.lateness_ns = time_of(scene, rest) - scene->begin_ns;
 }
 
 static void do_partitions(struct scene *scene, char *rest)
@@ -176,7 +205,7 @@ static const struct command {
 } commands[] = {
 	{"SEND", do_send}, {"EXPECT", do_expect}, {"LATENESS", do_lateness},
 	{"PARTITIONS", do_partitions}, {"NOW", do_now}, {"TICK", do_tick}, {"CRASH", do_crash},
-	{"FINISH", do_finish},
+	{"FINISH", do_finish}, {"BEGIN", do_begin}, {"LINE", do_lines},
 };
 
 static void do_line(struct scene *scene, char *line)
@@ -203,6 +232,7 @@ static void scene_play(const char *path, unsigned workers)
 	assert_non_null(scene);
 	assert_non_null(file);
 	scene->file = path;
+	scene->begin_ns = TOWN_START;
 	scene->options.workers = workers;
 	while (fgets(line, sizeof(line), file) != NULL) {
 		scene->line++;

@@ -241,25 +241,43 @@ static void put(struct town *town, uint32_t partition, const struct buf *frame)
 	CHECK(code == BUS_ACCEPTED);
 }
 
+static void send_event(struct town *town, uint64_t counter, uint32_t partition,
+    const struct event *event)
+{
+	struct buf frame = BUF(FRAME_MAX);
+	struct frame_head head = {.type = FRAME_EVENTS, .collector = COLLECTOR, .epoch = EPOCH,
+	    .first = counter, .previous = town->previous[partition], .count = 1,
+	    .made_ns = event->received_ns};
+
+	frame_begin(&frame);
+	frame_add(&frame, event);
+	CHECK(frame_end(&frame, &head));
+	put(town, partition, &frame);
+	buf_free(&frame);
+}
+
+void town_send_line(struct town *town, const char *host, int64_t received_ns, int zone_s,
+    const char *line)
+{
+	uint32_t partition = bus_partition_of(str_of(host), town->options.events);
+	struct event event = {.received_ns = received_ns, .transport = TRANSPORT_UDP,
+	    .sender = str_of(host), .zone_s = zone_s, .raw = str_of(line)};
+
+	send_event(town, town->counter, partition, &event);
+	town->previous[partition] = town->counter++;
+}
+
 void town_send_as(struct town *town, uint64_t counter, uint32_t partition, const char *host,
     int64_t at_ns, int64_t received_ns, const char *body)
 {
 	char line[4096], time[CIVIL_TEXT];
-	struct buf frame = BUF(FRAME_MAX);
 	struct event event = {.received_ns = received_ns, .transport = TRANSPORT_TCP,
 	    .sender = str_of(host), .agency = STR("hue"), .peer = STR("192.0.2.7:40112")};
-	struct frame_head head = {.type = FRAME_EVENTS, .collector = COLLECTOR, .epoch = EPOCH,
-	    .first = counter, .previous = town->previous[partition], .count = 1,
-	    .made_ns = received_ns};
 
 	civil_format(at_ns, 0, 6, time);
 	snprintf(line, sizeof(line), "<38>1 %s %s town - - - %s", time, host, body);
 	event.raw = str_of(line);
-	frame_begin(&frame);
-	frame_add(&frame, &event);
-	CHECK(frame_end(&frame, &head));
-	put(town, partition, &frame);
-	buf_free(&frame);
+	send_event(town, counter, partition, &event);
 }
 
 void town_send(struct town *town, const char *host, int64_t at_ns, const char *body)

@@ -83,6 +83,9 @@ void town_send(struct town *town, const char *host, int64_t at_ns, const char *b
 /* The same with counter and partition chosen: repeated and shuffled frames. */
 void town_send_as(struct town *town, uint64_t counter, uint32_t partition, const char *host,
     int64_t at_ns, int64_t received_ns, const char *body);
+/* A line as it was received, of a sender whose zone is so many seconds east. */
+void town_send_line(struct town *town, const char *host, int64_t received_ns, int zone_s,
+    const char *line);
 /* A tick on every partition, made now. */
 void town_tick(struct town *town);
 /* Steps all workers until none has anything to do. */
