@@ -61,7 +61,7 @@ int checkpoint_outbox_each(struct checkpoint *checkpoint, uint64_t from,
     bool (*visit)(void *context, const struct outbox_row *row), void *context,
     struct error *error);
 
-/* Named state (snapshots, rule sets and their switches, seen counters). Whole values, checksummed. */
+/* Named state (snapshots, rule sets, seen counters). Whole values, checksummed. */
 int checkpoint_state_put(struct checkpoint *checkpoint, struct str name, struct str value,
     struct error *error);
 int checkpoint_state_delete(struct checkpoint *checkpoint, struct str name, struct error *error);

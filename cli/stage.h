@@ -18,8 +18,8 @@ struct stage {
 	/* Verbs of its own ("sources"); DB_... returns 1 when it does not know the verb. NULL: none. */
 	int (*answer)(void *self, struct str request, struct buf *out, struct error *error);
 	/*
-	 * SIGHUP, and the request "reload" unless answer knows it; NULL: nothing to reload. Positive:
-	 * it goes on, and the stage tells its end.
+	 * SIGHUP, and the request "reload" unless answer knows it; NULL: nothing to reload.
+	 * Positive: it goes on, and the stage tells its end.
 	 */
 	int (*reload)(void *self, struct error *error);
 	void *self;

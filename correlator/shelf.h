@@ -15,7 +15,7 @@ struct shelf_entry {
 	uint32_t instance, instances; /* 0 instances: nobody knows how many there are */
 	struct str bundle;            /* empty: the set is named but not kept */
 	struct hash128 rules;         /* of the compiled set, for those who look */
-	struct str offsets;           /* " topic/partition/offset"... from where on it is in force */
+	struct str offsets;           /* " topic/partition/offset"...: in force from there */
 };
 
 /*
