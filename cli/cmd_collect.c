@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/metrics.h"
-#include "collector/collector.h"
+#include "collector/input.h"
 
 struct collect {
 	struct context *context;
@@ -114,12 +114,23 @@ static int collect_answer(void *self, struct str request, struct buf *out, struc
 	return 0;
 }
 
-static size_t add_listeners(const struct config *config, enum config_key key, const char *input,
-    struct collector_listener *ret, size_t count)
+/* Of all inputs, as the configuration has them. NULL without memory. */
+static struct collector_listener *listeners_of(const struct context *context, size_t *ret_count)
 {
-	for (size_t i = 0; i < config_count(config, key) && count < 32; i++)
-		ret[count++] = (struct collector_listener){input, config_item(config, key, i).ptr};
-	return count;
+	struct collector_listener *listeners =
+	    arena_array(context->arena, COLLECTOR_LISTENERS_MAX, sizeof(*listeners));
+	size_t count = 0;
+
+	for (size_t i = 0; listeners != NULL && i < input_count(); i++) {
+		const struct input_kind *kind = input_at(i);
+
+		for (size_t j = 0; j < config_count(context->config, kind->listen) &&
+		     count < COLLECTOR_LISTENERS_MAX; j++)
+			listeners[count++] = (struct collector_listener){kind->name,
+			    config_item(context->config, kind->listen, j).ptr};
+	}
+	*ret_count = count;
+	return listeners;
 }
 
 static int collect_open(struct collect *collect, struct error *error)
@@ -127,17 +138,15 @@ static int collect_open(struct collect *collect, struct error *error)
 	struct context *context = collect->context;
 	const struct config *c = context->config;
 	int64_t zone = config_number(c, CONFIG_SITE_ZONE);
-	struct collector_listener *listeners =
-	    arena_array(context->arena, 32, sizeof(*listeners));
+	size_t count;
+	struct collector_listener *listeners = listeners_of(context, &count);
 
 	if (listeners == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	size_t count = add_listeners(c, CONFIG_SYSLOG_UDP_LISTEN, "syslog-udp", listeners, 0);
-
-	count = add_listeners(c, CONFIG_SYSLOG_TCP_LISTEN, "syslog-tcp", listeners, count);
 	struct collector_options options = {
 	    .bus = collect->bus,
 	    .loop = collect->loop,
+	    .config = c,
 	    .identity_path = context_data_path(context, "collector.id"),
 	    .listeners = listeners,
 	    .listener_count = count,

@@ -17,6 +17,7 @@ struct collector {
 	struct intake intake;
 	struct listener listeners[COLLECTOR_LISTENERS_MAX];
 	size_t listener_count;
+	struct config *defaults; /* when the options bring no configuration */
 	bool paused;
 	int64_t tick_ns, second_ns; /* when the last ones were */
 };
@@ -57,13 +58,18 @@ static int collector_fill(struct collector *collector, struct error *error)
 		return code;
 	struct intake *intake = &collector->intake;
 
-	*intake =
-	    (struct intake){.options = o, .loop = o->loop, .now_ns = now_ns, .zone_s = o->zone_s};
+	collector->defaults = o->config == NULL ? config_new() : NULL;
+	*intake = (struct intake){.options = o,
+	    .config = o->config != NULL ? o->config : collector->defaults,
+	    .loop = o->loop,
+	    .now_ns = now_ns,
+	    .zone_s = o->zone_s};
 	intake->ledger =
 	    ledger_new(o->senders_max, bus_partitions(o->bus, TOPIC_EVENTS), o->agency);
 	intake->packer = packer_new(&packing);
 	intake->scratch = malloc(INTAKE_SCRATCH);
-	if (intake->ledger == NULL || intake->packer == NULL || intake->scratch == NULL)
+	if (intake->config == NULL || intake->ledger == NULL || intake->packer == NULL ||
+	    intake->scratch == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	return listeners_open(collector, error);
 }
@@ -105,6 +111,7 @@ void collector_close(struct collector *collector)
 	packer_free(collector->intake.packer);
 	ledger_free(collector->intake.ledger);
 	free(collector->intake.scratch);
+	config_free(collector->defaults);
 	free(collector);
 }
 

@@ -9,6 +9,7 @@
 #ifndef TOCSIN_COLLECTOR_COLLECTOR_H
 #define TOCSIN_COLLECTOR_COLLECTOR_H
 
+#include "base/config.h"
 #include "bus/bus.h"
 #include "net/loop.h"
 
@@ -24,6 +25,7 @@ struct collector_listener {
 struct collector_options {
 	struct bus *bus;	   /* used by this collector alone; outlives it */
 	struct loop *loop;	   /* likewise */
+	const struct config *config; /* for the keys of inputs; NULL: their defaults. Outlives it */
 	const char *identity_path; /* file that keeps collector id and last epoch */
 	const struct collector_listener *listeners;
 	size_t listener_count;

@@ -2,17 +2,19 @@
  * input.h - what an input protocol provides, and what it is given.
  *
  * One file input_<symbol>.c exports one const struct input_kind; its row in inputs.def is what
- * makes it known. An input turns what its sockets bring into events and hands them to the intake.
+ * makes it known, and a list "<name>.listen" in base/config.def is where its addresses stand. An input turns what its sockets bring into events and hands them to the intake.
  */
 #ifndef TOCSIN_COLLECTOR_INPUT_H
 #define TOCSIN_COLLECTOR_INPUT_H
 
+#include "base/config.h"
 #include "collector/packer.h"
 #include "net/loop.h"
 
 /* Shared by the inputs of one collector. */
 struct intake {
 	const struct collector_options *options;
+	const struct config *config; /* what the input's own keys say */
 	struct loop *loop;
 	struct ledger *ledger;
 	struct packer *packer;
@@ -28,6 +30,7 @@ struct input;
 struct input_kind {
 	const char *name;
 	const char *summary;
+	enum config_key listen; /* the list of its addresses in the configuration */
 	/* Opens a listener on address. */
 	int (*open)(
 	    struct input **ret, struct intake *intake, const char *address, struct error *error);

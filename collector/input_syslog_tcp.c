@@ -50,6 +50,7 @@ static int syslog_open(
 
 const struct input_kind input_syslog_tcp = {
     .name = "syslog-tcp",
+    .listen = CONFIG_SYSLOG_TCP_LISTEN,
     .summary = "syslog over TCP (RFC 6587)",
     .open = syslog_open,
     .close = streams_close,

@@ -264,6 +264,7 @@ static void udp_finish(struct input *input)
 
 const struct input_kind input_syslog_udp = {
     .name = "syslog-udp",
+    .listen = CONFIG_SYSLOG_UDP_LISTEN,
     .summary = "syslog over UDP (RFC 5426)",
     .open = udp_open,
     .close = udp_close,
