@@ -65,10 +65,12 @@ static void correlate_measure(void *self)
 	metrics_set(METRIC_DETECTIONS_LATE, s.late);
 	metrics_set(METRIC_WINDOW_GROUPS, s.groups);
 	metrics_set(METRIC_WINDOW_EVICTIONS, s.evicted);
+	metrics_set(METRIC_WINDOW_CUT, s.cut);
+	metrics_set(METRIC_NUMBERLESS, s.numberless);
 	metrics_set(METRIC_MEMORY_ROWS, s.remembered);
 	metrics_set(METRIC_MEMORY_FORGOTTEN, s.forgotten);
 	metrics_set(METRIC_ALERTS_EARLY, s.alerts_early);
-	metrics_set(METRIC_ALERTS_SETTLED, s.alerts_settled);
+	metrics_set(METRIC_ALERTS_SETTLED, s.alerts_settled + s.alerts_closed);
 }
 
 static void rules_status(const struct correlate *correlate, struct json *json)

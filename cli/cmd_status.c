@@ -39,6 +39,7 @@ static const struct check checks[] = {
     {"correlate", "gaps", 0, HEALTH_WARNING, TEXT_cli_check_gaps},
     {"correlate", "evicted", 0, HEALTH_WARNING, TEXT_cli_check_evicted},
     {"correlate", "forgotten", 0, HEALTH_WARNING, TEXT_cli_check_forgotten},
+    {"correlate", "cut", 0, HEALTH_WARNING, TEXT_cli_check_groups_full},
     {"correlate", "pending_dropped", 0, HEALTH_WARNING, TEXT_cli_check_pending},
     {"correlate", "late", 0, HEALTH_WARNING, TEXT_cli_check_late},
     {"correlate", "foreign", 0, HEALTH_WARNING, TEXT_cli_check_foreign},

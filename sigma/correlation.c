@@ -69,8 +69,8 @@ static int read_rules(struct builder *builder, const struct yaml_node *node, str
 static int read_group_by(struct builder *builder, const struct yaml_node *node,
     struct draft *draft)
 {
-	int code =
-	    node->kind == YAML_LIST && node->count > 0 ? correlation_list_check(builder, node, GROUPS_MAX) : 0;
+	int code = node->kind == YAML_LIST && node->count > 0
+	    ? correlation_list_check(builder, node, GROUPS_MAX) : 0;
 
 	if (code < 0)
 		return code;
