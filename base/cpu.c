@@ -1,35 +1,48 @@
 #include "base/cpu.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-static enum cpu_level level;
+#define UNKNOWN (-1)
+
+static _Atomic int level = UNKNOWN;
 static pthread_once_t asked = PTHREAD_ONCE_INIT;
 
-static void ask(void)
+static enum cpu_level best(void)
 {
 	const char *wish = getenv("TOCSIN_CPU");
 
 	if (wish != NULL && strcmp(wish, "portable") == 0)
-		return;
+		return CPU_PORTABLE;
 #if CPU_HAS_V3
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-	    __builtin_cpu_supports("bmi2") &&
-	    __builtin_cpu_supports("popcnt"))
-		level = CPU_V3;
+	    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
+		return CPU_V3;
 #endif
+	return CPU_PORTABLE;
 }
 
+static void ask(void)
+{
+	atomic_store_explicit(&level, (int)best(), memory_order_relaxed);
+}
+
+/* It is asked for thousands of times an event: once it is known that is one load. */
 enum cpu_level cpu_level(void)
 {
-	pthread_once(&asked, ask);
-	return level;
+	int known = atomic_load_explicit(&level, memory_order_relaxed);
+
+	if (__builtin_expect(known == UNKNOWN, 0)) {
+		pthread_once(&asked, ask);
+		known = atomic_load_explicit(&level, memory_order_relaxed);
+	}
+	return (enum cpu_level)known;
 }
 
 void cpu_limit(enum cpu_level most)
 {
-	pthread_once(&asked, ask);
-	if (level > most)
-		level = most;
+	if (cpu_level() > most)
+		atomic_store_explicit(&level, (int)most, memory_order_relaxed);
 }

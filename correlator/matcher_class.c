@@ -11,7 +11,7 @@
 #define PARTS       (2 + RECORD_CATEGORIES)
 
 /* Events of a group after which its index is made again: the first, 16 times as many, and so on. */
-#define STUDIED    96u /* about so many events are studied before each */
+#define STUDIED    64u /* about so many events are studied before each */
 #define FIRST_MADE 256u
 #define MADE_AGAIN 16u
 #define LAST_MADE  65536u
@@ -338,13 +338,16 @@ static inline bool bytes_equal(const char *a, const char *b, size_t len)
 {
 	uint64_t one, other;
 
-	if (len < 8) {
+	if (len < 4) {
 		for (size_t i = 0; i < len; i++) {
 			if (a[i] != b[i])
 				return false;
 		}
 		return true;
 	}
+	if (len < 8)
+		return gram_word(a) == gram_word(b) &&
+		    gram_word(a + len - 4) == gram_word(b + len - 4);
 	for (size_t at = 0; at + 8 < len; at += 8) {
 		memcpy(&one, a + at, 8);
 		memcpy(&other, b + at, 8);

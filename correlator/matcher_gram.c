@@ -1,12 +1,20 @@
 #include "correlator/matcher_gram.h"
 
+#include "base/cpu.h"
+
+#if CPU_HAS_V3
+#include <immintrin.h>
+#endif
 #include <stdlib.h>
 
 #define BITS_LEAST  9u
 #define BITMAP_MOST 18u /* 32 KiB */
 #define BUCKET_MOST 20u
-#define BITMAP_MORE 4u
+#define BITMAP_MORE 6u
 #define BUCKET_MORE 1u
+
+#define FACTOR UINT32_C(0x9e3779b1)
+#define LOOSE  UINT32_C(0x20202020)
 
 static const struct {
 	uint32_t least, stride, width, mask;
@@ -26,6 +34,11 @@ void gram_init(struct gram *gram, size_t kind)
 {
 	*gram = (struct gram){.stride = kinds[kind].stride, .width = kinds[kind].width,
 	    .mask = kinds[kind].mask};
+}
+
+static uint32_t hash_of(const struct gram *gram, uint32_t word)
+{
+	return ((word | LOOSE) & gram->mask) * FACTOR;
 }
 
 static bool node_add(struct gram *gram, struct gram_node node)
@@ -51,7 +64,8 @@ bool gram_add(struct gram *gram, struct str literal, size_t first, uint32_t entr
 		    .mask = ~UINT64_C(0) >> (64 - 8 * len)};
 
 		memcpy(&node.bytes, literal.ptr + i, len);
-		node.hash = gram_hash((uint32_t)node.bytes & gram->mask);
+		node.hash = hash_of(gram, (uint32_t)node.bytes);
+		node.bytes |= GRAM_LOOSE;
 		if (!node_add(gram, node))
 			return false;
 	}
@@ -103,15 +117,117 @@ bool gram_seal(struct gram *gram)
 	gram->bucket_shift = 32 - bucket_bits;
 	gram->bitmap_shift = 32 - bitmap_bits;
 	gram->buckets = calloc(buckets + 2, sizeof(*gram->buckets));
-	gram->bitmap = calloc((size_t)1 << (bitmap_bits - 3), 1);
+	gram->bitmap = calloc((size_t)1 << (bitmap_bits - 5), sizeof(*gram->bitmap));
 	if (gram->buckets == NULL || gram->bitmap == NULL || !nodes_sort(gram, buckets))
 		return false;
 	for (size_t i = 0; i < gram->count; i++) {
 		uint32_t bit = gram->nodes[i].hash >> gram->bitmap_shift;
 
-		gram->bitmap[bit >> 3] |= (uint8_t)(1u << (bit & 7));
+		gram->bitmap[bit >> 5] |= UINT32_C(1) << (bit & 31);
 	}
 	return true;
+}
+
+static size_t find_plain(const struct gram *gram, struct str text, size_t *at,
+    struct gram_hit *ret, size_t max, bool *high)
+{
+	size_t count = 0, place = *at;
+	uint32_t seen = 0;
+
+	for (; place < text.len && count < max; place += gram->stride) {
+		uint32_t word = gram_word(text.ptr + place);
+		uint32_t hash = hash_of(gram, word);
+		uint32_t bit = hash >> gram->bitmap_shift;
+
+		seen |= word;
+		if (gram->bitmap[bit >> 5] >> (bit & 31) & 1)
+			ret[count++] = (struct gram_hit){(uint32_t)place, hash};
+	}
+	*high |= (seen & UINT32_C(0x80808080)) != 0;
+	*at = place;
+	return count;
+}
+
+#if CPU_HAS_V3
+CPU_V3_CODE static size_t hits_take(uint32_t found, __m256i hashes, size_t place,
+    struct gram_hit *ret)
+{
+	uint32_t hash[8];
+	size_t count = 0;
+
+	_mm256_storeu_si256((__m256i *)(void *)hash, hashes);
+	for (; found != 0; found &= found - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(found);
+
+		ret[count++] = (struct gram_hit){(uint32_t)place + 4 * i, hash[i]};
+	}
+	return count;
+}
+
+/*
+ * Eight windows, four bytes apart, at once: for a stride of 2 or 1 from two or four places. The
+ * stride is a constant wherever this stands, so that the inner loop goes away.
+ */
+CPU_V3_CODE static inline __attribute__((always_inline)) size_t windows_find(
+    const struct gram *gram, const char *text, size_t from, size_t to, struct gram_hit *ret,
+    bool *high, size_t stride)
+{
+	const __m256i factor = _mm256_set1_epi32((int)FACTOR);
+	const __m256i loose = _mm256_set1_epi32((int)(LOOSE & gram->mask));
+	const __m256i mask = _mm256_set1_epi32((int)gram->mask);
+	const __m256i bit_mask = _mm256_set1_epi32(31);
+	const __m128i bit_shift = _mm_cvtsi32_si128((int)gram->bitmap_shift);
+	const __m128i word_shift = _mm_cvtsi32_si128((int)gram->bitmap_shift + 5);
+	const int *bitmap = (const int *)gram->bitmap;
+	__m256i all = _mm256_setzero_si256();
+	size_t count = 0;
+
+	for (size_t place = from; place < to; place += 32) {
+		for (size_t by = 0; by < 4; by += stride) {
+			__m256i bytes = _mm256_loadu_si256(
+			    (const __m256i *)(const void *)(text + place + by));
+			__m256i hash = _mm256_mullo_epi32(_mm256_or_si256(
+			    stride == 1 ? _mm256_and_si256(bytes, mask) : bytes, loose), factor);
+			__m256i words = _mm256_i32gather_epi32(
+			    bitmap, _mm256_srl_epi32(hash, word_shift), 4);
+			/* The bit goes to the top, where the mask is taken from. */
+			__m256i bit = _mm256_andnot_si256(
+			    _mm256_srl_epi32(hash, bit_shift), bit_mask);
+			uint32_t found = (uint32_t)_mm256_movemask_ps(
+			    _mm256_castsi256_ps(_mm256_sllv_epi32(words, bit)));
+
+			if (by == 0)
+				all = _mm256_or_si256(all, bytes);
+			if (__builtin_expect(found != 0, 0))
+				count += hits_take(found, hash, place + by, ret + count);
+		}
+	}
+	*high |= _mm256_movemask_epi8(all) != 0;
+	return count;
+}
+
+CPU_V3_CODE static size_t find_v3(const struct gram *gram, struct str text, size_t *at,
+    struct gram_hit *ret, size_t max, bool *high)
+{
+	size_t from = *at, to = from + max * gram->stride / 32 * 32;
+
+	*at = to = to < text.len ? to : text.len;
+	if (gram->stride == 4)
+		return windows_find(gram, text.ptr, from, to, ret, high, 4);
+	if (gram->stride == 2)
+		return windows_find(gram, text.ptr, from, to, ret, high, 2);
+	return windows_find(gram, text.ptr, from, to, ret, high, 1);
+}
+#endif
+
+size_t gram_find(const struct gram *gram, struct str text, size_t *at, struct gram_hit *ret,
+    size_t max, bool *high)
+{
+#if CPU_HAS_V3
+	if (cpu_level() == CPU_V3)
+		return find_v3(gram, text, at, ret, max, high);
+#endif
+	return find_plain(gram, text, at, ret, max, high);
 }
 
 void gram_free(struct gram *gram)

@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 struct gram_node {
-	uint64_t bytes, mask; /* of the literal from the window on, up to 8 */
+	uint64_t bytes, mask; /* of the literal from the window on, up to 8, loose */
 	uint32_t entry;
 	uint32_t offset;      /* of the window in the literal */
 	uint32_t hash;
@@ -25,7 +25,7 @@ struct gram {
 	struct gram_node *nodes; /* by bucket, once sealed */
 	size_t count, capacity;
 	uint32_t *buckets;    /* where each begins in nodes; one more than there are */
-	uint8_t *bitmap;
+	uint32_t *bitmap;
 	unsigned bucket_shift, bitmap_shift;
 };
 
@@ -40,6 +40,21 @@ bool gram_seal(struct gram *gram);
 void gram_free(struct gram *gram);
 size_t gram_bytes(const struct gram *gram);
 
+/* Where a window may be: the hash says in which bucket. */
+struct gram_hit {
+	uint32_t at, hash;
+};
+
+/* Bytes behind the text that may be read; what is found may lie behind its end. */
+#define GRAM_PADDING 64u
+/*
+ * Looks from *at on, a multiple of 32, until ret, of max places, at least 32, may be full or the
+ * text ends, and moves *at there. The case of ASCII letters does not count. *high is set when a byte
+ * that was looked at is no ASCII.
+ */
+size_t gram_find(const struct gram *gram, struct str text, size_t *at, struct gram_hit *ret,
+    size_t max, bool *high);
+
 static inline uint32_t gram_word(const char *at)
 {
 	uint32_t word;
@@ -48,17 +63,7 @@ static inline uint32_t gram_word(const char *at)
 	return word;
 }
 
-static inline uint32_t gram_hash(uint32_t word)
-{
-	return word * UINT32_C(0x9e3779b1);
-}
-
-/* Whether a window may be there. */
-static inline bool gram_maybe(const struct gram *gram, uint32_t hash)
-{
-	uint32_t bit = hash >> gram->bitmap_shift;
-
-	return gram->bitmap[bit >> 3] >> (bit & 7) & 1;
-}
+/* Makes letters of either case equal, and some other bytes, which are then compared. */
+#define GRAM_LOOSE UINT64_C(0x2020202020202020)
 
 #endif

@@ -39,14 +39,15 @@ struct index *index_new(const struct program *program, const struct study *study
 void index_free(struct index *index); /* accepts NULL */
 size_t index_bytes(const struct index *index);
 
-#define CANDIDATES_HITS 256u
-#define CANDIDATES_TAIL (3 * TEDDY_BLOCK)
+#define CANDIDATES_HITS (2 * TEDDY_STEP)
+#define CANDIDATES_TAIL (2 * TEDDY_BLOCK + GRAM_PADDING)
 
 /* Rules, each once, in no order; and what a search needs room for. */
 struct candidates {
 	uint32_t *rules, *stamps; /* room for all; a stamp is the view's where a rule is taken */
 	size_t count;
 	struct teddy_hit hits[CANDIDATES_HITS];
+	struct gram_hit gram_hits[CANDIDATES_HITS];
 	char tail[CANDIDATES_TAIL];
 };
 

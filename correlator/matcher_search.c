@@ -1,14 +1,24 @@
 #include "correlator/matcher_index.h"
 
-#include "base/cpu.h"
+/* What the windows of a block reach over, beside the block. */
+#define GRAM_STRIDES 8u
 
 /* One search for candidates. */
 struct search {
 	const struct index *index;
 	struct view *view;
 	struct candidates *out;
-	bool folds; /* ENTRY_FOLDS was met */
 };
+
+/* Less than 8, low ones first. */
+static uint64_t few_bytes(const char *at, size_t len)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < len; i++)
+		bytes |= (uint64_t)(uint8_t)at[i] << 8 * i;
+	return bytes;
+}
 
 static void entry_take(struct search *search, const struct entry *entry)
 {
@@ -42,48 +52,8 @@ static void entry_try(struct search *search, const struct entry *entry)
 		entry_take(search, entry);
 }
 
+/* Whether it is there with or without case: the text need not be folded. */
 static bool literal_is_at(struct str literal, struct str text, size_t begin)
-{
-	return literal.len <= text.len - begin &&
-	    memcmp(text.ptr + begin, literal.ptr, literal.len) == 0;
-}
-
-static void grams_at(struct search *search, const struct gram *gram, struct str text, size_t at,
-    uint32_t hash)
-{
-	uint32_t bucket = hash >> gram->bucket_shift;
-	const struct gram_node *node = &gram->nodes[gram->buckets[bucket]];
-	const struct gram_node *end = &gram->nodes[gram->buckets[bucket + 1]];
-	uint64_t bytes;
-
-	memcpy(&bytes, text.ptr + at, sizeof(bytes));
-	for (; node < end; node++) {
-		const struct entry *entry = &search->index->entries[node->entry];
-
-		if (((bytes ^ node->bytes) & node->mask) != 0 || node->offset > at)
-			continue;
-		if (literal_is_at(entry->text, text, at - node->offset))
-			entry_found(search, entry);
-	}
-}
-
-/* The text has FOLD_PADDING behind it. */
-static void gram_search(struct search *search, const struct gram *gram, struct str text)
-{
-	const uint32_t mask = gram->mask;
-	const size_t stride = gram->stride;
-
-	if (gram->count == 0)
-		return;
-	for (size_t at = 0; at + gram->width <= text.len; at += stride) {
-		uint32_t hash = gram_hash(gram_word(text.ptr + at) & mask);
-
-		if (gram_maybe(gram, hash))
-			grams_at(search, gram, text, at, hash);
-	}
-}
-
-static bool literal_is_folded_at(struct str literal, struct str text, size_t begin)
 {
 	if (literal.len > text.len - begin)
 		return false;
@@ -94,48 +64,53 @@ static bool literal_is_folded_at(struct str literal, struct str text, size_t beg
 	return true;
 }
 
-/* Four bytes of the text that end at a place; before its beginning there are zeros. */
-static uint32_t four_before(struct str text, size_t at)
+static void gram_try(struct search *search, const struct gram *gram, struct str text, size_t at,
+    uint32_t hash)
 {
-	uint32_t word = 0;
+	uint32_t bucket = hash >> gram->bucket_shift;
+	const struct gram_node *node = &gram->nodes[gram->buckets[bucket]];
+	const struct gram_node *end = &gram->nodes[gram->buckets[bucket + 1]];
+	uint64_t bytes = 0;
 
-	if (at >= TEDDY_WIDTH - 1)
-		return gram_word(text.ptr + at - (TEDDY_WIDTH - 1));
-	for (size_t i = 0; i <= at; i++)
-		word |= (uint32_t)(uint8_t)text.ptr[at - i] << (24 - 8 * i);
-	return word;
+	if (at + 8 <= text.len)
+		memcpy(&bytes, text.ptr + at, sizeof(bytes));
+	else if (at < text.len)
+		bytes = few_bytes(text.ptr + at, text.len - at);
+	bytes |= GRAM_LOOSE;
+	for (; node < end; node++) {
+		const struct entry *entry = &search->index->entries[node->entry];
+
+		if (((bytes ^ node->bytes) & node->mask) == 0 && node->offset <= at &&
+		    at < text.len && literal_is_at(entry->text, text, at - node->offset))
+			entry_found(search, entry);
+	}
 }
 
-static void teddy_literal_try(struct search *search, const struct teddy_literal *literal,
+/* Places of piece, which begins in text at base. True: all of it is ASCII. */
+static bool gram_search(struct search *search, const struct gram *gram, struct str piece,
+    struct str text, size_t base)
+{
+	struct gram_hit *hits = search->out->gram_hits;
+	bool high = false;
+	size_t at = 0;
+
+	while (at < piece.len) {
+		size_t count = gram_find(gram, piece, &at, hits, CANDIDATES_HITS, &high);
+
+		for (size_t i = 0; i < count; i++)
+			gram_try(search, gram, text, base + hits[i].at, hits[i].hash);
+	}
+	return !high;
+}
+
+static void teddy_try(struct search *search, const struct teddy_literal *literal,
     struct str text, size_t at)
 {
-	if (literal->entry == ENTRY_FOLDS) {
-		search->folds = true;
-		return;
-	}
 	const struct entry *entry = &search->index->entries[literal->entry];
 
-	if (at >= literal->end && literal_is_folded_at(entry->text, text, at - literal->end))
+	if (at < text.len && at >= literal->end &&
+	    literal_is_at(entry->text, text, at - literal->end))
 		entry_found(search, entry);
-}
-
-static void teddy_try(struct search *search, const struct teddy *teddy, struct str text,
-    struct teddy_hit hit)
-{
-	if (hit.at >= text.len)
-		return;
-	uint32_t word = four_before(text, hit.at);
-
-	for (uint32_t groups = hit.groups; groups != 0; groups &= groups - 1) {
-		uint32_t group = (uint32_t)__builtin_ctz(groups);
-
-		for (uint32_t i = teddy->groups[group]; i < teddy->groups[group + 1]; i++) {
-			const struct teddy_literal *literal = &teddy->literals[i];
-
-			if ((((word | literal->letters) ^ literal->bytes) & literal->mask) == 0)
-				teddy_literal_try(search, literal, text, hit.at);
-		}
-	}
 }
 
 /*
@@ -153,16 +128,18 @@ static bool teddy_search(struct search *search, const struct teddy *teddy, struc
 		    teddy_find(teddy, piece, &at, hits, CANDIDATES_HITS, &high);
 
 		for (size_t i = 0; i < count; i++)
-			teddy_try(search, teddy, text,
-			    (struct teddy_hit){hits[i].at + (uint32_t)base, hits[i].groups});
+			teddy_try(search, &teddy->literals[hits[i].literal], text,
+			    base + hits[i].at);
 	}
 	return !high;
 }
 
+/* The text has FOLD_PADDING behind it. */
 static void scan_search(struct search *search, const struct scan *scan, struct str text)
 {
-	for (unsigned kind = 0; kind < scan->gram_count; kind++)
-		gram_search(search, &scan->grams[kind], text);
+	for (unsigned kinds = scan->gram_kinds; kinds != 0; kinds &= kinds - 1)
+		(void)gram_search(
+		    search, &scan->grams[__builtin_ctz(kinds)], text, text, 0);
 	if (scan->teddy != NULL)
 		(void)teddy_search(search, scan->teddy, text, 0, text, 0);
 }
@@ -178,10 +155,10 @@ static bool word_is_there(const struct entry *entry, struct str text, enum word 
 	    len) == 0;
 }
 
-static void word_search(struct search *search, const struct words *words, struct str text,
-    uint64_t key, enum word word)
+static __attribute__((noinline)) void words_try(struct search *search,
+    const struct words *words, struct str text, uint64_t key, enum word word, uint32_t first)
 {
-	for (uint32_t i = words_first(words, key); i != WORDS_END; i = words->nodes[i].next) {
+	for (uint32_t i = first; i != WORDS_END; i = words->nodes[i].next) {
 		const struct entry *entry = &search->index->entries[words->nodes[i].entry];
 
 		if (words->nodes[i].key != key)
@@ -191,6 +168,15 @@ static void word_search(struct search *search, const struct words *words, struct
 		else if (word_is_there(entry, text, word))
 			entry_found(search, entry);
 	}
+}
+
+static inline void word_search(struct search *search, const struct words *words,
+    struct str text, uint64_t key, enum word word)
+{
+	uint32_t first = words_first(words, key);
+
+	if (first != WORDS_END)
+		words_try(search, words, text, key, word, first);
 }
 
 static void ends_search(struct search *search, const struct words *words, struct str text,
@@ -278,34 +264,35 @@ static void present_try(struct search *search, const struct table *table)
 /* ---- keywords ---- */
 
 /*
- * A text that was not folded, of which nothing behind the end may be read: whole blocks, then the
- * rest, copied, behind the block in front of it. True: all is ASCII.
+ * A text that was not folded, of which nothing behind the end may be read: as far as whole blocks go
+ * with what is read behind them, then the rest, copied, with a block in front of it. True: all is
+ * ASCII.
  */
-static bool bare_search(struct search *search, const struct teddy *teddy, struct str text)
+static bool bare_search(struct search *search, const struct scan *scan, struct str text)
 {
-	size_t body = text.len / TEDDY_BLOCK * TEDDY_BLOCK;
+	size_t body = text.len < GRAM_STRIDES ? 0
+	    : (text.len - GRAM_STRIDES) / TEDDY_BLOCK * TEDDY_BLOCK;
 	size_t before = body == 0 ? 0 : TEDDY_BLOCK;
-	char *tail = search->out->tail;
-	bool ascii = teddy_search(search, teddy, str_slice(text, 0, body), 0, text, 0);
+	struct str front = str_slice(text, 0, body);
+	struct str tail = {search->out->tail, text.len - body + before};
+	bool ascii = true;
 
-	if (body == text.len)
-		return ascii;
-	size_t len = text.len - body + before;
+	memset(search->out->tail, 0, CANDIDATES_TAIL);
+	memcpy(search->out->tail, text.ptr + body - before, tail.len);
+	for (unsigned kinds = scan->gram_kinds; kinds != 0; kinds &= kinds - 1) {
+		const struct gram *gram = &scan->grams[__builtin_ctz(kinds)];
 
-	memset(tail, 0, CANDIDATES_TAIL);
-	memcpy(tail, text.ptr + body - before, len);
-	ascii &= teddy_search(search, teddy, (struct str){tail, len}, before, text, body - before);
+		ascii &= gram_search(search, gram, front, text, 0);
+		ascii &= gram_search(search, gram, tail, text, body - before);
+	}
+	if (scan->teddy != NULL) {
+		ascii &= teddy_search(search, scan->teddy, front, 0, text, 0);
+		ascii &= teddy_search(search, scan->teddy, tail, before, text, body - before);
+	}
 	return ascii;
 }
 
-/* A literal in a piece of the raw line is in the raw line, which has been searched. */
-static bool is_piece(struct str text, struct str whole)
-{
-	return text.len == 0 || (text.ptr >= whole.ptr && text.len <= whole.len &&
-	    (size_t)(text.ptr - whole.ptr) <= whole.len - text.len);
-}
-
-/* Few keywords are found without folding the text. */
+/* Keywords are found without folding the text, but for characters that fold to ASCII. */
 static void anywhere_value(struct search *search, const struct table *table,
     struct view_value *value)
 {
@@ -313,28 +300,31 @@ static void anywhere_value(struct search *search, const struct table *table,
 
 	if (value->subject.kind == FIELD_NULL || text.len == 0)
 		return;
-	if (table->ascii.folds && table->words.count == 0 && !value->ready) {
-		search->folds = false;
-		bool ascii = bare_search(search, table->ascii.teddy, text);
-
-		if (ascii || !(search->folds || table->high.any))
-			return;
-	}
-	value_search(search, table, value);
+	if (value->ready && value->ascii && value->subject.padded && table->words.count == 0)
+		scan_search(search, &table->ascii, value->subject.folded);
+	else if (table->words.count > 0 || value->ready || !table->ascii.any ||
+	    (!bare_search(search, &table->ascii, text) &&
+	        (table->high.any || !fold_keeps_ascii(text))))
+		value_search(search, table, value);
 }
 
+/* A literal in a piece of the raw line is in the raw line, which has been searched. */
 static void anywhere_search(struct search *search, const struct table *table)
 {
 	struct view *view = search->view;
 	struct str raw = view->raw.subject.raw;
+	size_t count = view->value_count;
 
 	present_try(search, table);
 	if (table->words.count == 0 && !table->ascii.any && !table->high.any)
 		return;
 	anywhere_value(search, table, &view->raw);
-	for (size_t i = 0; i < view->value_count; i++) {
-		if (!is_piece(view->values[i].subject.raw, raw))
-			anywhere_value(search, table, &view->values[i]);
+	for (struct view_value *value = view->values; count > 0; value++, count--) {
+		struct str text = value->subject.raw;
+
+		if ((uintptr_t)text.ptr - (uintptr_t)raw.ptr + text.len > raw.len ||
+		    (uintptr_t)text.ptr < (uintptr_t)raw.ptr)
+			anywhere_value(search, table, value);
 	}
 }
 
@@ -342,18 +332,18 @@ void index_search(const struct index *index, struct view *view, struct candidate
 {
 	struct search search = {.index = index, .view = view, .out = ret};
 
-	ret->count = 0;
-	for (size_t i = 0; i < view->value_count; i++) {
-		struct view_value *value = &view->values[i];
-		uint32_t table =
-		    value->slot == SLOT_ANYWHERE ? NO_TABLE : index->table_of[value->slot];
+	const uint32_t *table_of = index->table_of;
+	struct view_value *value = view->values;
 
-		if (table == NO_TABLE)
+	ret->count = 0;
+	for (size_t i = 0; i < view->value_count; i++, value++) {
+		if (value->slot == SLOT_ANYWHERE || table_of[value->slot] == NO_TABLE)
 			continue;
-		if (index->tables[table].present_count > 0 &&
-		    view->slots[value->slot].first == i)
-			present_try(&search, &index->tables[table]);
-		value_search(&search, &index->tables[table], value);
+		const struct table *table = &index->tables[table_of[value->slot]];
+
+		if (table->present_count > 0 && view->slots[value->slot].first == i)
+			present_try(&search, table);
+		value_search(&search, table, value);
 	}
 	if (index->anywhere != NO_TABLE)
 		anywhere_search(&search, &index->tables[index->anywhere]);

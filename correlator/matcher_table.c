@@ -114,8 +114,7 @@ static bool gram_put(const struct maker *maker, uint32_t entry)
 	size_t kind = gram_kind(text.len);
 	struct gram *gram = &maker->scan->grams[kind];
 
-	if (kind >= maker->scan->gram_count)
-		maker->scan->gram_count = (unsigned)kind + 1;
+	maker->scan->gram_kinds |= 1u << kind;
 	return gram_add(gram, text, rarest(maker->study, maker->slot, text, gram->stride,
 	    gram->stride + gram->width - 1), entry);
 }
@@ -133,32 +132,29 @@ static bool teddy_put(const struct maker *maker, struct str text, uint32_t entry
 	return true;
 }
 
-/* As many as are few enough, the shortest first: a filter has to look at most places for those. */
+/*
+ * Which literals, by length, are looked for 32 places at a time: as many as are few enough, when
+ * that is cheaper than to look for the windows of each kind.
+ */
 static size_t teddy_below(const size_t counts[GRAM_KINDS])
 {
 	static const size_t below[GRAM_KINDS] = {SIZE_MAX, 7, 5, 3, 2};
-	size_t count = 0;
+	static const unsigned costs[GRAM_KINDS] = {16, 32, 64, 64, 64};
+	const unsigned teddy_cost = 40;
+	size_t count = 0, best = 0;
+	unsigned saved = 0, best_saved = teddy_cost;
 
 	for (size_t kind = GRAM_KINDS; kind > 0; kind--) {
 		count += counts[kind - 1];
+		saved += counts[kind - 1] > 0 ? costs[kind - 1] : 0;
 		if (count > TEDDY_MOST)
-			return kind == GRAM_KINDS ? 0 : below[kind];
+			break;
+		if (saved > best_saved) {
+			best_saved = saved;
+			best = below[kind - 1];
+		}
 	}
-	return SIZE_MAX;
-}
-
-/* Keywords are looked for in lines that were not folded, unless one of these is there. */
-static bool folds_put(struct maker *maker)
-{
-	static const struct str folding[] = {{"\xC5\xBF", 2}, {"\xE2\x84\xAA", 3}};
-	struct scan *scan = maker->scan;
-
-	if (maker->slot != SLOT_ANYWHERE || scan->teddy == NULL || scan->gram_count > 0 ||
-	    scan->teddy->count + 2 > TEDDY_MOST)
-		return true;
-	scan->folds = true;
-	return teddy_put(maker, folding[0], ENTRY_FOLDS) &&
-	    teddy_put(maker, folding[1], ENTRY_FOLDS);
+	return best;
 }
 
 static bool scan_make(struct maker *maker, const struct table *table, bool high)
@@ -183,8 +179,6 @@ static bool scan_make(struct maker *maker, const struct table *table, bool high)
 		        ? teddy_put(maker, text, entry) : gram_put(maker, entry)))
 			return false;
 	}
-	if (!high && !folds_put(maker))
-		return false;
 	if (scan->teddy != NULL)
 		teddy_seal(scan->teddy);
 	for (size_t kind = 0; kind < GRAM_KINDS; kind++) {

@@ -17,16 +17,12 @@ struct entry {
 	bool whole;            /* where the text is found, the predicate holds */
 };
 
-/* Stands for the characters beyond ASCII that fold to ASCII, in the table of keywords. */
-#define ENTRY_FOLDS UINT32_MAX
-
 /* Literals anywhere in a value. */
 struct scan {
 	struct gram grams[GRAM_KINDS];
-	unsigned gram_count; /* the first so many may have literals */
-	struct teddy *teddy; /* the shorter ones, or all, when they are few; or NULL */
+	unsigned gram_kinds; /* bit by kind: it has literals */
+	struct teddy *teddy; /* shorter ones, or all, when they are few; or NULL */
 	bool any;
-	bool folds;          /* the teddy has ENTRY_FOLDS */
 };
 
 struct table {

@@ -65,12 +65,57 @@ void teddy_seal(struct teddy *teddy)
 			teddy->literals[at] = teddy->literals[at - 1];
 		teddy->literals[at] = literal;
 	}
-	for (uint32_t i = 0; i < teddy->count; i++)
-		literal_put(teddy, &teddy->literals[i],
-		    (uint8_t)(1u << i * TEDDY_GROUPS / teddy->count));
-	for (uint32_t group = 0; group <= TEDDY_GROUPS; group++)
-		teddy->groups[group] =
-		    (group * teddy->count + TEDDY_GROUPS - 1) / TEDDY_GROUPS;
+	/* No word is what a free place asks for: a bit that is masked out. */
+	memset(teddy->groups, 0, sizeof(teddy->groups));
+	for (uint32_t i = 0; i < TEDDY_GROUPS * TEDDY_GROUPS; i++)
+		teddy->groups[i / TEDDY_GROUPS].bytes[i % TEDDY_GROUPS] = 1;
+	for (uint32_t i = teddy->count; i > 0; i--)
+		teddy->firsts[(i - 1) * TEDDY_GROUPS / teddy->count] = i - 1;
+	for (uint32_t i = 0; i < teddy->count; i++) {
+		const struct teddy_literal *literal = &teddy->literals[i];
+		uint32_t group = i * TEDDY_GROUPS / teddy->count, place = i - teddy->firsts[group];
+
+		literal_put(teddy, literal, (uint8_t)(1u << group));
+		teddy->groups[group].bytes[place] = literal->bytes;
+		teddy->groups[group].mask[place] = literal->mask;
+		teddy->groups[group].letters[place] = literal->letters;
+	}
+}
+
+_Static_assert(TEDDY_MOST <= TEDDY_GROUPS * TEDDY_GROUPS, "a group has places for its literals");
+
+/* Four bytes of the text that end at a place; before its beginning there are zeros. */
+static inline uint32_t four_before(const char *text, size_t at)
+{
+	uint32_t word = 0;
+
+	if (at >= TEDDY_WIDTH - 1) {
+		memcpy(&word, text + at - (TEDDY_WIDTH - 1), sizeof(word));
+		return word;
+	}
+	for (size_t i = 0; i <= at; i++)
+		word |= (uint32_t)(uint8_t)text[at - i] << (24 - 8 * i);
+	return word;
+}
+
+/* The literals of groups that end there. */
+static size_t literals_take(const struct teddy *teddy, const char *text, size_t at,
+    uint32_t groups, struct teddy_hit *ret)
+{
+	uint32_t word = four_before(text, at);
+	size_t count = 0;
+
+	for (; groups != 0; groups &= groups - 1) {
+		uint32_t which = (uint32_t)__builtin_ctz(groups);
+		const struct teddy_group *group = &teddy->groups[which];
+
+		for (uint32_t i = 0; i < TEDDY_GROUPS; i++) {
+			if ((((word | group->letters[i]) & group->mask[i]) ^ group->bytes[i]) == 0)
+				ret[count++] = (struct teddy_hit){
+				    (uint32_t)at, teddy->firsts[which] + i};
+		}
+	}
+	return count;
 }
 
 static size_t find_plain(const struct teddy *teddy, struct str text, size_t *at,
@@ -79,7 +124,7 @@ static size_t find_plain(const struct teddy *teddy, struct str text, size_t *at,
 	size_t count = 0, place = *at;
 	uint8_t seen = 0;
 
-	for (; place < text.len && count + TEDDY_BLOCK <= max; place++) {
+	for (; place < text.len && count + TEDDY_STEP <= max; place++) {
 		uint32_t groups = 0xFF;
 
 		seen |= (uint8_t)text.ptr[place];
@@ -90,7 +135,7 @@ static size_t find_plain(const struct teddy *teddy, struct str text, size_t *at,
 			    teddy->high[TEDDY_WIDTH - 1 - i][byte >> 4];
 		}
 		if (groups != 0)
-			ret[count++] = (struct teddy_hit){(uint32_t)place, groups};
+			count += literals_take(teddy, text.ptr, place, groups, ret + count);
 	}
 	*high |= (seen & 0x80) != 0;
 	*at = place;
@@ -116,20 +161,42 @@ CPU_V3_CODE static inline __m256i bytes_load(const char *at)
 #define MOVED(now, before, n)                                                                      \
 	_mm256_alignr_epi8(now, _mm256_permute2x128_si256(before, now, 0x21), 16 - (n))
 
-CPU_V3_CODE static size_t hits_take(__m256i groups, size_t place, struct teddy_hit *ret)
+/* literals_take, all of a group at once. */
+CPU_V3_CODE static inline size_t literals_take_v3(const struct teddy *teddy, const char *text,
+    size_t at, uint32_t groups, struct teddy_hit *ret)
+{
+	const __m256i word = _mm256_set1_epi32((int)four_before(text, at));
+	size_t count = 0;
+
+	for (; groups != 0; groups &= groups - 1) {
+		uint32_t which = (uint32_t)__builtin_ctz(groups);
+		const struct teddy_group *group = &teddy->groups[which];
+		__m256i folded = _mm256_and_si256(
+		    _mm256_or_si256(word, bytes_load((const char *)group->letters)),
+		    bytes_load((const char *)group->mask));
+		uint32_t found = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(
+		    _mm256_cmpeq_epi32(folded, bytes_load((const char *)group->bytes))));
+
+		for (; found != 0; found &= found - 1)
+			ret[count++] = (struct teddy_hit){(uint32_t)at,
+			    teddy->firsts[which] + (uint32_t)__builtin_ctz(found)};
+	}
+	return count;
+}
+
+CPU_V3_CODE static size_t hits_take(const struct teddy *teddy, const char *text, __m256i groups,
+    size_t place, struct teddy_hit *ret)
 {
 	uint32_t found = ~(uint32_t)_mm256_movemask_epi8(
 	    _mm256_cmpeq_epi8(groups, _mm256_setzero_si256()));
-	uint64_t words[4] = {(uint64_t)_mm256_extract_epi64(groups, 0),
-	    (uint64_t)_mm256_extract_epi64(groups, 1), (uint64_t)_mm256_extract_epi64(groups, 2),
-	    (uint64_t)_mm256_extract_epi64(groups, 3)};
+	uint8_t bytes[TEDDY_BLOCK];
 	size_t count = 0;
 
+	_mm256_storeu_si256((__m256i *)(void *)bytes, groups);
 	for (; found != 0; found &= found - 1) {
-		uint32_t i = (uint32_t)__builtin_ctz(found);
+		size_t i = (size_t)__builtin_ctz(found);
 
-		ret[count++] = (struct teddy_hit){
-		    (uint32_t)place + i, words[i / 8] >> 8 * (i % 8) & 0xFF};
+		count += literals_take_v3(teddy, text, place + i, bytes[i], ret + count);
 	}
 	return count;
 }
@@ -155,7 +222,7 @@ CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, si
 		before1 = GROUPS(1);
 		before2 = GROUPS(2);
 	}
-	for (; place < text.len && count + TEDDY_BLOCK <= max; place += TEDDY_BLOCK) {
+	for (; place < text.len && count + TEDDY_STEP <= max; place += TEDDY_BLOCK) {
 		__m256i bytes = bytes_load(text.ptr + place);
 
 		all = _mm256_or_si256(all, bytes);
@@ -170,7 +237,7 @@ CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, si
 		before1 = now1;
 		before2 = now2;
 		if (!_mm256_testz_si256(groups, groups))
-			count += hits_take(groups, place, ret + count);
+			count += hits_take(teddy, text.ptr, groups, place, ret + count);
 	}
 	*high_seen |= _mm256_movemask_epi8(all) != 0;
 	*at = place;

@@ -1,8 +1,8 @@
 /*
  * matcher_teddy.h - inside the matcher: a few literals in one text, 32 places at a time.
  *
- * Of each literal up to four bytes next to each other are looked for, in eight groups of literals: a
- * table by the low and one by the high half of each of the four says in which groups a byte may
+ * Of each literal up to four bytes next to each other are looked for, in eight groups of literals:
+ * a table by the low and one by the high half of each of the four says in which groups a byte may
  * stand there ("Teddy", of Hyperscan). ASCII letters are found in either case, so that the text need
  * not be folded. What is found is only a place to look at.
  */
@@ -17,18 +17,25 @@
 #define TEDDY_BLOCK   32u
 #define TEDDY_PADDING 32u /* bytes behind the text that may be read */
 
+/* Literals of one group, for eight at once. */
+struct teddy_group {
+	uint32_t bytes[TEDDY_GROUPS]; /* the four, folded */
+	uint32_t mask[TEDDY_GROUPS];  /* which of them there are */
+	uint32_t letters[TEDDY_GROUPS]; /* what folds four of a text, where they are letters here */
+};
+
 struct teddy_literal {
 	uint32_t entry;
-	uint32_t end;         /* the last of the four bytes in the literal */
-	uint32_t bytes, mask; /* the four, folded, and which of them there are */
-	uint32_t letters;     /* what folds the four of a text, where they are letters here */
+	uint32_t end; /* the last of the four bytes in the literal */
+	uint32_t bytes, mask, letters;
 };
 
 struct teddy {
 	uint8_t low[TEDDY_WIDTH][16], high[TEDDY_WIDTH][16]; /* groups by half a byte */
 	struct teddy_literal literals[TEDDY_MOST];
 	uint32_t count;
-	uint32_t groups[TEDDY_GROUPS + 1]; /* where each begins in literals */
+	uint32_t firsts[TEDDY_GROUPS]; /* where each group begins in literals */
+	struct teddy_group groups[TEDDY_GROUPS];
 };
 
 /* text is not empty and stays; first: where the four bytes begin, less than four only at 0. */
@@ -36,16 +43,19 @@ void teddy_add(struct teddy *teddy, struct str text, size_t first, uint32_t entr
 /* After the last teddy_add: puts them into groups. */
 void teddy_seal(struct teddy *teddy);
 
-/* The last of four bytes, and the groups of which a literal may have them there. */
+/* Where the four bytes of a literal end. */
 struct teddy_hit {
 	uint32_t at;
-	uint32_t groups;
+	uint32_t literal; /* in literals */
 };
 
+/* One step gives at most so many. */
+#define TEDDY_STEP (TEDDY_BLOCK * TEDDY_MOST)
+
 /*
- * Looks from *at on, 0 or at least TEDDY_BLOCK, until less than TEDDY_BLOCK of max places are free
- * in ret or the text ends, and moves *at there. *high is set when a byte is no ASCII. Hits may lie
- * behind the end of the text, or begin before it.
+ * Looks from *at on, 0 or at least TEDDY_BLOCK, until less than TEDDY_STEP of max places are free
+ * in ret or the text ends, and moves *at there. *high is set when a byte that was looked at is no
+ * ASCII. Hits may lie behind the end of the text, or begin before it.
  */
 size_t teddy_find(const struct teddy *teddy, struct str text, size_t *at, struct teddy_hit *ret,
     size_t max, bool *high);

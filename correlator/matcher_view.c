@@ -45,11 +45,18 @@ static void view_forget(struct view *view)
 	view->stamp = 1;
 }
 
-static inline void value_add(struct view *view, const struct field *field, uint32_t index,
-    uint32_t generation)
+/* The same for every field, kept out of the view so that no store may change it. */
+struct adder {
+	const struct program *program;
+	struct view_value *values;
+	struct view_slot *slots;
+	uint32_t stamp, generation;
+};
+
+static inline void value_add(struct adder adder, const struct field *field, uint32_t index)
 {
-	struct view_value *value = &view->values[index];
-	uint32_t slot = program_slot(view->program, field->id, field->name, generation);
+	struct view_value *value = &adder.values[index];
+	uint32_t slot = program_slot(adder.program, field->id, field->name, adder.generation);
 
 	value->subject.kind = field->kind;
 	value->subject.raw = field->value;
@@ -58,13 +65,13 @@ static inline void value_add(struct view *view, const struct field *field, uint3
 	value->ready = false;
 	if (slot == SLOT_ANYWHERE)
 		return;
-	struct view_slot *in = &view->slots[slot];
+	struct view_slot *in = &adder.slots[slot];
 
-	if (in->stamp == view->stamp)
-		view->values[in->last].next = index;
+	if (in->stamp == adder.stamp)
+		adder.values[in->last].next = index;
 	else
 		in->first = index;
-	in->stamp = view->stamp;
+	in->stamp = adder.stamp;
 	in->last = index;
 }
 
@@ -89,8 +96,11 @@ void view_begin(struct view *view, const struct record *record)
 		}
 	}
 	view->value_count = count;
+	struct adder adder = {view->program, view->values, view->slots, view->stamp,
+	    record->generation};
+
 	for (uint32_t i = 0; i < count; i++)
-		value_add(view, &record->fields[i], i, record->generation);
+		value_add(adder, &record->fields[i], i);
 }
 
 void view_fold(struct view *view, struct view_value *value)

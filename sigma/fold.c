@@ -138,6 +138,50 @@ static bool all_ascii_fold(char *to, const char *from, size_t len)
 	return ((uint8_t)high & 0x80) == 0;
 }
 
+/* Whether U+017F or U+212A may begin at a place in front of the last byte. */
+static bool long_s_or_kelvin(const char *at)
+{
+	return (at[0] == '\xC5' && at[1] == '\xBF') || (at[0] == '\xE2' && at[1] == '\x84');
+}
+
+#if CPU_HAS_V3
+/* How many places, in blocks of 32, begin neither of these. */
+CPU_V3_CODE static size_t kept_v3(struct str text)
+{
+	size_t at = 0;
+
+	for (; at + 33 <= text.len; at += 32) {
+		__m256i one = _mm256_loadu_si256((const __m256i *)(const void *)(text.ptr + at));
+		__m256i two =
+		    _mm256_loadu_si256((const __m256i *)(const void *)(text.ptr + at + 1));
+		__m256i s = _mm256_and_si256(_mm256_cmpeq_epi8(one, _mm256_set1_epi8('\xC5')),
+		    _mm256_cmpeq_epi8(two, _mm256_set1_epi8('\xBF')));
+		__m256i k = _mm256_and_si256(_mm256_cmpeq_epi8(one, _mm256_set1_epi8('\xE2')),
+		    _mm256_cmpeq_epi8(two, _mm256_set1_epi8('\x84')));
+		__m256i found = _mm256_or_si256(s, k);
+
+		if (!_mm256_testz_si256(found, found))
+			break;
+	}
+	return at;
+}
+#endif
+
+bool fold_keeps_ascii(struct str text)
+{
+	size_t at = 0;
+
+#if CPU_HAS_V3
+	if (cpu_level() == CPU_V3)
+		at = kept_v3(text);
+#endif
+	for (; at + 1 < text.len; at++) {
+		if (long_s_or_kelvin(text.ptr + at))
+			return false;
+	}
+	return true;
+}
+
 struct str fold_padded(struct arena *arena, struct str text, bool *ret_ascii)
 {
 	struct buf out = {.ptr = arena_alloc(arena, text.len + FOLD_PADDING)};

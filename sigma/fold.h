@@ -16,4 +16,10 @@ struct str fold_text(struct arena *arena, struct str text);
  */
 struct str fold_padded(struct arena *arena, struct str text, bool *ret_ascii);
 
+/*
+ * Whether no character beyond ASCII folds to ASCII: U+017F and U+212A fold to s and to k, no others.
+ * Then ASCII literals may be looked for in text that is not folded.
+ */
+bool fold_keeps_ascii(struct str text);
+
 #endif
