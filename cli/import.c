@@ -387,17 +387,19 @@ static int perform(struct importing *importing, const struct import_file *result
 static int perform_all(struct importing *importing, struct error *error)
 {
 	const struct import_options *options = importing->options;
-	int code = 0;
+	size_t count = importing->theirs.count;
+	struct import_file *results = arena_array(importing->arena, count, sizeof(*results));
+	int code = results == NULL ? no_memory(error) : 0;
 
-	for (uint32_t i = 0; i < importing->theirs.count && code == 0; i++) {
-		struct import_file result;
-
-		decide(importing, i, &result);
-		code = perform(importing, &result, error);
+	/* First all decisions: what is done to one file is part of what the next is held against. */
+	for (uint32_t i = 0; i < count && code == 0; i++)
+		decide(importing, i, &results[i]);
+	for (uint32_t i = 0; i < count && code == 0; i++) {
+		code = perform(importing, &results[i], error);
 		if (code == 0)
-			options->told(options->argument, &result);
+			options->told(options->argument, &results[i]);
 		if (options->progress != NULL && i % PROGRESS_STEP == 0)
-			options->progress(options->argument, i, importing->theirs.count);
+			options->progress(options->argument, i, count);
 	}
 	return code;
 }

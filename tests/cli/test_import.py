@@ -120,6 +120,9 @@ def what_is_newer_and_what_is_edited():
     check("newer takes the place, what only differs does not",
           (found["win/one.yml"], found["win/two.yml"]) == ("updated", "older") and
           read("into/win/one.yml") == newer and "silently" not in read("into/win/two.yml"), found)
+    write("src/win/one.yml", rule(1, modified="2026/02/15", value="between"))
+    code, found, rows, err = imported(path("src"), "--into", path("into"))
+    check("dates count, not how they are written", found["win/one.yml"] == "older", found)
     edited = write("into/win/one.yml", newer + "# của chúng tôi\n")
     write("src/win/one.yml", rule(1, modified="2026-04-01", value="newest"))
     code, found, rows, err = imported(path("src"), "--into", path("into"))
@@ -142,6 +145,9 @@ def what_has_moved():
     code, found, rows, err = imported(path("src"), "--into", path("into"))
     check("moved: it is there once", rows["lin/one.yml"]["before"] == "win/one.yml" and
           "lin/one.yml" in files("into") and "win/one.yml" not in files("into"), files("into"))
+    names = [entry["name"] for entry in json.loads(read("into/.tocsin-import.json"))["files"]]
+    check("moved: the record knows the new name alone", sorted(names) == ["licensed.yaml", "lin/one.yml",
+                                                                          "win/two.yml"], names)
     write("into/lin/one.yml", read("into/lin/one.yml") + "# sửa\n")
     os.rename(path("src/lin/one.yml"), path("src/one.yml"))
     code, found, rows, err = imported(path("src"), "--into", path("into"))
@@ -155,6 +161,15 @@ def what_has_moved():
     code, found, rows, err = imported(path("src"), "--into", path("into"))
     check("two that changed names are both there", (found["one.yml"], found["win/two.yml"]) == ("updated", "updated")
           and {"one.yml", "win/two.yml"} <= set(files("into")), found)
+
+
+    write("turn/x.yml", rule(30))
+    imported(path("turn"), "--into", path("turned"))
+    os.rename(path("turn/x.yml"), path("turn/y.yml"))
+    write("turn/x.yml", rule(32, modified="2026-09-01"))
+    code, found, rows, err = imported(path("turn"), "--into", path("turned"))
+    check("moved, with another rule under the old name", found == {"x.yml": "updated", "y.yml": "moved"} and
+          "Luật 32" in read("turned/x.yml") and "Luật 30" in read("turned/y.yml"), found)
 
 
 def which_are_taken():

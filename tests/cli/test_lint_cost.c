@@ -21,6 +21,8 @@ static const struct {
 	HEAD "  s: {A: null, B: xyz}\n  condition: s\n"},
     {LINT_ALWAYS, 6, 14, HEAD "  s: {A: xyz}\n  n: {B: null}\n  condition: s or n\n",
 	HEAD "  s: {A: xyz}\n  n: {B: null}\n  condition: s and n\n"},
+    {LINT_ALWAYS, 6, 14, HEAD "  s: {A: null}\n  t: {B: xyz}\n  condition: s and not t\n",
+	HEAD "  s: {A: 1}\n  t: {B: xyz}\n  condition: s and not t\n"},
     {LINT_NOT_ONLY, 5, 14, HEAD "  s: {A: xyz}\n  condition: not s\n",
 	HEAD "  s: {A: xyz}\n  t: {B: xyz}\n  condition: t and not s\n"},
     {LINT_NOT_ONLY, 6, 14, HEAD "  s: {A: xyz}\n  t: {B: xyz}\n  condition: not s and not t\n",

@@ -192,6 +192,7 @@ detection: {s: {A|nothing: 1}, condition: s}
           found["TR404"] == {"file": path, "line": 10, "column": 5, "code": "TR404", "severity": "warning",
                              "text": found["TR404"]["text"], "subject": "commandline, CommandLine",
                              "rule": "Whoami"} and found["TR011"]["severity"] == "error", found)
+    check("json: in order of place", [json.loads(row)["line"] for row in out.splitlines()] == [10, 11, 21], out)
     code, out, err = tocsin("check", path, "--severity", "error", "--json")
     check("only errors", [json.loads(row)["code"] for row in out.splitlines()] == ["TR011"], out)
     code, out, err = tocsin("check", path, "--severity", "info", "--ignore", "TR201", "--json")
