@@ -461,11 +461,30 @@ static int row_copy(struct str key, struct str value, struct checkpoint_row *ret
 	return CHECKPOINT_ROW;
 }
 
+/* Past what is damaged: the cursor stands on it, and goes on behind it. */
+static int row_find_whole(struct db_cursor *cursor, struct str from, struct str prefix,
+    struct checkpoint_row *ret, struct error *error)
+{
+	struct error own = {0};
+	struct str key = from, value;
+	int code = db_cursor_get(cursor, DB_AT_OR_AFTER, &key, &value, &own);
+
+	while (code == ERR_CORRUPT && key.len > 0 && str_starts(key, prefix)) {
+		error_clear(&own);
+		code = db_cursor_get(cursor, DB_NEXT, &key, &value, &own);
+	}
+	if (code >= 0 || key.len > 0)
+		return code != DB_FOUND || !str_starts(key, prefix)
+		    ? CHECKPOINT_NO_ROW : row_copy(key, value, ret, error);
+	if (error != NULL)
+		*error = own;
+	return code;
+}
+
 int checkpoint_row_next(struct checkpoint *checkpoint, enum checkpoint_table table,
     struct str from, struct str prefix, struct checkpoint_row *ret, struct error *error)
 {
 	struct db_cursor *cursor = NULL;
-	struct str key = from, value;
 	struct db_txn *view;
 	int code = view_begin(checkpoint, &view, error);
 
@@ -473,13 +492,7 @@ int checkpoint_row_next(struct checkpoint *checkpoint, enum checkpoint_table tab
 		return code;
 	code = db_cursor_open(view, row_table(table), &cursor, error);
 	if (code >= 0)
-		code = db_cursor_get(cursor, DB_AT_OR_AFTER, &key, &value, error);
-	if (code == DB_FOUND && !str_starts(key, prefix))
-		code = DB_NOT_FOUND;
-	if (code == DB_FOUND)
-		code = row_copy(key, value, ret, error);
-	else if (code == DB_NOT_FOUND)
-		code = CHECKPOINT_NO_ROW;
+		code = row_find_whole(cursor, from, prefix, ret, error);
 	db_cursor_close(cursor);
 	view_end(checkpoint, view);
 	return code;

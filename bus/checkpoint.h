@@ -86,7 +86,10 @@ struct checkpoint_row {
 	size_t key_len, value_len;
 	char key[64], value[CHECKPOINT_ROW_MAX];
 };
-/* The first row whose key is not less than from and begins with prefix, copied. Else NO_ROW. */
+/*
+ * The first row whose key is not less than from and begins with prefix, copied. Else NO_ROW. Rows
+ * that are damaged are passed over here; checkpoint_row_get tells them as ERR_CORRUPT.
+ */
 int checkpoint_row_next(struct checkpoint *checkpoint, enum checkpoint_table table,
     struct str from, struct str prefix, struct checkpoint_row *ret, struct error *error);
 int checkpoint_row_get(struct checkpoint *checkpoint, enum checkpoint_table table, struct str key,

@@ -422,5 +422,5 @@ void first_seen_count(const struct first_seen_state *state, struct worker_stats 
 
 	memory_stats(state->memory, &stats);
 	ret->remembered += stats.rows;
-	ret->forgotten += stats.evicted;
+	ret->forgotten += stats.evicted + stats.damaged;
 }

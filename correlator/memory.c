@@ -8,7 +8,7 @@
 #include "correlator/memory_disk.h"
 
 #define CACHE_MIN ((size_t)64)    /* rows kept in memory between commits: as many as the ceiling, */
-#define CACHE_MAX ((size_t)65536) /* within these */
+#define CACHE_MAX ((size_t)16384) /* within these */
 
 /* ---- the table ---- */
 
@@ -180,7 +180,9 @@ int memory_commit(struct memory *memory, int64_t now_ns,
 
 	if (memory->checkpoint == NULL)
 		return 0;
-	code = dirty_write(memory, error);
+	code = memory_scopes_read(memory, error);
+	if (code == 0)
+		code = dirty_write(memory, error);
 	for (uint32_t i = 0; code == 0 && i < memory->scope_count; i++) {
 		struct scope *scope = &memory->scopes[i];
 		struct memory_loss loss = {i, scope->evicted, scope->told_ns};
@@ -201,7 +203,7 @@ int memory_commit(struct memory *memory, int64_t now_ns,
 
 void memory_stats(const struct memory *memory, struct memory_stats *ret)
 {
-	*ret = (struct memory_stats){.expired = memory->expired};
+	*ret = (struct memory_stats){.expired = memory->expired, .damaged = memory->damaged};
 	for (uint32_t i = 0; i < memory->scope_count; i++) {
 		ret->rows += memory->scopes[i].rows;
 		ret->evicted += memory->scopes[i].evicted;

@@ -64,7 +64,7 @@ int memory_commit(struct memory *memory, int64_t now_ns,
     int (*lost)(void *context, struct memory_loss *loss), void *context, struct error *error);
 
 struct memory_stats {
-	uint64_t rows, evicted, expired;
+	uint64_t rows, evicted, expired, damaged;
 };
 void memory_stats(const struct memory *memory, struct memory_stats *ret);
 

@@ -155,14 +155,17 @@ int memory_row_read(struct memory *memory, struct hash128 key, struct memory_row
 {
 	char bytes[ROW_KEY];
 	struct checkpoint_row row;
+	struct error own = {0};
 	int code = checkpoint_row_get(
-	    memory->checkpoint, CHECKPOINT_MEMORY, row_key(bytes, key), &row, error);
+	    memory->checkpoint, CHECKPOINT_MEMORY, row_key(bytes, key), &row, &own);
 
-	*ret_there = code == CHECKPOINT_ROW;
-	if (code != CHECKPOINT_ROW)
-		return code < 0 ? code : 0;
-	if (row.value_len != ROW_VALUE)
-		return error_set(error, ERR_CORRUPT, TEXT_bus_checkpoint_row);
+	/* A row that is damaged is forgotten: what it said is told once more, and no worker stops. */
+	*ret_there = code == CHECKPOINT_ROW && row.value_len == ROW_VALUE;
+	memory->damaged += code == ERR_CORRUPT;
+	if (code < 0 && code != ERR_CORRUPT && error != NULL)
+		*error = own;
+	if (!*ret_there)
+		return code < 0 && code != ERR_CORRUPT ? code : 0;
 	*ret = (struct memory_row){(int64_t)get_u64(row.value), (int64_t)get_u64(row.value + 8),
 	    {get_u64(row.value + 16), get_u64(row.value + 24), get_u64(row.value + 32)}};
 	return 0;

@@ -25,7 +25,7 @@ struct memory {
 	struct scope *scopes;
 	uint32_t scope_count;
 	bool scopes_known;
-	uint64_t expired;
+	uint64_t expired, damaged;
 };
 
 /* The entry in memory, or NULL. */

@@ -406,6 +406,60 @@ static void test_the_same_events_are_the_same_alerts(void **state)
 	town_close(&town);
 }
 
+/* A row as it stands in the file: first and last seen, coordinate. */
+static unsigned rows_damage(const struct town *town, int64_t time_ns)
+{
+	char wanted[16];
+	unsigned count = 0;
+	FILE *file = fopen(town->file, "r+");
+	struct buf all = BUF(64 << 20);
+	char chunk[65536];
+	size_t n;
+
+	assert_non_null(file);
+	while ((n = fread(chunk, 1, sizeof(chunk), file)) > 0)
+		buf_put(&all, chunk, n);
+	set_u64(wanted, (uint64_t)time_ns);
+	set_u64(wanted + 8, (uint64_t)time_ns);
+	for (size_t at = 0; at + 40 < all.len; at++) {
+		if (memcmp(all.ptr + at, wanted, sizeof(wanted)) != 0)
+			continue;
+		fseek(file, (long)at + 32, SEEK_SET);
+		fputc(~all.ptr[at + 32], file);
+		count++;
+	}
+	assert_int_equal(fclose(file), 0);
+	buf_free(&all);
+	return count;
+}
+
+/* What a damaged row said is told once more, and counted; nobody stops for it. */
+static void test_a_damaged_row_is_forgotten(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = simple, .detections = 1, .on_disk = true});
+	start(&town, TOWN_START + 7000, "pc", 1);
+	start(&town, TOWN_START + 8000, "pc", 2);
+	settle_at(&town, TOWN_START + 100 * SECOND);
+	town_crash(&town, 0);
+	assert_true(rows_damage(&town, TOWN_START + 7000) > 0);
+	for (int i = 1; i < 4; i++) {
+		start(&town, TOWN_START + i * DAY, "pc", 1);
+		start(&town, TOWN_START + i * DAY, "pc", 2);
+		settle_at(&town, TOWN_START + i * DAY + 100 * SECOND);
+		if (i == 1)
+			assert_int_equal(town_stats(&town).forgotten, 1);
+		town_crash(&town, 0);
+	}
+	town_run(&town);
+	assert_int_equal(town_count_group(&town, "simple", "pc,i1.exe", ALERT_SETTLED), 2);
+	assert_int_equal(town_count_group(&town, "simple", "pc,i2.exe", ALERT_SETTLED), 1);
+	assert_int_equal(town_unsettled(&town), 0);
+	town_close(&town);
+}
+
 /* ---- other rules ---- */
 
 static void reload(struct town *town, const char *rules)
@@ -441,6 +495,25 @@ static void test_memory_outlives_other_rules(void **state)
 	settle_at(&town, TOWN_START + 13 * DAY + 100 * SECOND);
 	assert_int_equal(town_count(&town, "simple", ALERT_SETTLED), 2);
 	assert_int_equal(town_unsettled(&town), 0);
+	town_close(&town);
+}
+
+/* Nobody asks for them any more; they go all the same. */
+static void test_rows_of_rules_that_have_gone_go(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = simple, .detections = 1});
+	for (unsigned i = 0; i < 20; i++)
+		start(&town, TOWN_START + i * SECOND, "pc", i);
+	settle_at(&town, TOWN_START + 100 * SECOND);
+	assert_int_equal(town_stats(&town).remembered, 20);
+	reload(&town, RULE("other", "stop", "fields: [Image], within: 1d, learn: 0"));
+	settle_at(&town, TOWN_START + 9 * DAY);
+	assert_int_equal(town_stats(&town).remembered, 20);
+	settle_at(&town, TOWN_START + 11 * DAY);
+	assert_int_equal(town_stats(&town).remembered, 0);
 	town_close(&town);
 }
 
@@ -491,6 +564,8 @@ int main(void)
 	    cmocka_unit_test(test_ceiling_is_kept_and_told),
 	    cmocka_unit_test(test_rows_go_when_their_time_has_come),
 	    cmocka_unit_test(test_the_same_events_are_the_same_alerts),
+	    cmocka_unit_test(test_a_damaged_row_is_forgotten),
+	    cmocka_unit_test(test_rows_of_rules_that_have_gone_go),
 	    cmocka_unit_test(test_memory_outlives_other_rules),
 	    cmocka_unit_test(test_reload_while_something_waits),
 	    cmocka_unit_test(test_memory_outlives_the_bus),
