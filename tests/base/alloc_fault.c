@@ -57,6 +57,7 @@ long alloc_fault_live(void)
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *memory);
 
 static bool refuses(void)
@@ -93,6 +94,11 @@ void *realloc(void *old, size_t size)
 	if (refuses())
 		return NULL;
 	return old == NULL ? counted(__libc_realloc(old, size)) : __libc_realloc(old, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+	return refuses() ? NULL : counted(__libc_memalign(alignment, size));
 }
 
 void free(void *memory)

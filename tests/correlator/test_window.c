@@ -75,6 +75,136 @@ static void test_marks_are_sorted(void **state)
 	window_table_end(&table);
 }
 
+static void insert_some(struct window *window, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct mark mark = {.time_ns = i, .at = {1, 1, i}};
+
+		assert_true(window_insert(window, &mark));
+	}
+}
+
+/* Bounded in memory as in number: large windows drive others out, and one that is alone itself. */
+static void test_memory_is_bounded(void **state)
+{
+	const size_t most = 20000 * WINDOW_BYTES;
+	struct window_table table;
+
+	(void)state;
+	assert_true(window_table_begin(&table, 3, 20000));
+	for (unsigned i = 0; i < 3000; i++) {
+		insert_some(window_for(&table, i), 200);
+		assert_true(table.pool.taken <= most);
+	}
+	/* Those that are left are the last, and whole. */
+	assert_true(table.evicted > 1000 && table.count == 3000 - table.evicted);
+	for (unsigned i = 0; i < 3000; i++) {
+		char key[16];
+		int len = snprintf(key, sizeof(key), "%u", i);
+		const struct window *window =
+		    window_find(&table, i % 3, str_from(key, (size_t)len));
+
+		assert_true((window != NULL) == (i >= table.evicted));
+		assert_true(window == NULL || window->count == 200);
+	}
+	size_t evicted = table.evicted, count = table.count;
+
+	struct window *window = window_for(&table, 5000);
+
+	insert_some(window, 400000);
+	assert_int_equal(table.count, 1);
+	assert_true(table.evicted > evicted + count);
+	assert_true(table.pool.taken <= most && window->count > 90000);
+	assert_int_equal(window_mark(window, window->count - 1).time_ns, 399999);
+	window_remove(&table, window);
+	assert_int_equal(table.pool.taken, 0);
+	assert_true(table.pool.held <= POOL_CHUNK);
+	window_table_end(&table);
+}
+
+/* The count of touches comes to its end: who was touched longest ago goes first all the same. */
+static void test_touches_without_end(void **state)
+{
+	struct window_table table;
+
+	(void)state;
+	assert_true(window_table_begin(&table, 3, 64));
+	for (unsigned i = 0; i < 64; i++)
+		window_for(&table, i);
+	table.order.touches = STAMP_TOUCHES_MAX - 20;
+	for (unsigned i = 0; i < 32; i++)
+		window_for(&table, i);
+	for (unsigned i = 64; i < 96; i++)
+		window_for(&table, i);
+	assert_int_equal(table.evicted, 32);
+	for (unsigned i = 0; i < 96; i++) {
+		char key[16];
+		int len = snprintf(key, sizeof(key), "%u", i);
+
+		assert_true((window_find(&table, i % 3, str_from(key, (size_t)len)) != NULL) ==
+		    (i < 32 || i >= 64));
+	}
+	window_table_end(&table);
+}
+
+/* ---- keys that somebody chose ---- */
+
+#define CHOSEN 300u
+
+/* Keys that all go the same way from bucket to bucket under that key. */
+static unsigned chosen_keys(const struct window_table *table, unsigned *ret)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; found < CHOSEN; i++) {
+		char key[16];
+		int len = snprintf(key, sizeof(key), "%u", i);
+
+		struct hash128 hash = window_name(table, 0, str_from(key, (size_t)len)).hash;
+
+		if ((hash.high & 31) == 0 && (hash.low >> 8 & 15) == 0)
+			ret[found++] = i;
+	}
+	return found;
+}
+
+static size_t distance_with(const unsigned *keys, unsigned count, struct hash_key hash_key)
+{
+	struct window_table table;
+
+	assert_true(window_table_begin(&table, 1, 1000000));
+	table.key = hash_key;
+	for (unsigned i = 0; i < count; i++) {
+		char key[16];
+		int len = snprintf(key, sizeof(key), "%u", keys != NULL ? keys[i] : i);
+
+		assert_non_null(window_get(&table, 0, str_from(key, (size_t)len)));
+	}
+	assert_int_equal(table.count, count);
+	size_t distance = window_table_distance(&table);
+
+	window_table_end(&table);
+	return distance;
+}
+
+/*
+ * Who knows the key makes keys that fill one bucket after the other; who does not, and takes those
+ * of another process or any series of them, makes nothing longer than chance does.
+ */
+static void test_keys_that_somebody_chose(void **state)
+{
+	static unsigned keys[CHOSEN];
+	struct window_table table = {.key = {11, 12}};
+
+	(void)state;
+	assert_int_equal(chosen_keys(&table, keys), CHOSEN);
+	assert_true(distance_with(keys, CHOSEN, table.key) >= 20);
+	for (uint64_t i = 0; i < 8; i++)
+		assert_true(distance_with(keys, CHOSEN, (struct hash_key){i, 99}) <= 8);
+	assert_true(distance_with(keys, CHOSEN, hash_process_key()) <= 8);
+	assert_true(distance_with(NULL, 300000, hash_process_key()) <= 16);
+}
+
 /* ---- what a type holds, and when it fires, beside the plain definition ---- */
 
 static enum feed_result feed(struct window_table *table, const struct correlation *correlation,
@@ -265,6 +395,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_table_finds_evicts_and_expires),
 	    cmocka_unit_test(test_marks_are_sorted),
+	    cmocka_unit_test(test_memory_is_bounded),
+	    cmocka_unit_test(test_touches_without_end),
+	    cmocka_unit_test(test_keys_that_somebody_chose),
 	    cmocka_unit_test(test_event_count_as_defined),
 	    cmocka_unit_test(test_groups_taking_turns),
 	    cmocka_unit_test(test_value_count_as_defined),
