@@ -275,7 +275,8 @@ static int pass_links(const struct pass *pass, struct link *links, size_t count)
 {
 	int code = 0;
 
-	qsort(links, count, sizeof(*links), link_compare);
+	if (count > 1)
+		qsort(links, count, sizeof(*links), link_compare);
 	for (size_t i = 0; code == 0 && i < count; i++) {
 		bool told = false;
 
@@ -295,6 +296,9 @@ static int pass_match(const struct pass *pass)
 	size_t link_count = 0;
 	const uint32_t *matches;
 	size_t count = matcher_run(detect->matcher, pass->record, &matches);
+
+	if (count == 0)
+		return 0;
 	struct link *links = links_room(pass, matches, count);
 	int code = links != NULL ? 0 : ERR_MEMORY;
 

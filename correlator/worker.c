@@ -11,6 +11,7 @@
 #define ARENA_CEILING ((size_t)1 << 30)
 #define ARENA_ENOUGH  ((size_t)32 << 20) /* made by a batch; the rest waits for the next */
 #define WAITING_MAX   16384u             /* rows without a receipt before reading pauses */
+#define FRAME_EVENTS_GUESS 32u           /* of the first frames */
 #define SLICE_NS      (5 * NS_PER_MS)    /* longest wait for one of several things */
 
 /* ---- birth and death ---- */
@@ -95,6 +96,7 @@ int worker_open(struct worker **ret, const struct worker_options *options, struc
 	worker->options = *options;
 	if (worker->options.batch == 0)
 		worker->options.batch = 512;
+	worker->frame_events = FRAME_EVENTS_GUESS;
 	worker->ruleset = options->ruleset;
 	worker->scratch = BUF(SNAPSHOT_MAX);
 	struct str replay = str_slice(options->replay, 0, sizeof(worker->replay));
@@ -244,13 +246,36 @@ static int give_back(struct worker *worker, enum bus_topic topic, int from, int 
 	return code;
 }
 
+/*
+ * A frame holds as many events as a collector liked, but the option counts events: so that what a
+ * batch holds in memory, and how long the next one waits for it, does not hang on the frames.
+ */
+static size_t poll_most(const struct worker *worker, enum bus_topic topic)
+{
+	size_t most = worker->options.batch;
+
+	if (topic == TOPIC_EVENTS)
+		most /= worker->frame_events;
+	return most > 0 ? most : 1;
+}
+
+static void frames_reckon(struct worker *worker, uint64_t events, int records)
+{
+	if (events == 0 || records == 0)
+		return; /* ticks say nothing of frames */
+	worker->frame_events = (worker->frame_events * 3 + events / (uint64_t)records) / 4;
+	if (worker->frame_events == 0)
+		worker->frame_events = 1;
+}
+
 /* How many records were taken, or negative. */
 static int take_topic(struct worker *worker, enum bus_topic topic, int64_t timeout_ns,
     struct error *error)
 {
 	if (worker->readers[topic] == NULL || arena_used(worker->arena) > ARENA_ENOUGH)
 		return 0;
-	int count = bus_poll(worker->readers[topic], worker->records, worker->options.batch,
+	uint64_t before = worker->stats.events;
+	int count = bus_poll(worker->readers[topic], worker->records, poll_most(worker, topic),
 	    timeout_ns, error);
 	int taken = 0, code = 0;
 
@@ -260,6 +285,7 @@ static int take_topic(struct worker *worker, enum bus_topic topic, int64_t timeo
 		code = take_record(worker, &worker->records[taken++], error);
 	if (code == 0 && taken < count)
 		code = give_back(worker, topic, taken, count, error);
+	frames_reckon(worker, worker->stats.events - before, taken);
 	return code < 0 ? code : taken;
 }
 

@@ -30,7 +30,7 @@ struct worker_options {
 	bool group;                    /* partitions come and go (kafka groups) */
 	uint32_t instance,
 	    instances; /* else: owns the partitions p with p % instances == instance */
-	size_t batch;                  /* most records a step and topic */
+	size_t batch;                  /* about so many events, or detections, a step */
 	int64_t lateness_ns, skew_ns, idle_ns, snapshot_ns;
 	size_t groups_max;             /* live window keys; the oldest goes first, counted */
 	size_t pending_max;            /* detections that wait for the watermark */
