@@ -346,6 +346,41 @@ static void test_repeated_json_events(void **state)
 	town_close(&town);
 }
 
+/* A batch is so many events, however many of them lie in a frame, and ticks between do not count. */
+static void test_batch_counts_events(void **state)
+{
+	struct town town;
+	struct buf frame = BUF(FRAME_MAX);
+	struct frame_head head = {.type = FRAME_EVENTS, .collector = 9, .epoch = 1, .count = 50,
+	    .previous = FRAME_NO_COUNT, .made_ns = TOWN_START};
+	struct event event = {.received_ns = TOWN_START, .raw = STR("<38>nothing that matches")};
+	uint64_t before = 0, most = 0;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = BASES, .events = 1, .batch = 100});
+	for (unsigned i = 0; i < 40; i++, head.previous = head.first - 1) {
+		frame_begin(&frame);
+		for (unsigned k = 0; k < head.count; k++)
+			frame_add(&frame, &event);
+		assert_true(frame_end(&frame, &head));
+		publish(&town, buf_str(&frame));
+		head.first += head.count;
+		if (i % 3 == 0 && frame_tick(&frame, &head))
+			publish(&town, buf_str(&frame));
+	}
+	assert_int_equal(bus_flush(town.bus, SECOND, NULL), 0);
+	for (unsigned i = 0; i < 200 && before < 2000; i++) {
+		assert_true(worker_step(town.workers[0], TOWN_START, 0, NULL) >= 0);
+		if (town_stats(&town).events - before > most)
+			most = town_stats(&town).events - before;
+		before = town_stats(&town).events;
+	}
+	assert_int_equal(before, 2000);
+	assert_true(most >= 50 && most <= 200);
+	buf_free(&frame);
+	town_close(&town);
+}
+
 static void test_records_of_others(void **state)
 {
 	struct town town;
@@ -699,6 +734,7 @@ int main(void)
 	    cmocka_unit_test(test_late_ones_are_counted_and_plain_rules_still_run),
 	    cmocka_unit_test(test_repeated_frames),
 	    cmocka_unit_test(test_repeated_json_events),
+	    cmocka_unit_test(test_batch_counts_events),
 	    cmocka_unit_test(test_records_of_others),
 	    cmocka_unit_test(test_a_gap_is_an_alert),
 	    cmocka_unit_test(test_a_log_that_was_made_anew),
