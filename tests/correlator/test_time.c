@@ -479,6 +479,39 @@ static void test_equal_sets(void **state)
 	}
 }
 
+/* Other rules in the middle of what waits: what has not changed goes on, the rest begins anew. */
+static void test_other_rules_in_between(void **state)
+{
+	static const char before[] = BASES TIMED("few", "event_count", "[failed]", "{lt: 4}")
+	    TIMED("unanswered", "temporal_ordered", "[failed, accepted]", "failed and not accepted");
+	static const char after[] = BASES TIMED("few", "event_count", "[failed]", "{lt: 3}")
+	    TIMED("one", "temporal", "[scanned, accepted]", "{eq: 1}")
+	    TIMED("unanswered", "temporal_ordered", "[failed, accepted]", "failed and not accepted");
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = before, .events = 1, .detections = 1});
+	town_send(&town, "web01", TOWN_START, FAIL("192.0.2.1", "an"));
+	town_run(&town);
+	town.now_ns = TOWN_START + 35 * SECOND; /* fed to what settles, and not decided */
+	town_tick(&town);
+	town_run(&town);
+	town.now_ns += 10 * SECOND;
+	town_tick(&town);
+	town_run(&town);
+	assert_int_equal(town_stats(&town).groups, 2);
+	town_crash(&town, 0);
+	town.options.rules = after;
+	town_start(&town, 0);
+	town_run(&town);
+	assert_int_equal(town_stats(&town).groups, 1);
+	assert_int_equal(town_stats(&town).state_dropped, 1);
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "unanswered", ALERT_SETTLED), 1);
+	assert_int_equal(town_count(&town, "few", ALERT_SETTLED), 0);
+	town_close(&town);
+}
+
 /* ---- bounds ---- */
 
 static void send_number(struct town *town, int64_t at_ns, int64_t bytes)
@@ -588,6 +621,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_as_defined),
 	    cmocka_unit_test(test_equal_sets),
+	    cmocka_unit_test(test_other_rules_in_between),
 	    cmocka_unit_test(test_full_windows),
 	    cmocka_unit_test(test_groups_are_bounded_and_counted),
 	    cmocka_unit_test(test_candidates_are_bounded_and_counted),

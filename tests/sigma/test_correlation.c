@@ -318,6 +318,29 @@ static void chains_meet_by_what_all_of_them_have(void **state)
 	ruleset_free(ruleset);
 }
 
+/* A correlation has a level and tags of its own; generate is for what it refers to. */
+static void levels_tags_and_generate_are_the_correlations_own(void **state)
+{
+	struct ruleset *ruleset = loaded(RULES
+	    "title: x\nid: x\nlevel: critical\ntags: [attack.t1110, attack.impact]\n"
+	    "correlation: {type: temporal, timespan: 1m, condition: a and not b, generate: true}\n"
+	    "---\ntitle: y\nid: y\ncorrelation: {type: value_avg, rules: [b, c], timespan: 1m, "
+	    "condition: {field: F, gt: 1}}\n");
+	const struct rule *one = ruleset_find(ruleset, STR("x"));
+
+	(void)state;
+	assert_int_equal(one->meta.level, LEVEL_CRITICAL);
+	assert_int_equal(one->meta.tag_count, 2);
+	assert_true(str_eq(one->meta.tags[1], STR("attack.impact")));
+	assert_true(str_eq(one->meta.kind, STR("temporal")));
+	assert_false(one->silent);
+	assert_false(ruleset_find(ruleset, STR("a"))->silent);
+	assert_false(ruleset_find(ruleset, STR("b"))->silent); /* one that generates is enough */
+	assert_true(ruleset_find(ruleset, STR("c"))->silent);
+	assert_int_equal(ruleset_find(ruleset, STR("y"))->meta.level, LEVEL_MEDIUM);
+	ruleset_free(ruleset);
+}
+
 /* ---- numbers ---- */
 
 struct decimal_case {
@@ -363,6 +386,7 @@ int main(void)
 	    cmocka_unit_test(what_can_be_undone_waits),
 	    cmocka_unit_test(what_means_the_same_has_one_name),
 	    cmocka_unit_test(chains_meet_by_what_all_of_them_have),
+	    cmocka_unit_test(levels_tags_and_generate_are_the_correlations_own),
 	    cmocka_unit_test(numbers_are_exact_or_none),
 	};
 
