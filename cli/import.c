@@ -293,6 +293,13 @@ static const struct rule_file *ours_find(const struct importing *importing,
 	return at == NULL ? NULL : &importing->ours.files[*at];
 }
 
+/* To throw a rule out is an edit too. */
+static bool was_here(const struct importing *importing, const struct rule_file *file)
+{
+	return manifest_find(importing->manifest, file->name) != NULL ||
+	    manifest_find_id(importing->manifest, file->id) != NULL;
+}
+
 static void decide(const struct importing *importing, uint32_t index, struct import_file *ret)
 {
 	const struct rule_file *file = &importing->theirs.files[index];
@@ -317,7 +324,8 @@ static void decide(const struct importing *importing, uint32_t index, struct imp
 		ret->before = holder->name;
 		ret->outcome = decide_moved(importing, file, holder);
 	} else {
-		ret->outcome = IMPORT_ADDED;
+		ret->outcome = was_here(importing, file) && !importing->options->force
+		    ? IMPORT_REMOVED : IMPORT_ADDED;
 	}
 }
 
@@ -391,7 +399,7 @@ static int perform_all(struct importing *importing, struct error *error)
 	struct import_file *results = arena_array(importing->arena, count, sizeof(*results));
 	int code = results == NULL ? no_memory(error) : 0;
 
-	/* First all decisions: what is done to one file is part of what the next is held against. */
+	/* First all decisions: what is done to one file is what the next is held against. */
 	for (uint32_t i = 0; i < count && code == 0; i++)
 		decide(importing, i, &results[i]);
 	for (uint32_t i = 0; i < count && code == 0; i++) {

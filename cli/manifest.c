@@ -22,7 +22,7 @@ struct manifest {
 	char path[PATH_MAX];
 	struct manifest_entry *entries; /* name.ptr NULL: dropped */
 	size_t count, capacity;
-	struct name_table names;
+	struct name_table names, ids;
 };
 
 static struct manifest_entry *find(const struct manifest *manifest, struct str name)
@@ -36,6 +36,14 @@ static struct manifest_entry *find(const struct manifest *manifest, struct str n
 const struct manifest_entry *manifest_find(const struct manifest *manifest, struct str name)
 {
 	return find(manifest, name);
+}
+
+const struct manifest_entry *manifest_find_id(const struct manifest *manifest, struct str id)
+{
+	const uint32_t *at = id.len == 0 ? NULL : name_table_find(&manifest->ids, id);
+
+	return at == NULL || manifest->entries[*at].name.ptr == NULL ? NULL
+								     : &manifest->entries[*at];
 }
 
 void manifest_drop(struct manifest *manifest, struct str name)
@@ -75,8 +83,11 @@ bool manifest_put(struct manifest *manifest, const struct manifest_entry *entry)
 	own->id = arena_dup(arena, entry->id);
 	own->modified = arena_dup(arena, entry->modified);
 	own->source = arena_dup(arena, entry->source);
-	return !arena_failed(arena) && name_table_put(arena, &manifest->names, own->name,
-	    (uint32_t)(own - manifest->entries));
+	uint32_t index = (uint32_t)(own - manifest->entries);
+
+	return !arena_failed(arena) &&
+	    name_table_put(arena, &manifest->names, own->name, index) &&
+	    (own->id.len == 0 || name_table_put(arena, &manifest->ids, own->id, index));
 }
 
 static struct str text_of(const json_t *object, const char *key)

@@ -23,6 +23,8 @@ struct manifest_entry {
 int manifest_open(struct manifest **ret, const char *folder, struct error *error);
 void manifest_close(struct manifest *manifest); /* accepts NULL */
 const struct manifest_entry *manifest_find(const struct manifest *manifest, struct str name);
+/* One of that rule; NULL for an empty id. */
+const struct manifest_entry *manifest_find_id(const struct manifest *manifest, struct str id);
 /* Copied; in place of one of that name. False without memory. */
 bool manifest_put(struct manifest *manifest, const struct manifest_entry *entry);
 void manifest_drop(struct manifest *manifest, struct str name);

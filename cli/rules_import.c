@@ -159,6 +159,9 @@ static void summary_print(const struct report *report)
 	}
 	if (report->dry)
 		puts(text(TEXT_cli_import_dry));
+	else if (report->counts[IMPORT_ADDED] + report->counts[IMPORT_UPDATED] +
+	    report->counts[IMPORT_MOVED] > 0)
+		puts(text(TEXT_cli_import_next));
 }
 
 /* ---- the command line ---- */
