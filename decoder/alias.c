@@ -94,12 +94,12 @@ struct found_time {
  * kept in case that none of the others does. False when there is no need to go on.
  */
 static bool rank_try(const struct record *record, const struct notes *notes, size_t first,
-    unsigned rank, struct found_time *best)
+    unsigned rank, size_t begin, struct found_time *best)
 {
 	struct timestamp stamp;
 	int64_t ns;
 
-	for (size_t i = 0; i < notes->count; i++) {
+	for (size_t i = begin; i < notes->count; i++) {
 		const struct note *note = &notes->notes[i];
 
 		if (!is_time(note, first) || note->key.rank != rank ||
@@ -116,16 +116,23 @@ static bool rank_try(const struct record *record, const struct notes *notes, siz
 
 static bool time_choose(struct record *record, const struct notes *notes, size_t first)
 {
-	struct found_time best = {.found = false};
+	struct found_time best __attribute__((uninitialized));
+	uint16_t begins[32] __attribute__((uninitialized)); /* of the ranks that are there */
 	uint32_t there = 0;
 	bool more = true;
 
-	for (size_t i = 0; i < notes->count; i++) {
-		if (is_time(&notes->notes[i], first))
+	best.found = false;
+	for (size_t i = notes->count; i-- > 0;) {
+		if (is_time(&notes->notes[i], first)) {
 			there |= UINT32_C(1) << notes->notes[i].key.rank;
+			begins[notes->notes[i].key.rank] = (uint16_t)i;
+		}
 	}
-	for (; there != 0 && more; there &= there - 1)
-		more = rank_try(record, notes, first, (unsigned)__builtin_ctz(there), &best);
+	for (; there != 0 && more; there &= there - 1) {
+		unsigned rank = (unsigned)__builtin_ctz(there);
+
+		more = rank_try(record, notes, first, rank, begins[rank], &best);
+	}
 	if (best.found)
 		timestamp_set_ns(record, &best.stamp, best.ns);
 	return best.found;

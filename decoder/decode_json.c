@@ -32,7 +32,7 @@ static enum decode_status decode(struct record *record, struct str text, struct 
 	if (scan_literal(&text, STR("@cee:")))
 		scan_spaces(&text);
 	if (scan_peek(text, 0) != '{' ||
-	    !json_fields(record, text, DECODER_DEPTH))
+	    !json_fields(record, text, DECODER_DEPTH, notes))
 		return DECODE_NO;
 	notes_take(notes, record);
 	record->message = text;

@@ -4,6 +4,10 @@
 #include "decoder/json_scan.h"
 #include "decoder/json_unescape.h"
 
+#if CPU_HAS_V3
+#include <emmintrin.h> /* every x86-64 has it */
+#endif
+
 #define WALK_DEPTH 64u
 
 #define INLINE inline __attribute__((always_inline))
@@ -19,18 +23,19 @@ struct ground {
 	struct str text; /* without white space at its ends; the last byte is '}' */
 	struct json_masks masks;
 	struct record *record;
-	char *room; /* of unescaped strings; NULL before the first */
+	struct notes *notes;
+	struct keybook *book;     /* NULL: names are not looked up here */
+	char *room;               /* of unescaped strings; NULL before the first */
+	size_t escape;            /* the first escape behind the last string that had some */
 	enum cpu_level level;
 };
 
 /* What does; its address goes nowhere, so that it stays in registers. */
 struct walk {
 	const char *text;
+	const uint64_t *quotes;
 	size_t at, len;
-	const uint64_t *word; /* of the next quotes */
-	uint64_t quotes;      /* of that word, those that are still to come */
-	size_t base;          /* where that word begins */
-	size_t escape;        /* the first escape behind the last string, or SIZE_MAX */
+	size_t escape; /* the first escape behind the last string, or SIZE_MAX */
 	struct field *out, *limit;
 };
 
@@ -48,29 +53,38 @@ static INLINE char space(struct walk *w)
 	return c;
 }
 
-/* Until there are quotes in the word; the one behind the last has one behind the text's end. */
-static INLINE void word_find(struct walk *w)
+/* The first quote at or behind from; when there is none, one behind the text's end. */
+static INLINE size_t quote_find(const struct walk *w, size_t from)
 {
-	while (w->quotes == 0) {
-		w->quotes = *++w->word;
-		w->base += 64;
-	}
+	const uint64_t *word = &w->quotes[from / 64];
+	uint64_t left = *word >> from % 64;
+
+	if (__builtin_expect(left != 0, 1))
+		return from + (unsigned)__builtin_ctzll(left);
+	do
+		left = *++word;
+	while (left == 0);
+	return (size_t)(word - w->quotes) * 64 + (unsigned)__builtin_ctzll(left);
 }
 
-static size_t escape_from(const struct ground *ground, size_t from)
+static INLINE size_t escape_from(const struct ground *ground, size_t from)
 {
+	const uint64_t *escapes = ground->masks.escapes;
 	size_t word = from / 64;
-	uint64_t left = ground->masks.escapes[word] & UINT64_MAX << from % 64;
+	uint64_t left = escapes[word] & UINT64_MAX << from % 64;
 
 	while (left == 0) {
 		if (++word >= ground->masks.words)
 			return SIZE_MAX;
-		left = ground->masks.escapes[word];
+		left = escapes[word];
 	}
 	return word * 64 + (unsigned)__builtin_ctzll(left);
 }
 
-/* No escape is shorter than what it stands for, so one room as long as the text is enough for all. */
+/*
+ * The string between two quotes, which has escapes; ground->escape becomes the one behind. No escape is
+ * shorter than what it stands for, so one room as long as the text is enough for all.
+ */
 static struct str unescaped(struct ground *ground, size_t from, size_t to)
 {
 	if (ground->room == NULL)
@@ -85,28 +99,21 @@ static struct str unescaped(struct ground *ground, size_t from, size_t to)
 	if (len == SIZE_MAX)
 		return STR_NONE;
 	ground->room += len;
-	return str_from(start, len);
+	ground->escape = escape_from(ground, to);
+	return (struct str){start, len};
 }
 
-/*
- * The string whose opening quote is at w->at; w->at is left behind the closing one. All quotes before
- * have been taken and no backslash stands between strings, so the next quote is the opening one.
- */
+/* The string whose opening quote is at w->at; w->at is left behind the closing one. */
 static INLINE bool string_take(struct walk *w, struct ground *ground, struct str *ret)
 {
-	size_t open = w->at, close;
+	size_t open = w->at, close = quote_find(w, open + 1);
 
-	word_find(w);
-	w->quotes &= w->quotes - 1;
-	word_find(w);
-	close = w->base + (unsigned)__builtin_ctzll(w->quotes);
-	w->quotes &= w->quotes - 1;
 	w->at = close + 1;
 	if (__builtin_expect(close >= w->len, 0))
 		return false;
 	if (__builtin_expect(w->escape < close, 0)) {
 		*ret = unescaped(ground, open + 1, close);
-		w->escape = escape_from(ground, close);
+		w->escape = ground->escape;
 		return ret->ptr != NULL;
 	}
 	*ret = (struct str){w->text + open + 1, close - open - 1};
@@ -209,13 +216,20 @@ static bool room_make(struct record *record, const struct field *out)
 	return record->field_count < record->field_ceiling && record_room(record);
 }
 
+static void name_note(struct ground *ground, size_t index, struct str name)
+{
+	struct key room;
+
+	notes_key(ground->notes, ground->record, index,
+	    keybook_find(ground->book, name, &room));
+}
+
 static INLINE bool value_take(struct walk *w, struct ground *ground, struct str name, char c)
 {
+	struct record *record = ground->record;
 	struct field *out = w->out;
 
 	if (__builtin_expect(out == w->limit, 0)) {
-		struct record *record = ground->record;
-
 		if (!room_make(record, out))
 			return false;
 		out = record->fields + record->field_count;
@@ -223,9 +237,12 @@ static INLINE bool value_take(struct walk *w, struct ground *ground, struct str 
 	}
 	w->out = out + 1;
 	out->name = name;
-	out->id = FIELD_OTHER;
 	out->kind = FIELD_STRING;
-	return c == '"' ? string_take(w, ground, &out->value) : scalar_take(w, out);
+	if (!(c == '"' ? string_take(w, ground, &out->value) : scalar_take(w, out)))
+		return false;
+	if (ground->book != NULL)
+		name_note(ground, (size_t)(out - record->fields), name);
+	return true;
 }
 
 static INLINE unsigned pair_at(const char *at)
@@ -235,71 +252,109 @@ static INLINE unsigned pair_at(const char *at)
 
 #define PAIR(a, b) ((unsigned)(a) | (unsigned)(b) << 8)
 
-/* Where the string ends whose opening quote is the next one; both are taken. */
-static INLINE size_t close_take(struct walk *w)
-{
-	word_find(w);
-	w->quotes &= w->quotes - 1;
-	word_find(w);
-	size_t close = w->base + (unsigned)__builtin_ctzll(w->quotes);
-
-	w->quotes &= w->quotes - 1;
-	return close;
-}
-
-/* The end of the integer at from, or from when there is none that another member follows. */
+/* The end of the integer at from, or from when there is none. */
 static INLINE size_t integer_end(const struct walk *w, size_t from)
 {
-	size_t at = from;
+	while (char_is_digit(w->text[from]))
+		from++;
+	return from;
+}
 
-	while (char_is_digit(w->text[at]))
-		at++;
-	return at > from && at + 2 < w->len ? at : from;
+/* What is known of a name of at most 16 bytes, behind which 40 more are to be read; or NULL. */
+static INLINE const struct key *key_find(const struct keybook *book, struct str name,
+    enum cpu_level level)
+{
+	uint64_t ends[2] = {0, 0};
+
+#if CPU_HAS_V3
+	static const char ones[32] = "\377\377\377\377\377\377\377\377"
+				     "\377\377\377\377\377\377\377\377";
+
+	if (level == CPU_V3) {
+		__m128i text = _mm_loadu_si128((const void *)name.ptr);
+		__m128i mask = _mm_loadu_si128((const void *)(ones + 16 - name.len));
+
+		text = _mm_and_si128(text, mask);
+		return keybook_short(book, (uint64_t)_mm_cvtsi128_si64(text),
+		    (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(text, text)), name.len);
+	}
+#endif
+	(void)level;
+	memcpy(ends, name.ptr, name.len);
+	return keybook_short(book, ends[0], ends[1], name.len);
+}
+
+/* Gives a field its id, and notes it. */
+static INLINE void key_put(struct ground *ground, struct field *out, size_t index,
+    const struct key *key)
+{
+	uint16_t *first = &ground->record->first[key->mark];
+
+	out->id = (enum field_id)key->id;
+	if ((uint16_t)(*first - 1u) >= index)
+		*first = (uint16_t)(index + 1);
+	if (__builtin_expect(key->flags != 0, 0))
+		notes_put(ground->notes, index, key);
 }
 
 /*
  * Takes the members "name":"value", and "name":123, as nearly all senders write nearly all of them,
- * with nothing between, and stops before the first that is not so, or is the last.
+ * with nothing between. True when it stands behind a value, false when before a name.
  */
-static INLINE void members_take(struct walk *w, struct ground *ground)
+static INLINE bool members_take(struct walk *w, struct ground *ground, enum cpu_level level)
 {
-	while (w->text[w->at] == '"' && w->out < w->limit) {
-		const struct walk before = *w;
-		struct field *out = w->out;
-		size_t close = close_take(w), end;
+	const char *text = w->text;
+	const struct keybook *book = ground->book;
+	size_t last = w->len < 20 ? 0 : w->len - 20, brink = w->len - 2;
+	size_t index = (size_t)(w->out - ground->record->fields);
 
-		if (close + 2 >= w->len || w->escape < close)
-			goto stop;
-		out->name = (struct str){w->text + w->at + 1, close - w->at - 1};
-		out->id = FIELD_OTHER;
-		if (__builtin_expect(pair_at(w->text + close + 1) == PAIR(':', '"'), 1)) {
-			end = close_take(w);
-			if (end + 3 >= w->len || pair_at(w->text + end + 1) != PAIR(',', '"'))
-				goto stop;
+	if (text[w->at] != '"')
+		return false;
+	while (w->at < last && w->out < w->limit) {
+		struct field *out = w->out;
+		size_t close = quote_find(w, w->at + 1), from = close + 2, end;
+
+		if (__builtin_expect(close >= brink, 0))
+			return false;
+		out->name = (struct str){text + w->at + 1, close - w->at - 1};
+		if (__builtin_expect(pair_at(text + close + 1) == PAIR(':', '"'), 1)) {
+			end = quote_find(w, from + 1);
+			if (__builtin_expect(end >= brink, 0))
+				return false;
+			out->value = (struct str){text + from + 1, end - from - 1};
 			out->kind = FIELD_STRING;
-			out->value = (struct str){w->text + close + 3, end - close - 3};
 			if (__builtin_expect(w->escape < end, 0)) {
-				out->value = unescaped(ground, close + 3, end);
-				w->escape = escape_from(ground, end);
+				if (w->escape < close)
+					return false;
+				out->value = unescaped(ground, from + 1, end);
 				if (out->value.ptr == NULL)
-					goto stop;
+					return false;
+				w->escape = ground->escape;
 			}
-			w->at = end + 2;
+			end++;
 		} else {
-			end = integer_end(w, close + 2);
-			if (w->text[close + 1] != ':' || end == close + 2 ||
-			    pair_at(w->text + end) != PAIR(',', '"'))
-				goto stop;
+			end = integer_end(w, from);
+			if (text[close + 1] != ':' || end == from || w->escape < close ||
+			    text[end] == '.' || (text[end] | 0x20) == 'e')
+				return false;
 			out->kind = FIELD_NUMBER;
-			out->value = (struct str){w->text + close + 2, end - close - 2};
-			w->at = end + 1;
+			out->value = (struct str){text + from, end - from};
 		}
+		const struct key *key =
+		    out->name.len - 1 < KEY_SHORT ? key_find(book, out->name, level) : NULL;
+
+		if (__builtin_expect(key != NULL, 1))
+			key_put(ground, out, index, key);
+		else
+			name_note(ground, index, out->name);
 		w->out = out + 1;
-		continue;
-stop:
-		*w = before;
-		return;
+		w->at = end;
+		index++;
+		if (__builtin_expect(pair_at(text + end) != PAIR(',', '"'), 0))
+			return true;
+		w->at++;
 	}
+	return false;
 }
 
 /*
@@ -324,7 +379,7 @@ static INLINE bool comma_take(struct walk *w, struct container *stack, size_t *l
 
 /* From behind the outermost brace to the end of the text. */
 static INLINE bool walk(struct walk *w, struct ground *ground, struct container *stack,
-    unsigned depth)
+    unsigned depth, enum cpu_level cpu)
 {
 	struct container in = {STR_NONE, true};
 	size_t level = 0;
@@ -335,8 +390,11 @@ static INLINE bool walk(struct walk *w, struct ground *ground, struct container 
 	for (;;) {
 		struct str name = in.name;
 
-		if (level == 0)
-			members_take(w, ground);
+		if (level == 0 && ground->book != NULL && members_take(w, ground, cpu)) {
+			if (!comma_take(w, stack, &level, &in, &end))
+				return end;
+			continue;
+		}
 		if (in.object && !name_take(w, ground, in.name, &name))
 			return false;
 		char c = space(w);
@@ -357,39 +415,36 @@ static INLINE bool walk(struct walk *w, struct ground *ground, struct container 
 	}
 }
 
-static INLINE bool walk_text(struct ground *ground, unsigned depth)
+static INLINE bool walk_text(struct ground *ground, unsigned depth, enum cpu_level cpu)
 {
 	struct container stack[WALK_DEPTH] __attribute__((uninitialized));
 	struct record *record = ground->record;
 	struct walk w = {.text = ground->text.ptr,
+	    .quotes = ground->masks.quotes,
 	    .at = 1,
 	    .len = ground->text.len,
-	    .word = ground->masks.quotes,
-	    .quotes = ground->masks.quotes[0],
 	    .escape = escape_from(ground, 0)};
 
-	w.out = w.limit = NULL;
-	if (record->fields != NULL) {
-		w.out = record->fields + record->field_count;
-		w.limit = record->fields + record->field_capacity;
-	}
-	if (!walk(&w, ground, stack, depth))
+	if (!record_room(record))
 		return false;
-	if (record->fields != NULL)
-		record->field_count = (size_t)(w.out - record->fields);
+	w.out = record->fields + record->field_count;
+	w.limit = record->fields + record->field_capacity;
+	if (!walk(&w, ground, stack, depth, cpu))
+		return false;
+	record->field_count = (size_t)(w.out - record->fields);
 	return true;
 }
 
 #if CPU_HAS_V3
 CPU_V3_CODE static bool walk_v3(struct ground *ground, unsigned depth)
 {
-	return walk_text(ground, depth);
+	return walk_text(ground, depth, CPU_V3);
 }
 #endif
 
 static bool walk_portable(struct ground *ground, unsigned depth)
 {
-	return walk_text(ground, depth);
+	return walk_text(ground, depth, CPU_PORTABLE);
 }
 
 static bool is_space(char c)
@@ -406,21 +461,40 @@ static struct str without_space(struct str text)
 	return text;
 }
 
-bool json_fields_walk(struct record *record, struct str text, unsigned depth,
-    enum cpu_level level)
+static bool walk_with(struct ground *ground, unsigned depth)
 {
-	struct ground ground = {.text = without_space(text), .record = record, .level = level};
+	struct str text = ground->text;
 
-	text = ground.text;
 	if (text.len < 2 || text.ptr[0] != '{' || text.ptr[text.len - 1] != '}' ||
 	    depth == 0 || depth > WALK_DEPTH ||
-	    !json_masks_make(&ground.masks, text, record->arena, level))
+	    !json_masks_make(&ground->masks, text, ground->record->arena, ground->level))
 		return false;
 #if CPU_HAS_V3
-	if (level == CPU_V3)
-		return walk_v3(&ground, depth);
+	if (ground->level == CPU_V3)
+		return walk_v3(ground, depth);
 #endif
-	return walk_portable(&ground, depth);
+	return walk_portable(ground, depth);
+}
+
+bool json_fields_walk(struct record *record, struct str text, unsigned depth,
+    struct notes *notes, enum cpu_level level)
+{
+	struct ground ground = {
+	    .text = without_space(text), .record = record, .notes = notes, .level = level};
+
+	notes_take(notes, record);
+	ground.book = notes->book;
+	size_t noted = notes->count;
+	unsigned flags = notes->flags;
+
+	if (walk_with(&ground, depth)) {
+		if (notes->book != NULL)
+			notes->looked = record->field_count;
+		return true;
+	}
+	notes->count = noted;
+	notes->flags = flags;
+	return false;
 }
 
 static void give(void *context, struct str name, enum field_kind kind, struct str value)
@@ -437,11 +511,11 @@ bool json_fields_scan(struct record *record, struct str text, unsigned depth)
 	return json_scan(text, depth, record->arena, give, record);
 }
 
-bool json_fields(struct record *record, struct str text, unsigned depth)
+bool json_fields(struct record *record, struct str text, unsigned depth, struct notes *notes)
 {
 	size_t first = record->field_count;
 
-	if (json_fields_walk(record, text, depth, cpu_level()))
+	if (json_fields_walk(record, text, depth, notes, cpu_level()))
 		return true;
 	record->field_count = first;
 	return json_fields_scan(record, text, depth);

@@ -9,17 +9,17 @@
 #define TOCSIN_DECODER_JSON_FIELDS_H
 
 #include "base/cpu.h"
-#include "event/record.h"
+#include "decoder/notes.h"
 
 /*
- * Puts the values of text behind the fields of record, without looking their names up: their id is
- * FIELD_OTHER. False when text is no object, or without memory: the fields that were put are then to
- * be forgotten. Past the record's ceiling fields are dropped and flagged.
+ * Puts the values of text behind the fields of record. Some or all of them are noted already;
+ * notes_take does the others. False when text is no object, or without memory: the fields that were
+ * put are then to be forgotten. Past the record's ceiling fields are dropped and flagged.
  */
-bool json_fields(struct record *record, struct str text, unsigned depth);
-/* The walk alone, without memory for names of its own or json_scan behind it; for tests. */
+bool json_fields(struct record *record, struct str text, unsigned depth, struct notes *notes);
+/* The walk alone, without json_scan behind it; for tests. */
 bool json_fields_walk(struct record *record, struct str text, unsigned depth,
-    enum cpu_level level);
+    struct notes *notes, enum cpu_level level);
 /* json_scan alone, into the record; for tests, and what the walk does not accept. */
 bool json_fields_scan(struct record *record, struct str text, unsigned depth);
 

@@ -9,12 +9,14 @@
 #define EVEN UINT64_C(0x5555555555555555)
 #define ODD  (~EVEN)
 
+#define INLINE inline __attribute__((always_inline))
+
 /*
  * Of a run of backslashes every other one begins an escape. With the first of each run at an even
  * place, adding the run to its own beginning carries over its end, and tells even lengths from odd
  * ones. *carry: the first byte of the next word is escaped.
  */
-static inline __attribute__((always_inline)) void word_put(struct json_masks *masks, size_t word,
+static INLINE void word_put(struct json_masks *masks, size_t word,
     uint64_t quotes, uint64_t slashes, uint64_t *carry)
 {
 	uint64_t candidates = slashes & ~*carry;
@@ -77,7 +79,7 @@ static void make_portable(struct json_masks *masks, struct str text)
 }
 
 #if CPU_HAS_V3
-CPU_V3_CODE static inline uint64_t block_equal(__m256i low, __m256i high, char c)
+CPU_V3_CODE static INLINE uint64_t block_equal(__m256i low, __m256i high, char c)
 {
 	__m256i wanted = _mm256_set1_epi8(c);
 	uint32_t first = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted));
@@ -86,24 +88,32 @@ CPU_V3_CODE static inline uint64_t block_equal(__m256i low, __m256i high, char c
 	return first | (uint64_t)second << 32;
 }
 
+CPU_V3_CODE static INLINE void block_v3(struct json_masks *masks, size_t word, const char *block,
+    unsigned shift, uint64_t *carry)
+{
+	__m256i low = _mm256_loadu_si256((const __m256i *)(const void *)block);
+	__m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(block + 32));
+
+	word_put(masks, word, block_equal(low, high, '"') >> shift,
+	    block_equal(low, high, '\\') >> shift, carry);
+}
+
 CPU_V3_CODE static void make_v3(struct json_masks *out, struct str text)
 {
 	struct json_masks masks = *out;
+	size_t whole = text.len / 64, rest = text.len % 64;
 	uint64_t carry = 0;
 	char tail[64];
 
-	for (size_t word = 0; word < masks.words; word++) {
-		const char *block = text.ptr + word * 64;
-
-		if (text.len - word * 64 < 64) {
-			tail_copy(tail, text, word);
-			block = tail;
-		}
-		__m256i low = _mm256_loadu_si256((const __m256i *)(const void *)block);
-		__m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(block + 32));
-
-		word_put(&masks, word, block_equal(low, high, '"'), block_equal(low, high, '\\'),
-		    &carry);
+	for (size_t word = 0; word < whole; word++)
+		block_v3(&masks, word, text.ptr + word * 64, 0, &carry);
+	if (rest == 0)
+		return;
+	if (whole > 0) { /* the last 64 bytes, of which the first have been looked at */
+		block_v3(&masks, whole, text.ptr + text.len - 64, 64 - (unsigned)rest, &carry);
+	} else {
+		tail_copy(tail, text, 0);
+		block_v3(&masks, whole, tail, 0, &carry);
 	}
 }
 #endif

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+_Static_assert(FIELD_COUNT <= UINT8_MAX, "struct key has a byte for an id of the taxonomy");
+
 struct keybook *keybook_new(void)
 {
 	struct keybook *book = calloc(1, sizeof(*book));
@@ -33,7 +35,8 @@ struct key key_ask(struct str name)
 {
 	static const struct str messages[] = {
 	    STR_INIT("message"), STR_INIT("Message"), STR_INIT("msg"), STR_INIT("log")};
-	struct key key = {.id = (uint16_t)field_lookup(name)};
+	enum field_id id = field_lookup(name);
+	struct key key = {.id = (uint16_t)id, .mark = (uint8_t)(id < FIELD_COUNT ? id : 0)};
 
 	alias_ask(name, &key);
 	windows_ask(name, &key);
@@ -46,37 +49,74 @@ struct key key_ask(struct str name)
 	return key;
 }
 
-static void entry_put(struct keybook *book, struct key_entry entry, struct str name)
+/* As loads of 16 bytes with zeros behind the name would have it, without reading beyond. */
+static void ends_of(struct str name, uint64_t *low, uint64_t *high)
 {
-	unsigned set = key_set(entry.head, entry.tail, name.len);
-	unsigned way = book->entries[set][0].len == 0 ? 0 : book->turn++ % KEY_WAYS;
+	unsigned char padded[16] = {0};
 
-	book->entries[set][way] = entry;
-	memcpy(book->texts[set][way], name.ptr, name.len);
+	if (name.len >= 8) {
+		memcpy(low, name.ptr, 8);
+		memcpy(high, name.ptr + name.len - 8, 8);
+		if (name.len < 16) { /* its bytes from the eighth on */
+			memcpy(padded, high, 8);
+			memcpy(high, padded + 16 - name.len, 8);
+		}
+		return;
+	}
+	for (size_t i = 0; i < name.len; i++)
+		padded[i] = (unsigned char)name.ptr[i];
+	memcpy(low, padded, 8);
+	*high = 0;
 }
 
-const struct key *keybook_find_rare(struct keybook *book, struct str name, struct key *room)
+/* Two loads more decide for nearly all long names. */
+static bool same_text(const char *kept, struct str name)
 {
-	uint64_t head, tail;
+	uint64_t a[2], b[2];
+
+	if (name.len > 32)
+		return memcmp(kept, name.ptr, name.len) == 0;
+	memcpy(&a[0], kept + 8, 8);
+	memcpy(&a[1], kept + name.len - 16, 8);
+	memcpy(&b[0], name.ptr + 8, 8);
+	memcpy(&b[1], name.ptr + name.len - 16, 8);
+	return a[0] == b[0] && a[1] == b[1];
+}
+
+static const struct key *long_find(const struct keybook *book, size_t place, struct str name)
+{
+	for (size_t i = place; i < place + KEY_WAYS; i++) {
+		if (book->entries[i].len == name.len && same_text(book->texts[i], name))
+			return &book->entries[i].key;
+	}
+	return NULL;
+}
+
+static const struct key *entry_put(struct keybook *book, size_t place, struct key_entry entry,
+    struct str name)
+{
+	if (book->entries[place].len != 0)
+		place += book->turn++ % KEY_WAYS;
+	book->entries[place] = entry;
+	memcpy(book->texts[place], name.ptr, name.len);
+	return &book->entries[place].key;
+}
+
+const struct key *keybook_find(struct keybook *book, struct str name, struct key *room)
+{
+	uint64_t low, high;
 
 	if (name.len == 0 || name.len > KEY_KEPT) {
 		*room = key_ask(name);
 		return room;
 	}
-	key_ends(name, &head, &tail);
-	unsigned set = key_set(head, tail, name.len);
+	ends_of(name, &low, &high);
+	size_t place = (size_t)(keybook_set(book, low, high, name.len) - book->entries);
+	const struct key *key = name.len <= KEY_SHORT ? keybook_short(book, low, high, name.len)
+						      : long_find(book, place, name);
 
-	for (unsigned way = 0; way < KEY_WAYS && name.len > KEY_SHORT; way++) {
-		const struct key_entry *entry = &book->entries[set][way];
-
-		if (entry->head == head && entry->tail == tail && entry->len == name.len &&
-		    memcmp(book->texts[set][way], name.ptr, name.len) == 0)
-			return &entry->key;
-	}
-	*room = key_ask(name);
-	entry_put(book,
-	    (struct key_entry){
-		.head = head, .tail = tail, .len = (uint32_t)name.len, .key = *room},
-	    name);
-	return room;
+	if (key != NULL)
+		return key;
+	return entry_put(book, place,
+	    (struct key_entry){low, high, (uint32_t)name.len, key_ask(name)}, name);
 }

@@ -25,24 +25,26 @@ struct key {
 	uint16_t id;    /* enum field_id */
 	uint8_t flags;
 	uint8_t rank, alias, prefix, naming;
+	uint8_t mark;   /* the id, when it is one of the taxonomy's; else 0 */
 };
 
-/* head and tail tell names of up to 16 bytes apart. */
+#define KEY_SHORT 16u /* names of so many bytes are told apart by low and high alone */
+
+/* low, high: of a short name its bytes with zeros behind; of a long one the first and last 8. */
 struct key_entry {
-	uint64_t head, tail; /* first and last 8 bytes */
-	uint32_t len;        /* 0: free */
+	uint64_t low, high;
+	uint32_t len; /* 0: free */
 	struct key key;
 };
 
-#define KEY_SHORT 16u
-#define KEY_SETS  1024u
-#define KEY_WAYS  2u
+#define KEY_SETS 1024u
+#define KEY_WAYS 2u
 
 struct keybook {
 	uint32_t generation; /* of field.h, for which the ids hold */
 	unsigned turn;       /* which way is overwritten next */
-	struct key_entry entries[KEY_SETS][KEY_WAYS];
-	char texts[KEY_SETS][KEY_WAYS][KEY_KEPT]; /* of longer names */
+	struct key_entry entries[KEY_SETS * KEY_WAYS];
+	char texts[KEY_SETS * KEY_WAYS][KEY_KEPT]; /* of long names */
 };
 
 struct keybook *keybook_new(void); /* NULL without memory */
@@ -51,57 +53,30 @@ void keybook_free(struct keybook *book); /* accepts NULL */
 void keybook_begin(struct keybook *book);
 /* What the tables say, without a book. */
 struct key key_ask(struct str name);
-/* keybook_find of names that are long, or new, or too long to be kept: these go into *room. */
-const struct key *keybook_find_rare(struct keybook *book, struct str name, struct key *room);
+/* What is known of name; valid until the next call. *room is used for names that are not kept. */
+const struct key *keybook_find(struct keybook *book, struct str name, struct key *room);
 
-/* The first and the last 8 bytes, of a shorter name enough to tell it, without reading beyond. */
-static inline void key_ends(struct str name, uint64_t *head, uint64_t *tail)
+static inline const struct key_entry *keybook_set(const struct keybook *book, uint64_t low,
+    uint64_t high, size_t len)
 {
-	uint32_t low, high;
+	uint64_t hash = (low ^ high << 9 ^ high >> 55 ^ len) * UINT64_C(0x9e3779b97f4a7c15);
 
-	if (name.len >= 8) {
-		memcpy(head, name.ptr, 8);
-		memcpy(tail, name.ptr + name.len - 8, 8);
-	} else if (name.len >= 4) {
-		memcpy(&low, name.ptr, 4);
-		memcpy(&high, name.ptr + name.len - 4, 4);
-		*head = low;
-		*tail = high;
-	} else {
-		*head = (uint8_t)name.ptr[0] | (uint32_t)(uint8_t)name.ptr[name.len / 2] << 8;
-		*tail = (uint8_t)name.ptr[name.len - 1];
-	}
-}
-
-static inline unsigned key_set(uint64_t head, uint64_t tail, size_t len)
-{
-	uint64_t hash = (head ^ tail << 9 ^ tail >> 55 ^ len) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (unsigned)(hash >> 54);
+	return &book->entries[(hash >> 54) * KEY_WAYS];
 }
 
 _Static_assert(KEY_SETS == (UINT64_MAX >> 54) + 1, "ten bits of the hash");
 
-/*
- * What is known of name; valid until the next call. The whole of it for nearly every field of nearly
- * every event, so it stands here.
- */
-static inline const struct key *keybook_find(struct keybook *book, struct str name,
-    struct key *room)
+/* keybook_find of a short name that is kept, else NULL. */
+static inline const struct key *keybook_short(const struct keybook *book, uint64_t low,
+    uint64_t high, size_t len)
 {
-	uint64_t head, tail;
-
-	if (name.len - 1 >= KEY_SHORT)
-		return keybook_find_rare(book, name, room);
-	key_ends(name, &head, &tail);
-	const struct key_entry *entry = book->entries[key_set(head, tail, name.len)];
+	const struct key_entry *entry = keybook_set(book, low, high, len);
 
 	for (unsigned way = 0; way < KEY_WAYS; way++) {
-		if (entry[way].head == head && entry[way].tail == tail &&
-		    entry[way].len == name.len)
+		if (entry[way].low == low && entry[way].high == high && entry[way].len == len)
 			return &entry[way].key;
 	}
-	return keybook_find_rare(book, name, room);
+	return NULL;
 }
 
 #endif

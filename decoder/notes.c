@@ -11,34 +11,42 @@ void notes_begin(struct notes *notes, struct keybook *book)
 	notes->time_found = false;
 }
 
-static inline __attribute__((always_inline)) void key_take(struct notes *notes,
-    struct record *record, size_t index, const struct key *key)
+void notes_put(struct notes *notes, size_t index, const struct key *key)
 {
-	record_mark(record, index, (enum field_id)key->id);
-	if (__builtin_expect(key->flags == 0, 1) || notes->count == NOTES_MOST)
+	if (notes->count == NOTES_MOST)
 		return;
 	notes->notes[notes->count++] = (struct note){(uint16_t)index, *key};
 	notes->flags |= key->flags;
 }
 
-void notes_take(struct notes *notes, struct record *record)
+static void notes_ask(struct notes *notes, struct record *record)
 {
-	struct keybook *book = notes->book;
-	size_t count = record->field_count, i = notes->looked;
+	for (size_t i = notes->looked; i < record->field_count; i++) {
+		struct key key = key_ask(record->fields[i].name);
+
+		notes_key(notes, record, i, &key);
+	}
+}
+
+static void notes_find(struct notes *notes, struct record *record)
+{
+	size_t count = record->field_count;
 	const struct field *fields = record->fields;
 	struct key room;
 
-	if (i > count) {
-		notes_begin(notes, book);
-		i = 0;
-	}
-	notes->looked = count;
-	for (; i < count && book != NULL; i++)
-		key_take(notes, record, i, keybook_find(book, fields[i].name, &room));
-	for (; i < count; i++) {
-		room = key_ask(fields[i].name);
-		key_take(notes, record, i, &room);
-	}
+	for (size_t i = notes->looked; i < count; i++)
+		notes_key(notes, record, i, keybook_find(notes->book, fields[i].name, &room));
+}
+
+void notes_take_all(struct notes *notes, struct record *record)
+{
+	if (notes->looked > record->field_count)
+		notes_begin(notes, notes->book);
+	if (notes->book == NULL)
+		notes_ask(notes, record);
+	else
+		notes_find(notes, record);
+	notes->looked = record->field_count;
 }
 
 void notes_again(struct notes *notes, struct record *record)

@@ -26,11 +26,29 @@ struct notes {
 };
 
 void notes_begin(struct notes *notes, struct keybook *book);
+/* The field at index has a name of that key: for notes_key. */
+void notes_put(struct notes *notes, size_t index, const struct key *key);
+/* Gives the field at index its id, and notes it if there is something to note. In order of index. */
+static inline void notes_key(struct notes *notes, struct record *record, size_t index,
+    const struct key *key)
+{
+	record_mark_slot(record, index, (enum field_id)key->id, key->mark);
+	if (__builtin_expect(key->flags != 0, 0))
+		notes_put(notes, index, key);
+}
 /*
  * Notes the fields that were put since the last call, and gives them their ids. Fields of a record
  * that was put back to fewer are forgotten.
  */
-void notes_take(struct notes *notes, struct record *record);
+static inline void notes_take(struct notes *notes, struct record *record);
+/* notes_take where there is something to take. */
+void notes_take_all(struct notes *notes, struct record *record);
+static inline void notes_take(struct notes *notes, struct record *record)
+{
+	if (notes->looked != record->field_count)
+		notes_take_all(notes, record);
+}
+
 /* After fields were renamed: as if none had been looked at. */
 void notes_again(struct notes *notes, struct record *record);
 

@@ -86,11 +86,15 @@ static void take_fraction(struct str *s, int *ret_ns)
 	if ((c != '.' && c != ',') || !char_is_digit(scan_peek(*s, 1)))
 		return;
 	scan_skip(s, 1);
-	size_t n = scan_count(*s, char_is_digit);
-	for (size_t i = 0; i < 9; i++)
-		ns = ns * 10 + (i < n ? s->ptr[i] - '0' : 0);
+	static const int scale[] = {
+	    1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
+	size_t n = 0;
+
+	for (; n < 9 && n < s->len && char_is_digit(s->ptr[n]); n++)
+		ns = ns * 10 + (s->ptr[n] - '0');
+	*ret_ns = ns * scale[n];
 	scan_skip(s, n);
-	*ret_ns = ns;
+	scan_skip(s, scan_count(*s, char_is_digit));
 }
 
 /* " AM" and " PM"; Cisco's call manager writes the fraction after them. */

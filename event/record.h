@@ -50,7 +50,8 @@ struct record {
 	struct arena *arena;
 	/*
 	 * For each id of the taxonomy 1 + the index of the first field that has it; 0: none has. When
-	 * fields were taken back or renamed, what is told here may have gone: record_get looks.
+	 * fields were taken back or renamed, what is told here may have gone: record_get looks. The
+	 * place of FIELD_OTHER tells nothing.
 	 */
 	uint16_t first[FIELD_COUNT];
 };
@@ -78,12 +79,17 @@ void record_rename(struct record *record, size_t index, struct str name, enum fi
  * the ceiling.
  */
 bool record_room(struct record *record);
-/* Sets the id of a field, which must be that of its name. */
-static inline void record_mark(struct record *record, size_t index, enum field_id id)
+/* Sets the id of a field, which must be that of its name. slot: the id if it is the taxonomy's. */
+static inline void record_mark_slot(struct record *record, size_t index, enum field_id id,
+    unsigned slot)
 {
 	record->fields[index].id = id;
-	if (id < FIELD_COUNT && (uint16_t)(record->first[id] - 1u) >= index)
-		record->first[id] = (uint16_t)(index + 1);
+	if ((uint16_t)(record->first[slot] - 1u) >= index)
+		record->first[slot] = (uint16_t)(index + 1);
+}
+static inline void record_mark(struct record *record, size_t index, enum field_id id)
+{
+	record_mark_slot(record, index, id, id < FIELD_COUNT ? id : FIELD_OTHER);
 }
 /* The first field of that id / name (exact bytes), or NULL. */
 const struct field *record_get(const struct record *record, enum field_id id);

@@ -21,6 +21,9 @@ static const char *const texts[] = {
     "{\"a\":\"C:\\\\Windows\\\\System32\\\\cmd.exe\",\"b\":\"\\\\\\\\host\\\\share\"}",
     "{\"a\":\"\\u0110\\u1ed3ng Th\\u00e1p\",\"b\":\"\\ud83d\\ude00\",\"c\":\"\\ud83d\"}",
     "{\"a\":\"\\ude00\\ud83d\",\"b\":\"\\ud83d\\u0041\",\"c\":\"\\u0000\"}",
+    "{\"src\":\"1\",\"dst\":2,\"Channel\":\"x\",\"message\":\"y\",\"src\":\"3\",\"Image\":\"z\"}",
+    "{\"sixteen.letters.\":\"1\",\"seventeen.letters\":2,\"eight888\":\"x\",\"nine99999\":\"y\"}",
+    "{\"a\":\"x\\\\y\" ,\"b\":1 ,\"c\":1.5,\"d\":2e3,\"e\":[\"\\\\\"],\"f\":\"\\\\\"}",
     "{\"a\":\"x\x01\xff\xc3\",\"b\":\"tab\ttab\"}", "{\"a\":{\"\":{\"\":1}}}",
     /* refused */
     "", "{", "}", "{}}", "{}x", "[]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\":[1,]}",
@@ -38,30 +41,45 @@ struct reading {
 	struct arena *arena;
 	struct event event;
 	struct record record;
+	struct keybook *book; /* NULL: none */
+	struct notes notes;
 	bool taken;
 };
 
-typedef bool reader(struct record *record, struct str text, unsigned depth);
+#define READINGS 5
 
-static bool walk_v3(struct record *record, struct str text, unsigned depth)
+typedef bool reader(struct record *record, struct str text, unsigned depth, struct notes *notes);
+
+static bool walk_v3(struct record *record, struct str text, unsigned depth, struct notes *notes)
 {
-	return json_fields_walk(record, text, depth, cpu_level());
+	return json_fields_walk(record, text, depth, notes, cpu_level());
 }
 
-static bool walk_portable(struct record *record, struct str text, unsigned depth)
+static bool walk_portable(struct record *record, struct str text, unsigned depth,
+    struct notes *notes)
 {
-	return json_fields_walk(record, text, depth, CPU_PORTABLE);
+	return json_fields_walk(record, text, depth, notes, CPU_PORTABLE);
+}
+
+static bool scan(struct record *record, struct str text, unsigned depth, struct notes *notes)
+{
+	(void)notes;
+	return json_fields_scan(record, text, depth);
 }
 
 static void read_with(struct reading *reading, reader *read, struct str text, unsigned depth)
 {
 	arena_reset(reading->arena);
 	record_begin(&reading->record, &reading->event, reading->arena, DECODER_FIELDS);
-	reading->taken = read(&reading->record, text, depth);
+	notes_begin(&reading->notes, reading->book);
+	reading->taken = read(&reading->record, text, depth, &reading->notes);
+	if (reading->taken)
+		notes_take(&reading->notes, &reading->record);
 }
 
-static struct reading readings[3]; /* json_scan, and the walk twice */
-static reader *const readers[] = {json_fields_scan, walk_v3, walk_portable};
+/* json_scan, and the walk on each path with and without a book of names. */
+static struct reading readings[READINGS];
+static reader *const readers[READINGS] = {scan, walk_v3, walk_portable, walk_v3, walk_portable};
 
 static bool same_fields(const struct record *a, const struct record *b)
 {
@@ -71,24 +89,61 @@ static bool same_fields(const struct record *a, const struct record *b)
 		if (!str_eq(a->fields[i].name, b->fields[i].name) ||
 		    !str_eq(a->fields[i].value, b->fields[i].value) ||
 		    a->fields[i].kind != b->fields[i].kind ||
-		    b->fields[i].id != FIELD_OTHER)
+		    a->fields[i].id != b->fields[i].id ||
+		    field_lookup(b->fields[i].name) != b->fields[i].id)
+			return false;
+	}
+	for (unsigned id = 1; id < FIELD_COUNT; id++) {
+		const struct field *x = record_get(a, id), *y = record_get(b, id);
+
+		if ((x == NULL) != (y == NULL) ||
+		    (x != NULL && x - a->fields != y - b->fields))
 			return false;
 	}
 	return true;
 }
 
-static void check_text(struct str text, unsigned depth)
+static bool same_notes(const struct notes *a, const struct notes *b)
+{
+	if (a->count != b->count || a->flags != b->flags || a->looked != b->looked)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->notes[i].field != b->notes[i].field ||
+		    memcmp(&a->notes[i].key, &b->notes[i].key, sizeof(struct key)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void check_as_is(struct str text, unsigned depth)
 {
 	struct str guarded = str_from(decoded_guarded(text), text.len);
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < READINGS; i++)
 		read_with(&readings[i], readers[i], guarded, depth);
-	for (size_t i = 1; i < 3; i++) {
-		if (readings[i].taken != readings[0].taken ||
-		    (readings[0].taken &&
-			!same_fields(&readings[0].record, &readings[i].record)))
-			fail_msg("reader %zu: %d: %.*s", i, readings[i].taken, STR_ARG(text));
+	for (size_t i = 1; i < READINGS; i++) {
+		const struct reading *a = &readings[0], *b = &readings[i];
+
+		if (a->taken != b->taken ||
+		    (a->taken && (!same_fields(&a->record, &b->record) ||
+				     !same_notes(&a->notes, &b->notes))))
+			fail_msg("reader %zu: %d: %.*s", i, b->taken, STR_ARG(text));
 	}
+}
+
+/* Alone, where it is near its end everywhere, and with more behind it. */
+static void check_text(struct str text, unsigned depth)
+{
+	static const struct str more = STR_INIT(
+	    ",\"Image\":\"C:\\\\x\",\"message\":\"\",\"a name of more than sixteen\":1,\"t\":true}");
+	char copy[2048];
+
+	check_as_is(text, depth);
+	if (text.len == 0 || text.len + more.len > sizeof(copy))
+		return;
+	memcpy(copy, text.ptr, text.len);
+	memcpy(copy + text.len - 1, more.ptr, more.len);
+	check_as_is(str_from(copy, text.len - 1 + more.len), depth);
 }
 
 static void the_walk_is_the_scan(void **state)
@@ -212,8 +267,9 @@ static void fields_that_were_there_stay(void **state)
 		arena_reset(r->arena);
 		record_begin(&r->record, &r->event, r->arena, DECODER_FIELDS);
 		record_put(&r->record, FIELD_HOST, STR("ha-noi"));
+		notes_begin(&r->notes, NULL);
 		assert_true(json_fields(&r->record,
-		    times == 0 ? STR("{\"a\":1}") : STR("{\"a\":[1,2]}"), 64));
+		    times == 0 ? STR("{\"a\":1}") : STR("{\"a\":[1,2]}"), 64, &r->notes));
 		assert_int_equal(r->record.field_count, 2 + times);
 		assert_int_equal(r->record.fields[0].id, FIELD_HOST);
 		assert_true(str_eq(r->record.fields[1].name, STR("a")));
@@ -276,16 +332,20 @@ static void masks_are_the_same_on_every_machine(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < READINGS; i++)
 		readings[i].arena = arena_new(1u << 20);
+	readings[3].book = keybook_new();
+	readings[4].book = keybook_new();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < READINGS; i++) {
 		arena_free(readings[i].arena);
+		keybook_free(readings[i].book);
+	}
 	return 0;
 }
 

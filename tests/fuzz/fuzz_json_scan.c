@@ -135,25 +135,33 @@ static bool may_differ(const uint8_t *data, size_t size, enum json_error_code co
 static void compare_walk(struct str text, const struct list *list, bool taken)
 {
 	static struct arena *arena;
+	static struct keybook *book;
+	static struct notes notes;
 	static const struct event event;
 
-	if (arena == NULL)
+	if (arena == NULL) {
 		arena = arena_new(64u << 20);
-	for (int level = CPU_PORTABLE; level <= (int)cpu_level(); level++) {
+		book = keybook_new();
+	}
+	for (int way = 0; way < 4; way++) {
 		struct record record;
 
 		arena_reset(arena);
 		record_begin(&record, &event, arena, GIVEN - 2);
-		if (json_fields_walk(&record, text, DECODER_DEPTH, (enum cpu_level)level) != taken)
+		notes_begin(&notes, way < 2 ? NULL : book);
+		if (json_fields_walk(&record, text, DECODER_DEPTH, &notes,
+			way % 2 == 0 ? CPU_PORTABLE : cpu_level()) != taken)
 			abort();
 		if (!taken)
 			continue;
+		notes_take(&notes, &record);
 		if (record.field_count != list->count)
 			abort();
 		for (size_t i = 0; i < list->count; i++) {
 			const struct given *item = &list->items[i];
 
 			if (record.fields[i].kind != item->kind ||
+			    record.fields[i].id != field_lookup(item->name) ||
 			    !str_eq(record.fields[i].name, item->name) ||
 			    !str_eq(record.fields[i].value, item->value))
 				abort();
