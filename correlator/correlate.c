@@ -220,6 +220,7 @@ static int run_outer(struct run *run, const struct rule *inner, const struct ite
 		chained.event.time_ns = at_ns;
 		if (chained_key(outer, use->step, inner->correlation, item->key, &key)) {
 			chained.key = buf_str(&key);
+			item_name(run->correlate, &chained);
 			chained.has_value = chained_value(run, outer, use->step,
 			    inner->correlation, item, &chained);
 			code = run_step(run, &chained, use->step, parts);
@@ -267,7 +268,7 @@ static int run_step(struct run *run, const struct item *item, uint32_t step, str
 		return 0;
 	if (rule->correlation->course != COURSE_ARRIVAL)
 		return cohort_step(run, item, step, parts);
-	struct window *window = window_get(table, item->correlation, item->key);
+	struct window *window = window_get_named(table, &item->name, item->key);
 
 	if (window == NULL)
 		return ERR_MEMORY;
@@ -319,6 +320,8 @@ static int run_settle_next(struct run *run, bool *ret_moved)
 	if (!has_item)
 		return 0;
 	struct item *item = pending_take(correlate);
+
+	pending_prefetch(correlate);
 	int code = run_item(run, item);
 
 	free(item);
@@ -403,6 +406,8 @@ static struct item *detection_item(const struct correlate *correlate, const stru
 	item->correlation = rule->index;
 	item->rule = rule->correlation->rules[step];
 	item->step = step;
+	item_name(correlate, item);
+	window_prefetch_index(&correlate->early, &item->name);
 	item->has_value = detection_value(correlate, detection, &item->value);
 	if (correlate_type(rule->correlation->type)->needs_numbers) {
 		item->has_number = item->has_value &&

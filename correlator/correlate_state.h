@@ -21,6 +21,7 @@ struct item {
 	uint32_t correlation, rule; /* rule indexes */
 	uint32_t step;           /* the last that the rule is, in that correlation */
 	struct str key;          /* group values */
+	struct window_name name; /* of its window, in both machines */
 	char text[];
 };
 
@@ -58,8 +59,12 @@ struct run {
  */
 int item_compare(const struct item *a, const struct item *b);
 struct item *item_new(const struct completion *event, struct str key);
+/* Its name, once it has correlation and key; only of what has windows. */
+void item_name(const struct correlate *correlate, struct item *item);
 bool pending_put(struct correlate *correlate, struct item *item); /* takes it over when true */
 struct item *pending_take(struct correlate *correlate);
+/* Has the windows of those that come next read while the one that was taken is worked on. */
+void pending_prefetch(const struct correlate *correlate);
 
 /* Feeds one item to the machine of the run, and on to the correlations around it. */
 int run_item(struct run *run, const struct item *item);

@@ -49,6 +49,15 @@ struct item *item_new(const struct completion *event, struct str key)
 	return item;
 }
 
+void item_name(const struct correlate *correlate, struct item *item)
+{
+	const struct rule *rule = ruleset_rule(correlate->options.ruleset, item->correlation);
+
+	/* The tables of a process have one key. */
+	if (rule->correlation != NULL && rule->correlation->course == COURSE_ARRIVAL)
+		item->name = window_name(&correlate->settled, item->correlation, item->key);
+}
+
 static void pending_swap(struct correlate *correlate, size_t a, size_t b)
 {
 	struct item *item = correlate->pending[a];
@@ -100,4 +109,15 @@ struct item *pending_take(struct correlate *correlate)
 		pending_swap(correlate, at, least);
 		at = least;
 	}
+}
+
+/* The heap has just compared these: they are near. The first is next, one of two after it. */
+void pending_prefetch(const struct correlate *correlate)
+{
+	const struct window_table *table = &correlate->settled;
+
+	if (correlate->pending_count > 0)
+		window_prefetch(table, &correlate->pending[0]->name);
+	for (size_t i = 1; i < 3 && i < correlate->pending_count; i++)
+		window_prefetch_index(table, &correlate->pending[i]->name);
 }

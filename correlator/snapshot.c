@@ -525,19 +525,23 @@ static bool item_keep(struct reader *reader, const struct item *from)
 	    (rule->correlation == NULL || from->step >= rule->correlation->rule_count))
 		return false;
 	item = item_new(&from->event, from->key);
-	if (item == NULL || !pending_put(reader->correlate, item)) {
-		free(item);
+	if (item == NULL) {
 		reader->short_of_memory = true;
 		return false;
 	}
 	item->correlation = from->correlation;
+	item_name(reader->correlate, item);
 	item->step = from->step;
 	item->rule = rule->first_seen != NULL ? rule->index : rule->correlation->rules[from->step];
 	item->value = from->value;
 	item->has_value = from->has_value;
 	item->number = from->number;
 	item->has_number = from->has_number;
-	return true;
+	if (pending_put(reader->correlate, item))
+		return true;
+	free(item);
+	reader->short_of_memory = true;
+	return false;
 }
 
 void read_completion(struct reader *reader, bool *ok, struct completion *ret)

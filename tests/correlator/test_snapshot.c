@@ -114,6 +114,13 @@ static struct correlate *busy(struct fixture *fixture)
 		feed(fixture, correlate, "two", "scanned", "192.0.2.2", i);
 	}
 	advance(fixture, correlate, 8);
+	/* Events that several correlations count: told apart by the correlation alone. */
+	for (int i = 8; i < 12; i++) {
+		static const char *const rules[] = {"steps", "brute", "together", "spray"};
+
+		for (int n = 0; n < 4; n++, fixture->offset -= n < 4)
+			feed(fixture, correlate, rules[(n + i) % 4], "failed", "192.0.2.4", i);
+	}
 	return correlate;
 }
 
