@@ -4,22 +4,23 @@
 
 #include <stdlib.h>
 
-/* Instructions, about: to evaluate a rule, to test one predicate. */
-#define RULE_COST  400.0
+/* Instructions, about: for a candidate, to test one predicate, and the most for all of them. */
+#define RULE_COST  200.0
 #define TEST_COST  60.0
 #define REGEX_COST 600.0
+#define REST_MOST  4000.0
 
 bool chooser_new(struct chooser *chooser, const struct program *program,
     const struct study *study)
 {
 	*chooser = (struct chooser){program, study,
-	    calloc(program->predicate_count + 1, sizeof(*chooser->costs))};
-	return chooser->costs != NULL;
+	    calloc(program->predicate_count + 1, sizeof(*chooser->prices))};
+	return chooser->prices != NULL;
 }
 
 void chooser_free(struct chooser *chooser)
 {
-	free(chooser->costs);
+	free(chooser->prices);
 }
 
 /*
@@ -78,78 +79,121 @@ static double found_cost(const struct predicate *predicate)
 	return predicate->folded.len >= 7 ? .5 : predicate->folded.len >= 5 ? 2 : 6;
 }
 
-static double predicate_cost(const struct chooser *chooser, const struct predicate *predicate)
+static double test_cost(const struct predicate *predicate)
 {
-	double odds = study_odds(chooser->study, predicate);
-	double test = predicate->kind == PREDICATE_REGEX ? REGEX_COST : TEST_COST;
+	return predicate->kind == PREDICATE_REGEX ? REGEX_COST : TEST_COST;
+}
+
+static struct price predicate_price(const struct chooser *chooser,
+    const struct predicate *predicate)
+{
+	struct price price = {found_cost(predicate), study_odds(chooser->study, predicate), 0};
 
 	if (predicate->kind == PREDICATE_NULL)
-		return CLAUSE_NONE;
-	if (!clause_is_findable(predicate))
-		return study_presence(chooser->study, predicate->slot) * test +
-		    odds * RULE_COST + 1;
-	if (predicate->kind == PREDICATE_REGEX || predicate->kind == PREDICATE_GLOB)
-		return found_cost(predicate) + odds * (test + RULE_COST / 2);
-	return found_cost(predicate) + odds * RULE_COST;
+		price.look = CLAUSE_NONE;
+	else if (!clause_is_findable(predicate))
+		price.look = 1 +
+		    study_presence(chooser->study, predicate->slot) * test_cost(predicate);
+	else if (predicate->kind == PREDICATE_REGEX || predicate->kind == PREDICATE_GLOB)
+		price.look += price.odds * test_cost(predicate);
+	return price;
 }
 
-static double cost_of(struct chooser *chooser, uint32_t predicate)
+static struct price price_of(struct chooser *chooser, uint32_t predicate)
 {
-	float *cost = &chooser->costs[predicate];
+	struct price *price = &chooser->prices[predicate];
 
-	if (*cost == 0)
-		*cost = (float)predicate_cost(chooser, &chooser->program->predicates[predicate]);
-	return (double)*cost;
+	if (price->look == 0)
+		*price = predicate_price(chooser, &chooser->program->predicates[predicate]);
+	return *price;
 }
 
+static double total(struct price price)
+{
+	if (price.look >= CLAUSE_NONE)
+		return CLAUSE_NONE;
+	return price.look + price.odds * (RULE_COST + price.rest);
+}
+
+/* To test all of it; the half of it is what is expected. */
+static double whole_cost(const struct program *program, const struct expression *expression)
+{
+	double cost = 0;
+
+	if (expression->kind == EXPRESSION_PREDICATE)
+		return test_cost(&program->predicates[expression->predicate]);
+	for (size_t i = 0; i < expression->count && cost < REST_MOST; i++)
+		cost += whole_cost(program, expression->children[i]);
+	return cost < REST_MOST ? cost : REST_MOST;
+}
+
+static struct price clause_price(struct chooser *chooser, const struct expression *expression);
+
+/* The cheapest child, with what it costs to test the others where it is found. */
 static const struct expression *cheapest(struct chooser *chooser,
-    const struct expression *expression, double *ret_cost)
+    const struct expression *expression, struct price *ret)
 {
 	const struct expression *best = NULL;
+	double all = whole_cost(chooser->program, expression);
 
-	*ret_cost = CLAUSE_NONE;
+	*ret = (struct price){CLAUSE_NONE, 0, 0};
 	for (size_t i = 0; i < expression->count; i++) {
-		double cost = clause_cost(chooser, expression->children[i]);
+		const struct expression *child = expression->children[i];
+		struct price price = clause_price(chooser, child);
 
-		if (cost < *ret_cost) {
-			*ret_cost = cost;
-			best = expression->children[i];
+		if (price.look >= CLAUSE_NONE)
+			continue;
+		price.rest += (all - whole_cost(chooser->program, child)) / 2;
+		if (best == NULL || total(price) < total(*ret)) {
+			*ret = price;
+			best = child;
 		}
 	}
 	return best;
 }
 
-double clause_cost(struct chooser *chooser, const struct expression *expression)
+static struct price clause_price(struct chooser *chooser, const struct expression *expression)
 {
-	double cost = 0;
+	struct price price = {0, 0, 0};
 
 	switch (expression->kind) {
 	case EXPRESSION_PREDICATE:
-		cost = cost_of(chooser, expression->predicate);
-		break;
+		return price_of(chooser, expression->predicate);
 	case EXPRESSION_AND:
-		(void)cheapest(chooser, expression, &cost);
-		return cost;
+		(void)cheapest(chooser, expression, &price);
+		return price;
 	case EXPRESSION_OR:
 	case EXPRESSION_AT_LEAST:
-		for (size_t i = 0; i < expression->count; i++)
-			cost += clause_cost(chooser, expression->children[i]);
-		break;
+		for (size_t i = 0; i < expression->count; i++) {
+			struct price child = clause_price(chooser, expression->children[i]);
+
+			if (child.look >= CLAUSE_NONE)
+				return child;
+			price.look += child.look;
+			price.odds += child.odds;
+			price.rest = child.rest > price.rest ? child.rest : price.rest;
+		}
+		return price;
 	case EXPRESSION_NOT:
-		return CLAUSE_NONE;
+		break;
 	}
-	return cost < CLAUSE_NONE / 2 ? cost : CLAUSE_NONE;
+	return (struct price){CLAUSE_NONE, 0, 0};
+}
+
+double clause_cost(struct chooser *chooser, const struct expression *expression)
+{
+	return total(clause_price(chooser, expression));
 }
 
 bool clause_each(struct chooser *chooser, const struct expression *expression,
     bool (*take)(void *context, uint32_t predicate), void *context)
 {
-	double cost;
+	struct price price;
 
 	if (expression->kind == EXPRESSION_PREDICATE)
 		return take(context, expression->predicate);
 	if (expression->kind == EXPRESSION_AND)
-		return clause_each(chooser, cheapest(chooser, expression, &cost), take, context);
+		return clause_each(chooser, cheapest(chooser, expression, &price), take, context);
 	for (size_t i = 0; i < expression->count; i++) {
 		if (!clause_each(chooser, expression->children[i], take, context))
 			return false;

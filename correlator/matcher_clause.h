@@ -8,10 +8,18 @@
 
 #define CLAUSE_NONE 1e30
 
+/*
+ * What it costs an event, about in instructions: to look for an expression, and where it is found,
+ * odds of an event, to evaluate what else the rule asks for.
+ */
+struct price {
+	double look, odds, rest;
+};
+
 struct chooser {
 	const struct program *program;
 	const struct study *study;
-	float *costs; /* by predicate; 0: not known yet */
+	struct price *prices; /* by predicate; look 0: not known yet */
 };
 
 /* False without memory. */
@@ -19,10 +27,7 @@ bool chooser_new(struct chooser *chooser, const struct program *program,
     const struct study *study);
 void chooser_free(struct chooser *chooser);
 
-/*
- * What it costs an event, about in instructions, to look for this expression and to evaluate the
- * rule where it is found. CLAUSE_NONE: a match does not need it to be looked for.
- */
+/* The whole price. CLAUSE_NONE: a match does not need the expression to be looked for. */
 double clause_cost(struct chooser *chooser, const struct expression *expression);
 /* Calls take for each predicate of the clause. The cost is not CLAUSE_NONE. */
 bool clause_each(struct chooser *chooser, const struct expression *expression,

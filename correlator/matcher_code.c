@@ -7,11 +7,12 @@
 #define FAILS (UINT32_MAX - 1)
 
 struct step {
-	uint32_t predicate; /* TREE: index in trees, beside that bit */
+	uint32_t predicate; /* beside these bits */
 	uint32_t if_true, if_false;
 };
 
-#define TREE 0x80000000u
+#define TREE    0x80000000u /* an index in trees */
+#define DECIDED 0x40000000u /* fails where the view does not know it */
 
 /* The steps stand last to first: those behind a step are made before it. */
 struct code {
@@ -24,9 +25,15 @@ struct code {
 struct writer {
 	const struct program *program;
 	const struct study *study;
+	const uint8_t *decided;
 	struct code *code;
 	bool failed;
 };
+
+static bool is_decided(const struct writer *writer, uint32_t predicate)
+{
+	return writer->decided[predicate / 8] >> predicate % 8 & 1;
+}
 
 /* What an expression costs to evaluate, about in instructions, and how likely it holds. */
 struct weight {
@@ -89,7 +96,8 @@ static struct weight weigh(const struct writer *writer, const struct expression 
 		    &writer->program->predicates[expression->predicate];
 
 		return (struct weight){
-		    kind_cost(predicate), study_odds(writer->study, predicate)};
+		    is_decided(writer, expression->predicate) ? 8 : kind_cost(predicate),
+		    study_odds(writer->study, predicate)};
 	}
 	case EXPRESSION_AND:
 		return weigh_all(writer, expression, false);
@@ -158,7 +166,9 @@ static uint32_t expression_put(struct writer *writer, const struct expression *e
 {
 	switch (expression->kind) {
 	case EXPRESSION_PREDICATE:
-		return step_put(writer, expression->predicate, if_true, if_false);
+		return step_put(writer, expression->predicate |
+		    (is_decided(writer, expression->predicate) ? DECIDED : 0),
+		    if_true, if_false);
 	case EXPRESSION_NOT:
 		return expression_put(writer, expression->children[0], if_false, if_true);
 	case EXPRESSION_AND:
@@ -188,12 +198,12 @@ static size_t size_of(const struct expression *expression, size_t *trees)
 }
 
 struct code *code_new(const struct program *program, const struct study *study,
-    const struct expression *expression)
+    const struct expression *expression, const uint8_t *decided)
 {
 	size_t trees = 0, steps = size_of(expression, &trees);
 	size_t head = (sizeof(struct code) + steps * sizeof(struct step) + 7) & ~(size_t)7;
 	struct code *code = calloc(1, head + trees * sizeof(*code->trees));
-	struct writer writer = {program, study, code, false};
+	struct writer writer = {program, study, decided, code, false};
 
 	if (code == NULL)
 		return NULL;
@@ -205,17 +215,23 @@ struct code *code_new(const struct program *program, const struct study *study,
 	return NULL;
 }
 
+static inline bool step_holds(const struct code *code, struct view *view, uint32_t predicate)
+{
+	if (predicate & TREE)
+		return view_evaluate(view, code->trees[predicate & ~TREE]);
+	if (predicate & DECIDED)
+		return view_is_noted(view, predicate & ~DECIDED);
+	return view_test(view, predicate);
+}
+
 bool code_run(const struct code *code, struct view *view)
 {
 	uint32_t at = code->entry;
 
 	while (at < FAILS) {
 		const struct step *step = &code->steps[at];
-		bool holds = step->predicate & TREE
-		    ? view_evaluate(view, code->trees[step->predicate & ~TREE])
-		    : view_test(view, step->predicate);
 
-		at = holds ? step->if_true : step->if_false;
+		at = step_holds(code, view, step->predicate) ? step->if_true : step->if_false;
 	}
 	return at == HOLDS;
 }

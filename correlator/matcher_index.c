@@ -66,7 +66,9 @@ static bool entries_make(struct index *index, const struct pairs *pairs)
 
 	index->entries = malloc((pairs->count + 1) * sizeof(*index->entries));
 	index->entry_rules = malloc((pairs->count + 1) * sizeof(*index->entry_rules));
-	if (index->entries == NULL || index->entry_rules == NULL || places == NULL) {
+	index->decided = calloc(predicates / 8 + 1, 1);
+	if (index->entries == NULL || index->entry_rules == NULL || index->decided == NULL ||
+	    places == NULL) {
 		free(places);
 		return false;
 	}
@@ -81,6 +83,7 @@ static bool entries_make(struct index *index, const struct pairs *pairs)
 		struct entry *entry = &index->entries[index->entry_count++];
 
 		*entry = entry_of(index->program, i);
+		index->decided[i / 8] |= (uint8_t)(1u << i % 8);
 		entry->first = first;
 		entry->count = count;
 		first += count;
@@ -166,6 +169,7 @@ void index_free(struct index *index)
 	free(index->always);
 	free(index->entries);
 	free(index->entry_rules);
+	free(index->decided);
 	free(index);
 }
 
@@ -186,6 +190,7 @@ bool index_holds(struct index *index, const struct study *study, struct view *vi
 	struct code *code = index->codes[rule];
 
 	if (code == NULL)
-		code = index->codes[rule] = code_new(index->program, study, expression);
+		code = index->codes[rule] =
+		    code_new(index->program, study, expression, index->decided);
 	return code == NULL ? view_evaluate(view, expression) : code_run(code, view);
 }

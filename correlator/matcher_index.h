@@ -26,6 +26,7 @@ struct index {
 	struct entry *entries;
 	size_t entry_count;
 	uint32_t *entry_rules;
+	uint8_t *decided;        /* bit by predicate: it is an entry, found wherever it holds */
 	uint32_t *table_of;      /* by slot */
 	uint32_t anywhere;       /* the table of keywords */
 	struct table *tables;

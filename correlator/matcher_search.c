@@ -217,10 +217,16 @@ static bool is_plain_integer(struct str text)
 static void number_search(struct search *search, const struct words *words, struct str raw)
 {
 	double number;
+	int64_t integer;
 
-	if (raw.len > 0 && (char_is_digit(raw.ptr[0]) || raw.ptr[0] == '-' || raw.ptr[0] == '.') &&
-	    !is_plain_integer(raw) && str_to_double(raw, &number))
-		word_search(search, words, raw, word_number_key(number), WORD_NUMBER);
+	if (raw.len == 0 || is_plain_integer(raw) ||
+	    !(char_is_digit(raw.ptr[0]) || raw.ptr[0] == '-' || raw.ptr[0] == '.'))
+		return;
+	if (str_to_i64(raw, &integer))
+		number = (double)integer;
+	else if (!str_to_double(raw, &number))
+		return;
+	word_search(search, words, raw, word_number_key(number), WORD_NUMBER);
 }
 
 static void words_search(struct search *search, const struct words *words, struct str text,
@@ -312,7 +318,6 @@ static void anywhere_value(struct search *search, const struct table *table,
 static void anywhere_search(struct search *search, const struct table *table)
 {
 	struct view *view = search->view;
-	struct str raw = view->raw.subject.raw;
 	size_t count = view->value_count;
 
 	present_try(search, table);
@@ -320,10 +325,7 @@ static void anywhere_search(struct search *search, const struct table *table)
 		return;
 	anywhere_value(search, table, &view->raw);
 	for (struct view_value *value = view->values; count > 0; value++, count--) {
-		struct str text = value->subject.raw;
-
-		if ((uintptr_t)text.ptr - (uintptr_t)raw.ptr + text.len > raw.len ||
-		    (uintptr_t)text.ptr < (uintptr_t)raw.ptr)
+		if (!view_is_piece(view, value))
 			anywhere_value(search, table, value);
 	}
 }

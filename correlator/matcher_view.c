@@ -1,11 +1,13 @@
 #include "correlator/matcher_view.h"
 
+#include "base/utf8.h"
 #include "sigma/needle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ARENA_BYTES  ((size_t)64 << 20)
+#define ROOM_BYTES   ((size_t)64 << 10)
 #define FIRST_VALUES 1024u
 #define STAMP_MAX    0x7FFFFFFFu
 
@@ -16,10 +18,11 @@ bool view_new(struct view *view, const struct program *program)
 	*view = (struct view){.program = program, .value_capacity = FIRST_VALUES};
 	view->arena = arena_new(ARENA_BYTES);
 	view->regex = regex_scratch_new(program->regex_steps);
+	view->room = malloc(ROOM_BYTES);
 	view->values = calloc(FIRST_VALUES, sizeof(*view->values));
 	view->slots = calloc(slots, sizeof(*view->slots));
 	view->memo = calloc(predicates, sizeof(*view->memo));
-	return view->arena != NULL && view->regex != NULL && view->values != NULL &&
+	return view->arena != NULL && view->regex != NULL && view->room != NULL && view->values != NULL &&
 	    view->slots != NULL && view->memo != NULL;
 }
 
@@ -27,6 +30,7 @@ void view_free(struct view *view)
 {
 	arena_free(view->arena);
 	regex_scratch_free(view->regex);
+	free(view->room);
 	free(view->values);
 	free(view->slots);
 	free(view->memo);
@@ -35,6 +39,7 @@ void view_free(struct view *view)
 static void view_forget(struct view *view)
 {
 	arena_reset(view->arena);
+	view->room_used = 0;
 	view->value_count = 0;
 	if (view->stamp < STAMP_MAX) {
 		view->stamp++;
@@ -103,12 +108,26 @@ void view_begin(struct view *view, const struct record *record)
 		value_add(adder, &record->fields[i], i);
 }
 
+/* Room for a folded text of so many bytes, or NULL. */
+static inline char *room_take(struct view *view, size_t len)
+{
+	char *room = view->room + view->room_used;
+
+	if (len + FOLD_PADDING > ROOM_BYTES - view->room_used)
+		return arena_alloc(view->arena, len + FOLD_PADDING);
+	view->room_used += len + FOLD_PADDING;
+	return room;
+}
+
 void view_fold(struct view *view, struct view_value *value)
 {
 	struct subject *subject = &value->subject;
+	char *room = room_take(view, subject->raw.len);
 
 	value->ready = true;
-	subject->folded = fold_padded(view->arena, subject->raw, &value->ascii);
+	value->ascii = room != NULL && fold_ascii(room, subject->raw);
+	subject->folded = value->ascii ? (struct str){room, subject->raw.len}
+	                               : fold_padded(view->arena, subject->raw);
 	subject->padded = subject->folded.ptr != NULL;
 	if (subject->padded)
 		return;
@@ -129,6 +148,22 @@ static uint32_t anywhere_witness(struct view *view, const struct predicate *pred
 			return i;
 	}
 	return VIEW_NONE;
+}
+
+/* A text in a piece of the raw line is in the raw line: if it begins and ends with characters. */
+static bool anywhere_test(struct view *view, const struct predicate *predicate)
+{
+	bool pieces = predicate->kind != PREDICATE_CONTAINS || !utf8_is_valid(predicate->text);
+
+	if (value_holds(view, predicate, &view->raw))
+		return true;
+	for (uint32_t i = 0; i < view->value_count; i++) {
+		struct view_value *value = &view->values[i];
+
+		if ((pieces || !view_is_piece(view, value)) && value_holds(view, predicate, value))
+			return true;
+	}
+	return false;
 }
 
 static bool value_relates(struct view *view, const struct predicate *predicate, uint32_t value)
@@ -167,8 +202,8 @@ uint32_t view_witness(struct view *view, const struct predicate *predicate)
 
 static bool predicate_test(struct view *view, const struct predicate *predicate)
 {
-	if (predicate->slot == SLOT_ANYWHERE && value_holds(view, predicate, &view->raw))
-		return true;
+	if (predicate->slot == SLOT_ANYWHERE)
+		return anywhere_test(view, predicate);
 	if (predicate->kind == PREDICATE_NULL && view_first(view, predicate->slot) == VIEW_NONE)
 		return true;
 	return view_witness(view, predicate) != VIEW_NONE;
@@ -197,7 +232,8 @@ static inline bool text_test(struct view *view, const struct predicate *predicat
 			continue;
 		if (predicate->kind == PREDICATE_SUFFIX)
 			value.ptr += value.len - text.len;
-		if (text.len == 0 || memcmp(value.ptr, text.ptr, text.len) == 0)
+		if (text.len == 0 || (value.ptr[0] == text.ptr[0] &&
+		    memcmp(value.ptr, text.ptr, text.len) == 0))
 			return true;
 	}
 	return false;

@@ -26,6 +26,8 @@ struct view_slot {
 struct view {
 	const struct program *program;
 	struct arena *arena; /* of one event: folded values */
+	char *room;          /* for the first of these */
+	size_t room_used;
 	struct regex_scratch *regex;
 	const struct record *record;
 	struct view_value raw;
@@ -56,6 +58,14 @@ static inline const struct subject *view_subject(struct view *view, struct view_
 		view_fold(view, value);
 	return &value->subject;
 }
+/* It lies in the raw line. */
+static inline bool view_is_piece(const struct view *view, const struct view_value *value)
+{
+	struct str raw = view->raw.subject.raw, text = value->subject.raw;
+	uintptr_t from = (uintptr_t)text.ptr - (uintptr_t)raw.ptr;
+
+	return from <= raw.len && text.len <= raw.len - from;
+}
 /* Memoised. */
 bool view_test(struct view *view, uint32_t predicate);
 bool view_evaluate(struct view *view, const struct expression *expression);
@@ -63,6 +73,11 @@ bool view_evaluate(struct view *view, const struct expression *expression);
 static inline bool view_is_known(const struct view *view, uint32_t predicate)
 {
 	return view->memo[predicate] >> 1 == view->stamp;
+}
+/* It is known that it holds. */
+static inline bool view_is_noted(const struct view *view, uint32_t predicate)
+{
+	return view->memo[predicate] == (view->stamp << 1 | 1);
 }
 /* The index has seen that it holds. */
 static inline void view_note(struct view *view, uint32_t predicate)

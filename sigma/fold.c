@@ -88,9 +88,30 @@ CPU_V3_CODE static inline __m256i lower32(__m256i bytes)
 	return _mm256_or_si256(bytes, _mm256_and_si256(upper, _mm256_set1_epi8(0x20)));
 }
 
-/* At least 32 bytes; false when one is no ASCII. The last 32 may be done twice. */
+CPU_V3_CODE static inline __m128i lower16(__m128i bytes)
+{
+	__m128i upper = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('A' - 1)),
+	    _mm_cmpgt_epi8(_mm_set1_epi8('Z' + 1), bytes));
+
+	return _mm_or_si128(bytes, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
+}
+
+/* 16 to 31 bytes, in two pieces that may overlap; false when one is no ASCII. */
+CPU_V3_CODE static inline bool half_fold(char *to, const char *from, size_t len)
+{
+	__m128i first = _mm_loadu_si128((const __m128i *)(const void *)from);
+	__m128i last = _mm_loadu_si128((const __m128i *)(const void *)(from + len - 16));
+
+	_mm_storeu_si128((__m128i *)(void *)to, lower16(first));
+	_mm_storeu_si128((__m128i *)(void *)(to + len - 16), lower16(last));
+	return _mm_movemask_epi8(_mm_or_si128(first, last)) == 0;
+}
+
+/* At least 16 bytes. The last 32 may be done twice. */
 CPU_V3_CODE static bool ascii_fold_v3(char *to, const char *from, size_t len)
 {
+	if (len < 32)
+		return half_fold(to, from, len);
 	__m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(from + len - 32));
 	__m256i high = bytes;
 
@@ -105,7 +126,7 @@ CPU_V3_CODE static bool ascii_fold_v3(char *to, const char *from, size_t len)
 #endif
 
 /* At least 8 bytes; false when one is no ASCII. The last 8 may be done twice. */
-static bool ascii_fold_words(char *to, const char *from, size_t len)
+static inline bool ascii_fold_words(char *to, const char *from, size_t len)
 {
 	uint64_t word = word_at(from + len - 8), high = word;
 
@@ -120,20 +141,20 @@ static bool ascii_fold_words(char *to, const char *from, size_t len)
 	return (high & UINT64_C(0x8080808080808080)) == 0;
 }
 
-/* What is in to counts only when it is true: all is ASCII. */
-static bool all_ascii_fold(char *to, const char *from, size_t len)
+bool fold_ascii(char *to, struct str text)
 {
 	char high = 0;
 
+	memset(to + text.len, 0, FOLD_PADDING);
 #if CPU_HAS_V3
-	if (len >= 32 && cpu_level() == CPU_V3)
-		return ascii_fold_v3(to, from, len);
+	if (text.len >= 16 && cpu_level() == CPU_V3)
+		return ascii_fold_v3(to, text.ptr, text.len);
 #endif
-	if (len >= 8)
-		return ascii_fold_words(to, from, len);
-	for (size_t i = 0; i < len; i++) {
-		high |= from[i];
-		to[i] = char_lower(from[i]);
+	if (text.len >= 8)
+		return ascii_fold_words(to, text.ptr, text.len);
+	for (size_t i = 0; i < text.len; i++) {
+		high |= text.ptr[i];
+		to[i] = char_lower(text.ptr[i]);
 	}
 	return ((uint8_t)high & 0x80) == 0;
 }
@@ -182,17 +203,11 @@ bool fold_keeps_ascii(struct str text)
 	return true;
 }
 
-struct str fold_padded(struct arena *arena, struct str text, bool *ret_ascii)
+struct str fold_padded(struct arena *arena, struct str text)
 {
-	struct buf out = {.ptr = arena_alloc(arena, text.len + FOLD_PADDING)};
+	struct buf out = {.capacity = text.len + text.len / 2 + 4};
 
-	if (out.ptr == NULL)
-		return STR_NONE;
-	memset(out.ptr + text.len, 0, FOLD_PADDING);
-	*ret_ascii = all_ascii_fold(out.ptr, text.ptr, text.len);
-	if (*ret_ascii)
-		return (struct str){out.ptr, text.len};
-	out.capacity = out.ceiling = text.len + text.len / 2 + 4;
+	out.ceiling = out.capacity;
 	out.ptr = arena_alloc(arena, out.capacity + FOLD_PADDING);
 	if (out.ptr == NULL)
 		return STR_NONE;

@@ -12,10 +12,14 @@
 struct str fold_text(struct arena *arena, struct str text);
 /*
  * The same, always a copy, with FOLD_PADDING readable zero bytes behind it, so that the hot loops
- * need not end with care. *ret_ascii: every byte of text is below 0x80. ptr NULL: no memory.
+ * need not end with care. ptr NULL: no memory.
  */
-struct str fold_padded(struct arena *arena, struct str text, bool *ret_ascii);
-
+struct str fold_padded(struct arena *arena, struct str text);
+/*
+ * Does it where there is room, to to: text.len bytes and FOLD_PADDING zeros. False when text is not
+ * all ASCII; to then has nothing of use.
+ */
+bool fold_ascii(char *to, struct str text);
 /*
  * Whether no character beyond ASCII folds to ASCII: U+017F and U+212A fold to s and to k, no others.
  * Then ASCII literals may be looked for in text that is not folded.
