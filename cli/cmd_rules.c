@@ -197,7 +197,7 @@ const struct command command_rules = {
     .options = (const struct option_row[]){
 	{'f', "file", "FILE", TEXT_cli_opt_file},
 	{0, "strict", NULL, TEXT_cli_opt_strict},
-	{0, "severity", "error|warning|info", TEXT_cli_opt_severity},
+	{0, "severity", "SEVERITY", TEXT_cli_opt_severity},
 	{0, "ignore", "CODE", TEXT_cli_opt_ignore},
 	{'e', "events", "FILE", TEXT_cli_opt_events},
 	{0, "expect", "RULE[=N]", TEXT_cli_opt_expect},
@@ -205,7 +205,7 @@ const struct command command_rules = {
 	{0, "received", "TIME", TEXT_cli_opt_received},
 	{0, "top", "N", TEXT_cli_opt_top},
 	{0, "sort", "ORDER", TEXT_cli_opt_sort},
-	{0, "show", "hit|never|always", TEXT_cli_opt_show},
+	{0, "show", "WHICH", TEXT_cli_opt_show},
 	{0, "follow", NULL, TEXT_cli_opt_follow},
 	{0, "markdown", NULL, TEXT_cli_opt_markdown},
 	{0, "into", "DIR", TEXT_cli_opt_into},
