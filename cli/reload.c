@@ -250,7 +250,9 @@ void reload_answer(const struct reload *reload, uint64_t number, struct buf *out
 
 	json_open(&json, '{');
 	json_pair_u64(&json, "number", number);
-	json_pair(&json, "state", str_of(ended ? outcomes[reload->outcome] : "loading"));
+	json_pair(&json, "state", str_of(ended ? outcomes[reload->outcome]
+	    : number <= reload->wanted         ? "loading"
+	                                       : "lost"));
 	if (ended && reload->last != NULL)
 		job_write(reload, &json);
 	json_close(&json, '}');

@@ -31,7 +31,7 @@ void reload_close(struct reload *reload);
 uint64_t reload_begin(struct reload *reload, struct worker *worker, bool force);
 /* Once a step: hands over what is ready, and logs what has ended. */
 void reload_step(struct reload *reload, struct worker *worker);
-/* Appends one JSON object and a line feed. */
+/* Appends one JSON object and a line feed. State "lost": nobody was given that number. */
 void reload_answer(const struct reload *reload, uint64_t number, struct buf *out);
 void reload_stats(const struct reload *reload, struct reload_stats *ret);
 

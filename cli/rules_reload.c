@@ -91,6 +91,8 @@ static void print_words(struct str stage, const json_t *answer)
 		    number_of(answer, "windows_dropped"), number_of(answer, "examples_passed"));
 	else if (strcmp(state, "unchanged") == 0)
 		put_text(&words, TEXT_cli_reload_same, rules);
+	else if (strcmp(state, "lost") == 0)
+		put_text(&words, TEXT_cli_reload_lost);
 	else if (answer != NULL)
 		put_text(&words, TEXT_cli_reload_failed, text_of(answer, "reason"));
 	else

@@ -223,7 +223,7 @@ static int commit_to_bus(struct worker *worker, struct error *error)
 
 static bool commit_is_needed(const struct worker *worker)
 {
-	if (worker->batch.first != NULL || worker->gaps != NULL ||
+	if (worker->batch.first != NULL || worker->gaps != NULL || !worker->rules_told ||
 	    sender_has_settled(worker->sender))
 		return true;
 	for (uint32_t topic = 0; topic < WORKER_TOPICS; topic++)

@@ -157,7 +157,6 @@ static int partition_load(struct worker *worker, enum bus_topic topic, uint32_t 
 		    : detections_load(worker, partition, offset, error);
 	owned->next = *offset;
 	worker->announcement.ready = false;
-	worker->rules_told = false; /* of this partition too */
 	return code;
 }
 

@@ -458,6 +458,23 @@ static bool kept_is(struct town *town, uint32_t instance, const char *rules)
 	return same;
 }
 
+/* Who dies at the very first event goes on with what was in force when it came. */
+static void test_rules_are_recorded_before_any_event(void **state)
+{
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = old_rules, .keeps = true});
+	town_run(&town);
+	assert_true(kept_is(&town, 0, old_rules));
+	town_crash(&town, 0);
+	town.options.rules = new_rules;
+	send_one(&town, 4); /* a scan, which only the old rule "logged" matches */
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "logged", ALERT_SETTLED), 1);
+	town_close(&town);
+}
+
 static void send_some(struct town *town)
 {
 	for (int i = 0; i < 12; i++)
@@ -607,6 +624,7 @@ int main(void)
 	    cmocka_unit_test(test_a_switch_that_cannot_be_recorded_is_undone),
 	    cmocka_unit_test(test_no_switch_while_windows_are_rebuilt),
 	    cmocka_unit_test(test_a_zombie_does_not_switch_behind_the_other),
+	    cmocka_unit_test(test_rules_are_recorded_before_any_event),
 	    cmocka_unit_test(test_a_set_stays_as_long_as_somebody_needs_it),
 	    cmocka_unit_test(test_other_numbers_of_workers),
 	    cmocka_unit_test(test_a_damaged_set_is_not_taken),

@@ -221,6 +221,7 @@ def under_load(house, rules):
         rules.put(f"many{file}.yml", "---\n".join(bare.format(
             word=f"'*rare{n} *of{n % 7}*thing*'", id=f"7f1f2fd0-6d0c-4d6c-8e0a-{n:012d}")
             for n in range(1000 + 1000 * file, 2000 + 1000 * file)))
+    case("a number that nobody was given is no reload under way", ask(house, "reload state 99999")["state"] == "lost")
     number = ask(house, "reload")["number"]
     sent, seen, answer = 0, [], {"state": "loading"}
     while answer["state"] == "loading" or sent < 3000:
