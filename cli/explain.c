@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/explain_first.h"
 #include "cli/lines.h"
 #include "cli/rules.h"
 #include "correlator/explainer.h"
@@ -261,6 +262,8 @@ static void rule_json(const struct explain *explain, const struct rule *rule)
 	json_open(&json, '[');
 	node_json(explain, ruleset_program(explain->ruleset)->rules[rule->index], 0, &json);
 	json_close(&json, ']');
+	if (rule->first_seen != NULL)
+		explain_first_json(&json, rule->first_seen, record);
 	json_close(&json, '}');
 	buf_char(&out, '\n');
 	fwrite(out.ptr, 1, out.len, stdout);
@@ -276,6 +279,8 @@ static void rule_explain(struct explain *explain, const struct rule *rule)
 			rule_json(explain, rule);
 		else
 			rule_print(explain, rule);
+		if (!explain->json && rule->first_seen != NULL)
+			explain_first_print(rule->first_seen, explain->record);
 		return;
 	}
 	if (!explain->json) {

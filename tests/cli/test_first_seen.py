@@ -91,6 +91,15 @@ def main():
     code, out, err = tocsin("replay", "--store", "--name", "again", "--json", log)
     check("another replay remembers nothing of the first", len(told(out, "new-address")) == 2 and
           len(told(out, "new-account")) == 2, out)
+    code, out, err = tocsin("rules", "explain", "new-address", line(1, "lan", "192.0.2.1").strip())
+    check("explain says what is asked beyond the condition", "not seen for 30 d" in out and "src_ip = 192.0.2.1" in out
+          and "User = lan" in out and "learnt for 7 d" in out and "not there" not in out, out + err)
+    code, out, err = tocsin("rules", "explain", "--json", "new-address", line(1, "lan", "192.0.2.1").strip())
+    first = json.loads(out)["first_seen"]
+    check("and in JSON", first["fields"] == [{"name": "src_ip", "there": True, "value": "192.0.2.1"}] and
+          first["within_ns"] == 30 * 86400 * 10**9, out)
+    code, out, err = tocsin("rules", "explain", "new-address", "<78>1 2026-03-01T08:00:00Z web01 CRON 1 - - x")
+    check("a field that is missing is told", "A field is not there" in out, out + err)
     write("bad.yml", RULES.replace("learn: 7d", "learn: 31d"))
     code, out, err = tocsin("rules", "check", os.path.join(FOLDER, "bad.yml"))
     check("what is wrong is refused with its place", code == 1 and "bad.yml:7:" in out + err and
