@@ -34,7 +34,8 @@ void explain_first_print(const struct first_seen *first_seen, const struct recor
 	char span[32];
 
 	printf("  ");
-	print_text(stdout, TEXT_cli_explain_first, format_duration(first_seen->within_ns, span).ptr);
+	print_text(
+	    stdout, TEXT_cli_explain_first, format_duration(first_seen->within_ns, span).ptr);
 	putchar('\n');
 	names_print(first_seen->fields, first_seen->field_count, record);
 	if (first_seen->by_count > 0)

@@ -159,7 +159,7 @@ int memory_row_read(struct memory *memory, struct hash128 key, struct memory_row
 	int code = checkpoint_row_get(
 	    memory->checkpoint, CHECKPOINT_MEMORY, row_key(bytes, key), &row, &own);
 
-	/* A row that is damaged is forgotten: what it said is told once more, and no worker stops. */
+	/* A damaged row is forgotten: what it said is told once more, and no worker stops. */
 	*ret_there = code == CHECKPOINT_ROW && row.value_len == ROW_VALUE;
 	memory->damaged += code == ERR_CORRUPT;
 	if (code < 0 && code != ERR_CORRUPT && error != NULL)
