@@ -42,8 +42,10 @@ void help_overview(FILE *out)
 
 void help_command(FILE *out, const struct command *command)
 {
-	fprintf(out, "tocsin %s %s\n%s\n\n%s\n", command->name, command->synopsis,
-	    text(command->summary), text(TEXT_cli_help_examples));
+	int indent = fprintf(out, "tocsin %s ", command->name);
+
+	print_wrapped(out, str_of(command->synopsis), indent, HELP_COLUMNS);
+	fprintf(out, "%s\n\n%s\n", text(command->summary), text(TEXT_cli_help_examples));
 	for (const struct example_row *e = command->examples; e != NULL && e->line != NULL; e++)
 		fprintf(out, "  %s\n      %s\n", e->line, text(e->what));
 	fputc('\n', out);
