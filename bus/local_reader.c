@@ -14,6 +14,8 @@
 #include "base/clock.h"
 
 enum { VIEWS_MAX = 8 };
+/* Whoever died between a commit and the waking has left a record that is found after this at most. */
+#define LOOK_NS (50 * NS_PER_MS)
 
 struct local_position {
 	uint32_t partition;
@@ -35,6 +37,10 @@ struct local_reader {
 	bool assigned;
 	struct local_view views[VIEWS_MAX];
 	unsigned view_count;
+	/* There was nothing at that count of wakings: not looked for again until it changes. */
+	bool idle;
+	uint32_t idle_seen;
+	int64_t idle_until_ns;
 };
 
 /* Where records are put. */
@@ -321,11 +327,26 @@ static int reader_ready(struct local_reader *reader, struct error *error)
 	return code != 0 || reader->assigned ? code : reader_assign(reader, error);
 }
 
+/* Looking costs a transaction and several pages for each partition; the count costs nothing. */
+static bool reader_is_idle(const struct local_reader *reader, uint32_t seen)
+{
+	return reader->idle && reader->idle_seen == seen &&
+	    clock_monotonic_ns() < reader->idle_until_ns;
+}
+
+static void reader_found(struct local_reader *reader, uint32_t seen, int count)
+{
+	reader->idle = count == 0;
+	reader->idle_seen = seen;
+	if (reader->idle)
+		reader->idle_until_ns = clock_monotonic_ns() + LOOK_NS;
+}
+
 int local_poll(struct bus_reader *base, struct bus_record *ret, size_t max, int64_t timeout_ns,
     struct error *error)
 {
 	struct local_reader *reader = (struct local_reader *)base;
-	int64_t left = timeout_ns, deadline = 0;
+	int64_t left = timeout_ns, deadline = 0, wait_ns;
 	uint32_t seen;
 	int code;
 
@@ -333,16 +354,22 @@ int local_poll(struct bus_reader *base, struct bus_record *ret, size_t max, int6
 	for (;;) {
 		reader_let_go(reader);
 		seen = topic_wake_count(reader->topic);
-		code = reader_ready(reader, error);
-		if (code == 0)
-			code = reader_collect(reader, ret, max, error);
-		mark_set(reader->topic, 0);
+		code = 0;
+		wait_ns = LOOK_NS;
+		if (!reader_is_idle(reader, seen)) {
+			wait_ns = INT64_MAX;
+			code = reader_ready(reader, error);
+			if (code == 0)
+				code = reader_collect(reader, ret, max, error);
+			mark_set(reader->topic, 0);
+			reader_found(reader, seen, code);
+		}
 		if (code != 0 || left <= 0)
 			return code;
 		if (deadline == 0)
 			deadline = clock_monotonic_ns() + timeout_ns;
 		reader_let_go(reader);
-		topic_wait(reader->topic, seen, left);
+		topic_wait(reader->topic, seen, left < wait_ns ? left : wait_ns);
 		left = deadline - clock_monotonic_ns();
 	}
 }
@@ -400,6 +427,7 @@ int local_seek(struct bus_reader *base, uint32_t partition, uint64_t offset, str
 	mark_set(reader->topic, 0);
 	if (code < 0)
 		return code;
+	reader->idle = false;
 	for (size_t i = 0; i < reader->count; i++) {
 		if (reader->positions[i].partition == partition) {
 			reader->positions[i].offset = offset;

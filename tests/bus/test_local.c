@@ -413,6 +413,52 @@ static void test_wake_between_processes(void **state)
 }
 
 /* Writers tell each receipt through a pipe that outlives them. */
+/* Of the topic of events: how often a commit has woken readers. */
+static uint32_t wakings(const char *path, const uint32_t *set)
+{
+	char file[600];
+	uint32_t count = 0;
+
+	(void)snprintf(file, sizeof(file), "%s/events/wake", path);
+	int fd = open(file, O_RDWR);
+
+	assert_true(fd >= 0);
+	if (set != NULL)
+		assert_int_equal(pwrite(fd, set, sizeof(*set), 0), sizeof(*set));
+	assert_int_equal(pread(fd, &count, sizeof(count), 0), sizeof(count));
+	(void)close(fd);
+	return count;
+}
+
+/* A publisher that dies between the commit and the waking: what it wrote is found all the same. */
+static void test_not_woken(void **state)
+{
+	struct bus_options options = options_new(*state);
+	struct bus *bus = open_bus(&options), *other = open_bus(&options);
+	struct bus_reader *reader = open_reader(bus);
+	struct bus_record record;
+
+	for (uint64_t i = 0; i < 4; i++) {
+		int64_t begin = clock_monotonic_ns();
+
+		assert_int_equal(bus_poll(reader, &record, 1, 0, NULL), 0);
+		uint32_t before = wakings(*state, NULL);
+
+		publish(other, 0, i, 100);
+		assert_int_equal(wakings(*state, &before), before);
+		/* In one long wait, or in many short ones. */
+		int count = i % 2 == 0 ? bus_poll(reader, &record, 1, 600 * NS_PER_S, NULL) : 0;
+
+		while (count == 0 && clock_monotonic_ns() - begin < 60 * NS_PER_S)
+			count = bus_poll(reader, &record, 1, NS_PER_MS, NULL);
+		assert_int_equal(count, 1);
+		assert_int_equal(record.offset, i);
+	}
+	bus_reader_close(reader);
+	bus_close(other);
+	bus_close(bus);
+}
+
 static void writer_run(const char *path, uint32_t source, int out, uint64_t limit)
 {
 	struct bus_options options = options_new(path);
@@ -789,6 +835,7 @@ int main(void)
 		TEST(test_retention_is_a_gap), TEST(test_retention_by_age),
 		TEST(test_damaged_record_is_a_gap), TEST(test_damaged_segment_is_a_gap),
 		TEST(test_position_of_elsewhere), TEST(test_wake_between_processes),
+		TEST(test_not_woken),
 		    TEST(test_kill),
 		TEST(test_two_publishers), TEST(test_busy), TEST(test_full_disk), TEST(test_fetch),
 		TEST(test_folder_of_others), TEST(test_flipped_bits),
