@@ -14,7 +14,7 @@
 
 /* An object or array that the walk is in. */
 struct container {
-	struct str name; /* of an object's members: what stands before their own; of elements: theirs */
+	struct str name; /* of elements; of members what stands before their own */
 	bool object;
 };
 
@@ -82,8 +82,8 @@ static INLINE size_t escape_from(const struct ground *ground, size_t from)
 }
 
 /*
- * The string between two quotes, which has escapes; ground->escape becomes the one behind. No escape is
- * shorter than what it stands for, so one room as long as the text is enough for all.
+ * The string between two quotes, which has escapes; ground->escape becomes the one behind. No escape
+ * is shorter than what it stands for, so one room as long as the text is enough for all.
  */
 static struct str unescaped(struct ground *ground, size_t from, size_t to)
 {
@@ -334,8 +334,8 @@ static INLINE bool members_take(struct walk *w, struct ground *ground, enum cpu_
 			end++;
 		} else {
 			end = integer_end(w, from);
-			if (text[close + 1] != ':' || end == from || w->escape < close ||
-			    text[end] == '.' || (text[end] | 0x20) == 'e')
+			if (text[close + 1] != ':' || end == from || end > brink ||
+			    w->escape < close || text[end] == '.' || (text[end] | 0x20) == 'e')
 				return false;
 			out->kind = FIELD_NUMBER;
 			out->value = (struct str){text + from, end - from};

@@ -1,5 +1,5 @@
 /*
- * json_fields.h - the values of a JSON object as fields of a record: what json_scan.h gives, quickly.
+ * json_fields.h - the values of a JSON object as fields of a record: as json_scan.h, but quickly.
  *
  * Two stages: json_mask.h finds the quotes in blocks of 64 bytes, then a walk goes from quote to
  * quote and looks at what stands between strings, byte by byte. The walk accepts nothing that

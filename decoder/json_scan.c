@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * One pass, by recursive descent, bounded by depth: what is meant, in the plainest way. json_fields.c
- * does the same quickly, and is held against this one.
+ * One pass, by recursive descent, bounded by depth: what is meant, in the plainest way.
+ * json_fields.c does the same quickly, and is held against this one.
  */
 
 struct scanner {

@@ -10,15 +10,16 @@
 #define JSON_UNESCAPE_SLACK 64
 
 /*
- * Writes the bytes [from, to) of text, between two quotes, to out without their escapes; out has room
- * for to - from + JSON_UNESCAPE_SLACK bytes. Returns the length, or SIZE_MAX when an escape is none.
+ * Writes the bytes [from, to) of text, between two quotes, to out without their escapes; out has
+ * room for to - from + JSON_UNESCAPE_SLACK bytes. Returns the length, or SIZE_MAX when an escape is
+ * none.
  */
 size_t json_unescape(char *out, struct str text, size_t from, size_t to,
     const struct json_masks *masks, enum cpu_level level);
 
 /*
  * What stands behind one backslash, at at: the bytes that it is, at most 4, to out; *ret_len tells
- * their number. Returns how many bytes of text that was, with the backslash; 0 when it is no escape.
+ * their number. Returns how many bytes of text that was, with the backslash; 0 for no escape.
  */
 size_t json_unescape_one(char *out, const char *at, const char *end, size_t *ret_len);
 

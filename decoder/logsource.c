@@ -1,8 +1,8 @@
 /*
  * Rows are found by one of their own demands, the lead: the values of a field, or a name alone. A
- * table from the hash of a name, or of a name with a value, leads to the rows; each that it leads to
- * is then held against the event in full, so that equal hashes do no harm. What stands in the table
- * is the administrator's, so the hash needs no key.
+ * table from the hash of a name, or of a name with a value, leads to the rows; each that it leads
+ * to is then held against the event in full, so that equal hashes do no harm. What stands in the
+ * table is the administrator's, so the hash needs no key.
  */
 #include "decoder/logsource.h"
 

@@ -29,9 +29,9 @@ bool logsources_give(const struct logsources *sources, struct str product, struc
     struct str service);
 
 /*
- * The first row that holds, if any. decoders of the record is set by then. Costs a few steps a field
- * and one probe a field that some row asks for, however many rows there are. Reads only: any number
- * of threads. What it sets lives as long as both.
+ * The first row that holds, if any. decoders of the record is set by then. Costs a few steps a
+ * field and one probe a field that some row asks for, however many rows there are. Reads only: any
+ * number of threads. What it sets lives as long as both.
  */
 void logsources_apply(const struct logsources *sources, struct record *record);
 

@@ -1,6 +1,6 @@
 /*
- * notes.h - the few fields of an event whose names mean something to a decoder, noted once while the
- * record is filled, so that no step has to look through all of them.
+ * notes.h - the few fields of an event whose names mean something to a decoder, noted once while
+ * the record is filled, so that no step has to look through all of them.
  */
 #ifndef TOCSIN_DECODER_NOTES_H
 #define TOCSIN_DECODER_NOTES_H
@@ -28,7 +28,7 @@ struct notes {
 void notes_begin(struct notes *notes, struct keybook *book);
 /* The field at index has a name of that key: for notes_key. */
 void notes_put(struct notes *notes, size_t index, const struct key *key);
-/* Gives the field at index its id, and notes it if there is something to note. In order of index. */
+/* Gives the field at index its id, and notes it if that is worth it. In order of index. */
 static inline void notes_key(struct notes *notes, struct record *record, size_t index,
     const struct key *key)
 {

@@ -1,6 +1,6 @@
 /*
- * The tables of windows.def, put in order once so that an event costs a probe of each and not a walk
- * through all. What is looked up is a stranger's, what stands in the tables is not: the hashes need
+ * The tables of windows.def, put in order once so that an event costs a probe of each and not a
+ * walk through all. What is looked up is a stranger's, what stands in the tables is not: the hashes need
  * no key.
  */
 #include "decoder/windows.h"

@@ -57,8 +57,8 @@ struct record {
 };
 
 /*
- * An empty record over event. arena is the record's lifetime. ceiling: most fields (e.g. 1,024), less
- * than 65,535.
+ * An empty record over event. arena is the record's lifetime. ceiling: most fields (e.g. 1,024),
+ * less than 65,535.
  */
 void record_begin(struct record *record, const struct event *event, struct arena *arena,
     size_t ceiling);
