@@ -15,7 +15,7 @@ static decimal measure(struct tally *tally, const struct correlation *correlatio
 {
 	(void)correlation;
 	(void)ret_below;
-	return (decimal)tally_distinct(tally) * DECIMAL_ONE;
+	return (decimal)tally->distinct_count * DECIMAL_ONE;
 }
 
 const struct correlate_type correlate_type_VALUE_COUNT = {

@@ -224,8 +224,7 @@ static bool chain_extend(struct track *track, const struct role *role,
 	    sighting_compare(&before[place - 1], sighting) >= 0 ||
 	    watermark_minus(sighting->part.time_ns, before->part.time_ns) > timespan_ns))
 		return false;
-	/* The last chain is extended by nothing; one that was barred may still stand there. */
-	if (list->used && place + 1 < role->events && sighting_compare(list, start) > 0)
+	if (list->used && sighting_compare(list, start) > 0)
 		return true;
 	for (uint32_t i = 0; i < place; i++)
 		sighting_set(&list[i], &before[i]);
@@ -327,7 +326,17 @@ static enum pattern_result candidate_put(struct pattern *pattern,
 	return PATTERN_WAIT;
 }
 
-/* The events of a term that is met leave their places: to wait, or for an alert. */
+/* One of the events waits already: its candidate was met first, and what undoes it undoes both. */
+static bool is_waiting(const struct pattern *pattern, uint32_t term, const struct sightings *events)
+{
+	for (uint32_t i = pattern->candidate_count; events->count > 1 && i-- > 0;)
+		if (pattern->candidates[i].term == term &&
+		    shares(events->list, events->count, pattern->candidates[i].events))
+			return true;
+	return false;
+}
+
+/* The events stay in their places until an alert takes them: a candidate may be undone. */
 static enum pattern_result term_complete(struct pattern *pattern,
     const struct correlation *correlation, uint32_t term, const struct item *item,
     const struct sighting *list, struct parts **ret_parts)
@@ -341,8 +350,8 @@ static enum pattern_result term_complete(struct pattern *pattern,
 	for (uint32_t i = 0; i < events->count; i++)
 		sighting_set(&events->list[i], &list[i]);
 	if (term_waits(correlation, term)) {
-		result = candidate_put(pattern, correlation, term, item, events);
-		track_forget(&pattern->tracks[term], ordered, events);
+		result = is_waiting(pattern, term, events) ? PATTERN_WAIT
+		    : candidate_put(pattern, correlation, term, item, events);
 	} else {
 		*ret_parts = sightings_collect(events->list, events->count);
 		result = *ret_parts != NULL ? PATTERN_FIRE : PATTERN_MEMORY;

@@ -31,7 +31,7 @@ int sighting_compare(const struct sighting *a, const struct sighting *b)
 
 bool sighting_eq(const struct sighting *a, const struct sighting *b)
 {
-	return a->used && b->used && sighting_compare(a, b) == 0 && a->part.rule == b->part.rule;
+	return a->used && b->used && sighting_compare(a, b) == 0;
 }
 
 void sighting_set(struct sighting *to, const struct sighting *from)

@@ -46,7 +46,6 @@ static void distinct_write(struct writer *writer, const struct tally *tally)
 		if (tally->distinct[i] != 0)
 			values[count++] = tally->distinct[i];
 	qsort(values, count, sizeof(*values), distinct_compare);
-	buf_u8(writer->out, tally->has_zero);
 	buf_u32(writer->out, count);
 	for (uint32_t i = 0; i < count; i++)
 		buf_u64(writer->out, values[i]);
@@ -205,7 +204,6 @@ static bool values_read(struct reader *reader, struct tally *tally)
 		ok = ok && is_within(value, 27) && i + 1 < TALLY_VALUES;
 		made = ok && tally_put_value(tally, value);
 	}
-	tally->has_zero = read_u8(reader, &ok) != 0;
 	count = read_u32(reader, &ok);
 	for (uint32_t i = 0; ok && made && i < count; i++) {
 		uint64_t value = read_u64(reader, &ok);

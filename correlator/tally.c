@@ -77,10 +77,7 @@ static bool distinct_has(const struct tally *tally, uint64_t value)
 
 bool tally_put_distinct(struct tally *tally, uint64_t value)
 {
-	if (value == 0) {
-		tally->has_zero = true;
-		return true;
-	}
+	value |= value == 0;
 	if ((tally->distinct == NULL || tally->distinct_count * 2 > tally->distinct_mask) &&
 	    !distinct_grow(tally))
 		return false;
@@ -89,11 +86,6 @@ bool tally_put_distinct(struct tally *tally, uint64_t value)
 	distinct_place(tally->distinct, tally->distinct_mask, value);
 	tally->distinct_count++;
 	return true;
-}
-
-uint64_t tally_distinct(const struct tally *tally)
-{
-	return tally->distinct_count + (uint64_t)tally->has_zero;
 }
 
 /* ---- values, evidence, events ---- */

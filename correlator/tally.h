@@ -28,9 +28,8 @@ struct tally {
 	uint64_t evidence_cut;
 	decimal *values;             /* one by one: medians, percentiles */
 	uint32_t value_count, value_capacity;
-	uint64_t *distinct;          /* open addressing; 0 is told apart by has_zero */
+	uint64_t *distinct;          /* open addressing, 0 is free; keyed hashes */
 	uint32_t distinct_count, distinct_mask;
-	bool has_zero;
 	struct sighting *events;     /* of a sliding sum: a ring */
 	uint32_t event_first, event_count, event_capacity;
 };
@@ -52,9 +51,8 @@ bool tally_holds(struct tally *tally, const struct correlation *correlation, dec
 /* NULL without memory. */
 struct parts *tally_collect(const struct tally *tally);
 
-/* For the types: the distinct values of a window, and the i-th of its values in order. */
-uint64_t tally_distinct(const struct tally *tally);
-void tally_sort(struct tally *tally);
+void tally_sort(struct tally *tally); /* its values */
+/* For the snapshot. */
 bool tally_put_distinct(struct tally *tally, uint64_t value);
 bool tally_put_value(struct tally *tally, decimal value);
 bool tally_put_evidence(struct tally *tally, const struct part *part);

@@ -576,6 +576,70 @@ static void test_groups_are_bounded_and_counted(void **state)
 	town_close(&town);
 }
 
+static void fail_from(struct town *town, unsigned address, int64_t at_ns, unsigned times)
+{
+	char body[128];
+
+	for (unsigned i = 0; i < times; i++) {
+		snprintf(body, sizeof(body),
+		    "{\"act\":\"fail\",\"src_ip\":\"192.0.2.%u\",\"bytes\":%u}", address, i);
+		town_send(town, "web01", at_ns + i * 1000, body);
+	}
+	town_run(town);
+}
+
+/* What was touched longest ago goes first; and groups that hold much go sooner. */
+static void test_which_group_goes(void **state)
+{
+	static const char few[] = BASES TIMED("few", "event_count", "[failed]", "{lt: 4}");
+	static const char middle[] =
+	    BASES TIMED("middle", "value_median", "[failed]", "{field: bytes, gte: 0}");
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = few, .events = 1, .detections = 1,
+	    .groups_max = 1});
+	fail_from(&town, 1, TOWN_START, 1);
+	fail_from(&town, 2, TOWN_START + SECOND, 1);
+	fail_from(&town, 1, TOWN_START + 2 * SECOND, 1);
+	fail_from(&town, 3, TOWN_START + 3 * SECOND, 1);
+	town_settle(&town);
+	assert_int_equal(town_stats(&town).evicted, 1);
+	assert_int_equal(town_count_group(&town, "few", "192.0.2.1", ALERT_SETTLED), 1);
+	assert_int_equal(town_count_group(&town, "few", "192.0.2.2", ALERT_SETTLED), 0);
+	assert_int_equal(town_count_group(&town, "few", "192.0.2.3", ALERT_SETTLED), 1);
+	town_close(&town);
+
+	town_open(&town, &(struct town_options){.rules = middle, .events = 1, .detections = 1,
+	    .groups_max = 64});
+	fail_from(&town, 1, TOWN_START, 100);
+	fail_from(&town, 2, TOWN_START + SECOND, 3000);
+	town_settle(&town);
+	assert_int_equal(town_stats(&town).evicted, 1);
+	assert_int_equal(town_count(&town, "middle", ALERT_SETTLED), 1);
+	assert_int_equal(town_count_group(&town, "middle", "192.0.2.2", ALERT_SETTLED), 1);
+	town_close(&town);
+}
+
+/* An alert's events are those of the alerts behind it, those that are no longer named too. */
+static void test_evidence_of_inner_alerts(void **state)
+{
+	static const char rules[] = BASES
+	    CORRELATION_RULE("brute", "event_count", "[failed]", "[src_ip]", "20s",
+		"    condition: {gte: 70}\n")
+	    TIMED("seldom", "event_count", "[brute]", "{lte: 2}");
+	struct town town;
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = rules, .events = 1, .detections = 1});
+	fail_from(&town, 1, TOWN_START, 140);
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "seldom", ALERT_SETTLED), 1);
+	for (size_t i = 0; i < town.alert_count; i++)
+		assert_int_equal(town.alerts[i].count, 140);
+	town_close(&town);
+}
+
 /* One address that starts without end: what has no room is counted, the rest is told. */
 static void test_candidates_are_bounded_and_counted(void **state)
 {
@@ -624,6 +688,8 @@ int main(void)
 	    cmocka_unit_test(test_other_rules_in_between),
 	    cmocka_unit_test(test_full_windows),
 	    cmocka_unit_test(test_groups_are_bounded_and_counted),
+	    cmocka_unit_test(test_which_group_goes),
+	    cmocka_unit_test(test_evidence_of_inner_alerts),
 	    cmocka_unit_test(test_candidates_are_bounded_and_counted),
 	    cmocka_unit_test(test_what_is_no_number_is_counted),
 	};

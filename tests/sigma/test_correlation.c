@@ -316,6 +316,16 @@ static void chains_meet_by_what_all_of_them_have(void **state)
 	}
 	assert_int_equal(ruleset_find(ruleset, STR("base"))->use_count, 2);
 	ruleset_free(ruleset);
+	/* One name for two groups of the same inner one, over two ways: no key. */
+	ruleset = loaded(RULES COUNT("base", "a", "p, q") COUNT("left", "base", "p")
+		COUNT("right", "base", "q")
+		"title: top\nid: top\ncorrelation: {type: temporal, rules: [left, right], "
+		"group-by: [t], aliases: {t: {left: p, right: q}}, timespan: 1m}\n");
+	const struct correlation *one = ruleset_find(ruleset, STR("base"))->correlation;
+
+	assert_int_equal(one->key_group_count, 0);
+	assert_int_equal(one->root, ruleset_find(ruleset, STR("top"))->index);
+	ruleset_free(ruleset);
 }
 
 /* A correlation has a level and tags of its own; generate is for what it refers to. */
