@@ -18,6 +18,7 @@ same docs/CONFIGURATION.md "$tocsin" config --markdown --lang en
 same docs/COMMANDS.md "$tocsin" help --markdown --lang en
 same docs/COMMANDS.vi.md "$tocsin" help --markdown --lang vi
 same docs/DECODERS.md "$tocsin" decode --markdown --lang en
+same docs/LINT.md "$tocsin" rules check --markdown --lang en
 for page in "" $(sed -n 's/^COMMAND(\(.*\))$/\1/p' cli/commands.def); do
 	n=$((n + 1))
 	if [ -n "$("$tocsin" help $page --man 2>&1 | head -c 3 | grep '^\.TH')" ]; then
