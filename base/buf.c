@@ -142,41 +142,6 @@ void buf_varint(struct buf *buf, uint64_t value)
 	buf_put(buf, bytes, len);
 }
 
-uint16_t get_u16(const void *at)
-{
-	const uint8_t *b = at;
-
-	return (uint16_t)(b[0] | b[1] << 8);
-}
-
-uint32_t get_u32(const void *at)
-{
-	const uint8_t *b = at;
-
-	return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-}
-
-uint64_t get_u64(const void *at)
-{
-	return get_u32(at) | (uint64_t)get_u32((const uint8_t *)at + 4) << 32;
-}
-
-void set_u32(void *at, uint32_t value)
-{
-	uint8_t *b = at;
-
-	b[0] = (uint8_t)value;
-	b[1] = (uint8_t)(value >> 8);
-	b[2] = (uint8_t)(value >> 16);
-	b[3] = (uint8_t)(value >> 24);
-}
-
-void set_u64(void *at, uint64_t value)
-{
-	set_u32(at, (uint32_t)value);
-	set_u32((uint8_t *)at + 4, (uint32_t)(value >> 32));
-}
-
 bool take_varint(struct str *rest, uint64_t *ret)
 {
 	uint64_t value = 0;

@@ -56,11 +56,42 @@ static inline char *buf_room(struct buf *buf, size_t len)
 	    : buf_room_make(buf, len);
 }
 
-uint16_t get_u16(const void *at);
-uint32_t get_u32(const void *at);
-uint64_t get_u64(const void *at);
-void set_u32(void *at, uint32_t value);
-void set_u64(void *at, uint64_t value);
+/* Compilers make one load or store of each. */
+static inline uint16_t get_u16(const void *at)
+{
+	const uint8_t *b = at;
+
+	return (uint16_t)(b[0] | b[1] << 8);
+}
+
+static inline uint32_t get_u32(const void *at)
+{
+	const uint8_t *b = at;
+
+	return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+static inline uint64_t get_u64(const void *at)
+{
+	return get_u32(at) | (uint64_t)get_u32((const uint8_t *)at + 4) << 32;
+}
+
+static inline void set_u32(void *at, uint32_t value)
+{
+	uint8_t *b = at;
+
+	b[0] = (uint8_t)value;
+	b[1] = (uint8_t)(value >> 8);
+	b[2] = (uint8_t)(value >> 16);
+	b[3] = (uint8_t)(value >> 24);
+}
+
+static inline void set_u64(void *at, uint64_t value)
+{
+	set_u32(at, (uint32_t)value);
+	set_u32((uint8_t *)at + 4, (uint32_t)(value >> 32));
+}
+
 /* Takes a varint off the front of *rest; false when it is cut short or longer than 64 bits. */
 bool take_varint(struct str *rest, uint64_t *ret);
 /* Takes len bytes off the front of *rest; false when there are fewer. */

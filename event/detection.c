@@ -49,111 +49,150 @@ enum message_kind message_kind(struct str bytes)
 	}
 }
 
-/* Writing. The record is what was appended to out: the checksum covers only that. */
+/*
+ * Writing. The record is what was appended to out: the checksum covers only that. Room for all of
+ * it is made first, and then it is put down byte by byte.
+ */
 
-static size_t message_begin(struct buf *out, enum message_kind kind)
+#define TAG_ROOM (1u + 10u) /* tag and length, at most */
+
+static char *put_varint(char *at, uint64_t value)
 {
-	size_t from = out->len;
-
-	buf_put(out, magic, sizeof(magic));
-	buf_u8(out, VERSION);
-	buf_u8(out, (uint8_t)kind);
-	return from;
+	for (; value >= 0x80; value >>= 7)
+		*at++ = (char)(uint8_t)(value | 0x80);
+	*at++ = (char)(uint8_t)value;
+	return at;
 }
 
-static void message_end(struct buf *out, size_t from)
+static char *put_value(char *at, unsigned tag, struct str value)
 {
-	if (!out->failed)
-		buf_u32(out, hash_crc32c(0, out->ptr + from, out->len - from));
-}
-
-static void put_value(struct buf *out, unsigned tag, struct str value)
-{
-	buf_u8(out, (uint8_t)tag);
-	buf_varint(out, value.len);
-	buf_str_put(out, value);
-}
-
-static void put_text(struct buf *out, enum detection_tag tag, struct str value)
-{
+	*at++ = (char)(uint8_t)tag;
+	at = put_varint(at, value.len);
 	if (value.len > 0)
-		put_value(out, tag, value);
+		memcpy(at, value.ptr, value.len);
+	return at + value.len;
 }
 
-static void put_u64(struct buf *out, enum detection_tag tag, uint64_t value)
+static char *put_text(char *at, enum detection_tag tag, struct str value)
 {
-	char bytes[8];
+	return value.len > 0 ? put_value(at, tag, value) : at;
+}
 
+static char *put_u64(char *at, enum detection_tag tag, uint64_t value)
+{
 	if (value == 0)
-		return;
-	set_u64(bytes, value);
-	put_value(out, tag, str_from(bytes, sizeof(bytes)));
+		return at;
+	*at++ = (char)tag;
+	*at++ = 8;
+	set_u64(at, value);
+	return at + 8;
 }
 
-static void put_u32(struct buf *out, enum detection_tag tag, uint32_t value)
+static char *put_u32(char *at, enum detection_tag tag, uint32_t value)
 {
-	char bytes[4];
-
 	if (value == 0)
-		return;
-	set_u32(bytes, value);
-	put_value(out, tag, str_from(bytes, sizeof(bytes)));
+		return at;
+	*at++ = (char)tag;
+	*at++ = 4;
+	set_u32(at, value);
+	return at + 4;
 }
 
-static void put_places(struct buf *out, const struct detection *detection)
+static char *put_places(char *at, const struct detection *detection)
 {
-	char at[COORDINATE], position[POSITION];
-
+	*at++ = TAG_AT;
+	*at++ = (char)COORDINATE;
 	set_u64(at, detection->at.collector);
 	set_u64(at + 8, detection->at.epoch);
 	set_u64(at + 16, detection->at.counter);
-	put_value(out, TAG_AT, str_from(at, sizeof(at)));
-	set_u32(position, detection->position.partition);
-	set_u64(position + 4, detection->position.offset);
-	set_u32(position + 12, detection->position.index);
-	put_value(out, TAG_POSITION, str_from(position, sizeof(position)));
+	at += COORDINATE;
+	*at++ = TAG_POSITION;
+	*at++ = (char)POSITION;
+	set_u32(at, detection->position.partition);
+	set_u64(at + 4, detection->position.offset);
+	set_u32(at + 12, detection->position.index);
+	return at + POSITION;
+}
+
+/* Room for so many bytes behind magic, version and kind, and for the checksum; NULL when it fails. */
+static char *message_begin(struct buf *out, enum message_kind kind, size_t body)
+{
+	char *at = buf_extend(out, HEAD + body + TAIL);
+
+	if (at == NULL)
+		return NULL;
+	memcpy(at, magic, sizeof(magic));
+	at[4] = (char)VERSION;
+	at[5] = (char)kind;
+	return at;
+}
+
+/* The body ends at end; what room there is behind the checksum is given back. */
+static void message_end(struct buf *out, char *begin, char *end)
+{
+	set_u32(end, hash_crc32c(0, begin, (size_t)(end - begin)));
+	out->len = (size_t)(end + TAIL - out->ptr);
+}
+
+/* As much as it may be; a few bytes too much for each length. */
+static size_t detection_room(const struct detection *detection)
+{
+	size_t room = 5 * TAG_ROOM + detection->correlation.len + detection->rule.len +
+	    detection->agency.len + detection->host.len + detection->replay.len +
+	    5 * 2 + 2 * 8 + COORDINATE + POSITION + 4;
+
+	for (size_t i = 0; i < detection->group_count; i++)
+		room += TAG_ROOM + detection->groups[i].len;
+	for (size_t i = 0; i < detection->value_count; i++)
+		room += TAG_ROOM + detection->values[i].len;
+	return room;
 }
 
 void detection_write(struct buf *out, const struct detection *detection)
 {
 	CHECK(detection->group_count <= DETECTION_VALUES);
 	CHECK(detection->value_count <= DETECTION_VALUES);
-	size_t from = message_begin(out, MESSAGE_DETECTION);
+	char *begin = message_begin(out, MESSAGE_DETECTION, detection_room(detection));
 
-	put_text(out, TAG_CORRELATION, detection->correlation);
-	put_text(out, TAG_RULE, detection->rule);
+	if (begin == NULL)
+		return;
+	char *at = put_text(begin + HEAD, TAG_CORRELATION, detection->correlation);
+
+	at = put_text(at, TAG_RULE, detection->rule);
 	for (size_t i = 0; i < detection->group_count; i++)
-		put_value(out, TAG_GROUP, detection->groups[i]);
+		at = put_value(at, TAG_GROUP, detection->groups[i]);
 	for (size_t i = 0; i < detection->value_count; i++)
-		put_value(out, detection->values[i].ptr == NULL ? TAG_VALUE_ABSENT : TAG_VALUE,
+		at = put_value(at, detection->values[i].ptr == NULL ? TAG_VALUE_ABSENT : TAG_VALUE,
 		    detection->values[i]);
-	put_u64(out, TAG_TIME, (uint64_t)detection->time_ns);
-	put_u64(out, TAG_RECEIVED, (uint64_t)detection->received_ns);
-	put_places(out, detection);
-	put_text(out, TAG_AGENCY, detection->agency);
-	put_text(out, TAG_HOST, detection->host);
-	put_u32(out, TAG_FLAGS, detection->flags);
-	put_text(out, TAG_REPLAY, detection->replay);
-	message_end(out, from);
+	at = put_u64(at, TAG_TIME, (uint64_t)detection->time_ns);
+	at = put_u64(at, TAG_RECEIVED, (uint64_t)detection->received_ns);
+	at = put_places(at, detection);
+	at = put_text(at, TAG_AGENCY, detection->agency);
+	at = put_text(at, TAG_HOST, detection->host);
+	at = put_u32(at, TAG_FLAGS, detection->flags);
+	at = put_text(at, TAG_REPLAY, detection->replay);
+	message_end(out, begin, at);
 }
 
 void progress_write(struct buf *out, const struct progress *progress, size_t count)
 {
 	CHECK(count <= PROGRESS_MAX);
-	size_t from = message_begin(out, MESSAGE_PROGRESS);
+	char *begin = message_begin(out, MESSAGE_PROGRESS, count * (2 + PROGRESS));
+	char *at = begin == NULL ? NULL : begin + HEAD;
 
-	for (size_t i = 0; i < count; i++) {
-		char row[PROGRESS];
-
-		row[0] = (char)progress[i].topic;
-		row[1] = (char)(progress[i].idle | progress[i].anew << 1);
-		set_u32(row + 2, progress[i].partition);
-		set_u32(row + 6, progress[i].partitions);
-		set_u64(row + 10, (uint64_t)progress[i].time_ns);
-		set_u64(row + 18, progress[i].offset);
-		put_value(out, TAG_PARTITION, str_from(row, sizeof(row)));
+	for (size_t i = 0; at != NULL && i < count; i++) {
+		*at++ = TAG_PARTITION;
+		*at++ = (char)PROGRESS;
+		at[0] = (char)progress[i].topic;
+		at[1] = (char)(progress[i].idle | progress[i].anew << 1);
+		set_u32(at + 2, progress[i].partition);
+		set_u32(at + 6, progress[i].partitions);
+		set_u64(at + 10, (uint64_t)progress[i].time_ns);
+		set_u64(at + 18, progress[i].offset);
+		at += PROGRESS;
 	}
-	message_end(out, from);
+	if (at != NULL)
+		message_end(out, begin, at);
 }
 
 /* Reading. */
@@ -174,13 +213,21 @@ static bool message_body(struct str bytes, enum message_kind kind, struct str *r
 /* rest is not empty. Values are slices of the record: present even when they are empty. */
 static bool take_tag(struct str *rest, unsigned *ret_tag, struct str *ret_value)
 {
-	struct str tag;
 	uint64_t len;
 
-	if (!take_bytes(rest, 1, &tag) || !take_varint(rest, &len) || len > rest->len)
+	*ret_tag = (uint8_t)*rest->ptr;
+	rest->ptr++;
+	rest->len--;
+	if (rest->len > 0 && (uint8_t)*rest->ptr < 0x80) {
+		len = (uint8_t)*rest->ptr;
+		rest->ptr++;
+		rest->len--;
+	} else if (!take_varint(rest, &len)) {
 		return false;
-	*ret_tag = (uint8_t)*tag.ptr;
-	*ret_value = str_from(rest->ptr, (size_t)len);
+	}
+	if (len > rest->len)
+		return false;
+	*ret_value = (struct str){rest->ptr, (size_t)len};
 	rest->ptr += len;
 	rest->len -= (size_t)len;
 	return true;
@@ -264,17 +311,16 @@ static bool detection_take(struct detection *detection, unsigned tag, struct str
 
 bool detection_read(struct str bytes, struct detection *ret)
 {
-	struct detection detection = {0};
 	struct str rest, value;
 	unsigned tag;
 
 	if (!message_body(bytes, MESSAGE_DETECTION, &rest))
 		return false;
+	*ret = (struct detection){0};
 	while (rest.len > 0) {
-		if (!take_tag(&rest, &tag, &value) || !detection_take(&detection, tag, value))
+		if (!take_tag(&rest, &tag, &value) || !detection_take(ret, tag, value))
 			return false;
 	}
-	*ret = detection;
 	return true;
 }
 

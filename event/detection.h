@@ -56,7 +56,7 @@ enum message_kind message_kind(struct str bytes);
 
 /* Appended to out; at most DETECTION_VALUES of each, else the program is broken. */
 void detection_write(struct buf *out, const struct detection *detection);
-/* Borrowed from bytes. False when it does not hold. */
+/* Borrowed from bytes. False when it does not hold; ret may have been written to. */
 bool detection_read(struct str bytes, struct detection *ret);
 
 /* Progress travels on "detections" and on "alerts", between the other records. */
