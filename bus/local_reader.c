@@ -14,7 +14,7 @@
 #include "base/clock.h"
 
 enum { VIEWS_MAX = 8 };
-/* Whoever died between a commit and the waking has left a record that is found after this at most. */
+/* Whoever died between commit and waking has left a record that is found after this at most. */
 #define LOOK_NS (50 * NS_PER_MS)
 
 struct local_position {

@@ -114,7 +114,7 @@ static char *put_places(char *at, const struct detection *detection)
 	return at + POSITION;
 }
 
-/* Room for so many bytes behind magic, version and kind, and for the checksum; NULL when it fails. */
+/* Room for so many bytes behind magic, version, kind, and for the checksum; NULL: it fails. */
 static char *message_begin(struct buf *out, enum message_kind kind, size_t body)
 {
 	char *at = buf_extend(out, HEAD + body + TAIL);
