@@ -76,6 +76,7 @@ void alias_apply(struct record *record, struct notes *notes, size_t first)
 		record_put_field(
 		    record, alias->id, field_name(alias->id), field.kind, field.value);
 	}
+	notes_pass(notes, record);
 }
 
 static bool is_time(const struct note *note, size_t first)

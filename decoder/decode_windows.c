@@ -140,6 +140,7 @@ static enum decode_status decode(struct record *record, struct str text, struct 
 	if (kind != NULL)
 		put_kind(record, kind);
 	put_host(record);
+	notes_pass(notes, record);
 	alias_time(record, notes, 0);
 	return DECODE_YES;
 }

@@ -27,6 +27,7 @@ struct ground {
 	struct keybook *book;     /* NULL: names are not looked up here */
 	char *room;               /* of unescaped strings; NULL before the first */
 	size_t escape;            /* the first escape behind the last string that had some */
+	json_unescape_fn *unescape;
 	enum cpu_level level;
 };
 
@@ -82,8 +83,8 @@ static INLINE size_t escape_from(const struct ground *ground, size_t from)
 }
 
 /*
- * The string between two quotes, which has escapes; ground->escape becomes the one behind. No escape
- * is shorter than what it stands for, so one room as long as the text is enough for all.
+ * The string between two quotes, which has escapes; ground->escape becomes the one behind. No
+ * escape is shorter than what it stands for, so one room as long as the text is enough for all.
  */
 static struct str unescaped(struct ground *ground, size_t from, size_t to)
 {
@@ -93,8 +94,7 @@ static struct str unescaped(struct ground *ground, size_t from, size_t to)
 	if (ground->room == NULL)
 		return STR_NONE;
 	char *start = ground->room;
-	size_t len =
-	    json_unescape(start, ground->text, from, to, &ground->masks, ground->level);
+	size_t len = ground->unescape(start, ground->text, from, to, &ground->masks);
 
 	if (len == SIZE_MAX)
 		return STR_NONE;
@@ -480,7 +480,8 @@ bool json_fields_walk(struct record *record, struct str text, unsigned depth,
     struct notes *notes, enum cpu_level level)
 {
 	struct ground ground = {
-	    .text = without_space(text), .record = record, .notes = notes, .level = level};
+	    .text = without_space(text), .record = record, .notes = notes, .level = level,
+	    .unescape = json_unescape_for(level)};
 
 	notes_take(notes, record);
 	ground.book = notes->book;

@@ -4,7 +4,8 @@
 #include <immintrin.h>
 #endif
 
-#define RUN 16u /* bytes copied at once */
+#define RUN    16u /* bytes copied at once */
+#define INLINE inline __attribute__((always_inline))
 
 static bool four_hex(const char *at, const char *end, unsigned *ret)
 {
@@ -85,7 +86,7 @@ size_t json_unescape_one(char *out, const char *at, const char *end, size_t *ret
 }
 
 /* Whole blocks while there are bytes of the text and slack of out to copy beyond. */
-static inline __attribute__((always_inline)) char *run_copy(char *out, const char *at, size_t len,
+static INLINE char *run_copy(char *out, const char *at, size_t len,
     const char *end)
 {
 	if ((size_t)(end - at) >= len + RUN) {
@@ -97,13 +98,13 @@ static inline __attribute__((always_inline)) char *run_copy(char *out, const cha
 	return out + len;
 }
 
-static inline __attribute__((always_inline)) uint64_t bits_from(uint64_t word, size_t from)
+static INLINE uint64_t bits_from(uint64_t word, size_t from)
 {
 	return word & UINT64_MAX << from % 64;
 }
 
 /* The first set bit of [from, to), or to. */
-static inline __attribute__((always_inline)) size_t bit_next(const uint64_t *bits, size_t from,
+static INLINE size_t bit_next(const uint64_t *bits, size_t from,
     size_t to)
 {
 	size_t word = from / 64;
@@ -120,7 +121,7 @@ static inline __attribute__((always_inline)) size_t bit_next(const uint64_t *bit
 }
 
 /* Run by run between the escapes, whatever they are. */
-static inline __attribute__((always_inline)) size_t unescape_runs(char *out, struct str text,
+static INLINE size_t unescape_runs(char *out, struct str text,
     size_t from, size_t to, const struct json_masks *masks)
 {
 	const char *start = out, *end = text.ptr + text.len;
@@ -142,61 +143,126 @@ static inline __attribute__((always_inline)) size_t unescape_runs(char *out, str
 }
 
 #if CPU_HAS_V3
-/* A byte of ones for each bit of 8. */
-CPU_V3_CODE static inline uint64_t bytes_of(uint64_t bits)
+/*
+ * The low 8 bits of keep tell which of 8 bytes go to out, one behind the other. Returns where the
+ * next go.
+ */
+CPU_V3_CODE static INLINE char *word_keep(char *out, const char *at, uint64_t keep)
 {
-	return _pdep_u64(bits, UINT64_C(0x0101010101010101)) * 255;
+	uint64_t ones = _pdep_u64(keep, UINT64_C(0x0101010101010101)), word;
+
+	memcpy(&word, at, sizeof(word));
+	word = _pext_u64(word, ones * 255);
+	memcpy(out, &word, sizeof(word));
+	return out + _mm_popcnt_u64(ones);
 }
+
+#define BITS 56u /* that a load of 8 bytes from any bit on has at least */
 
 /*
  * Every escape stands for the byte behind its backslash: leaving the backslashes out is enough. 32
- * bytes of text and 32 of slack are there.
+ * bytes of text and of slack are there.
  */
 CPU_V3_CODE static size_t unescape_dropping(char *out, const char *text, size_t from, size_t to,
     const uint64_t *escapes)
 {
-	const char *start = out;
+	const char *at = text + from, *end = text + to;
+	size_t kept = to - from;
 
-	for (size_t at = from; at < to; at += 32) {
+	while (at < end) {
+		const char *stop = (size_t)(end - at) > BITS ? at + BITS : end;
 		uint64_t drop;
 
-		memcpy(&drop, (const char *)escapes + at / 8, sizeof(drop));
-		drop = drop >> at % 8 & UINT32_MAX;
-		if (to - at < 32)
-			drop |= UINT64_MAX << (to - at);
+		memcpy(&drop, (const char *)escapes + from / 8, sizeof(drop));
+		drop = _bzhi_u64(drop >> from % 8, (unsigned)(stop - at));
+		kept -= (size_t)_mm_popcnt_u64(drop);
+		from += BITS;
 		if ((uint32_t)drop == 0) {
-			memcpy(out, text + at, 32);
+			_mm256_storeu_si256((__m256i *)(void *)out,
+			    _mm256_loadu_si256((const __m256i *)(const void *)at));
 			out += 32;
-			continue;
+			at += 32;
+			drop >>= 32;
 		}
-		for (size_t i = 0; i < 32; i += 8, drop >>= 8) {
-			uint64_t keep = ~drop & 0xff, word;
-
-			memcpy(&word, text + at + i, sizeof(word));
-			word = _pext_u64(word, bytes_of(keep));
-			memcpy(out, &word, sizeof(word));
-			out += _mm_popcnt_u64(keep);
-		}
+		for (drop = ~drop; at < stop; at += 8, drop >>= 8)
+			out = word_keep(out, at, drop);
 	}
-	return (size_t)(out - start);
+	return kept;
+}
+
+/* 32 bytes at a time, of which len count; as many more may be read and written. */
+CPU_V3_CODE static INLINE char *blocks_copy(char *out, const char *at, size_t len)
+{
+	size_t i = 0;
+
+	do {
+		_mm256_storeu_si256((__m256i *)(void *)(out + i),
+		    _mm256_loadu_si256((const __m256i *)(const void *)(at + i)));
+		i += 32;
+	} while (__builtin_expect(i < len, 0));
+	return out + len;
+}
+
+/*
+ * Run by run, as unescape_runs, where 32 bytes of text and slack are there. A second half of \uD83D is
+ * eaten with the first, so its backslash may lie behind at.
+ */
+CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t from, size_t to,
+    const uint64_t *escapes)
+{
+	const char *start = out, *at = text + from, *end = text + to;
+	size_t word = from / 64, taken, len;
+	uint64_t left = bits_from(escapes[word], from);
+
+	for (;;) {
+		while (left == 0) {
+			if (++word * 64 >= to)
+				return (size_t)(blocks_copy(out, at, (size_t)(end - at)) - start);
+			left = escapes[word];
+		}
+		const char *next = text + word * 64 + (unsigned)__builtin_ctzll(left);
+
+		left &= left - 1;
+		if (next >= end)
+			return (size_t)(blocks_copy(out, at, (size_t)(end - at)) - start);
+		if (__builtin_expect(next < at, 0))
+			continue;
+		out = blocks_copy(out, at, (size_t)(next - at));
+		at = next + 2;
+		*out = plain[(uint8_t)next[1]];
+		if (__builtin_expect(*out++ != '\0', 1))
+			continue;
+		taken = json_unescape_one(--out, next, end, &len);
+		if (taken == 0)
+			return SIZE_MAX;
+		out += len;
+		at = next + taken;
+	}
 }
 
 CPU_V3_CODE static size_t unescape_v3(char *out, struct str text, size_t from, size_t to,
     const struct json_masks *masks)
 {
-	if (text.len - to >= 32 && bit_next(masks->specials, from, to) == to)
+	if (text.len - to < 32)
+		return unescape_runs(out, text, from, to, masks);
+	if (bit_next(masks->specials, from, to) == to)
 		return unescape_dropping(out, text.ptr, from, to, masks->escapes);
-	return unescape_runs(out, text, from, to, masks);
+	return unescape_blocks(out, text.ptr, from, to, masks->escapes);
 }
 #endif
 
-size_t json_unescape(char *out, struct str text, size_t from, size_t to,
-    const struct json_masks *masks, enum cpu_level level)
+static size_t unescape_portable(char *out, struct str text, size_t from, size_t to,
+    const struct json_masks *masks)
+{
+	return unescape_runs(out, text, from, to, masks);
+}
+
+json_unescape_fn *json_unescape_for(enum cpu_level level)
 {
 #if CPU_HAS_V3
 	if (level == CPU_V3)
-		return unescape_v3(out, text, from, to, masks);
+		return unescape_v3;
 #endif
 	(void)level;
-	return unescape_runs(out, text, from, to, masks);
+	return unescape_portable;
 }

@@ -14,8 +14,9 @@
  * room for to - from + JSON_UNESCAPE_SLACK bytes. Returns the length, or SIZE_MAX when an escape is
  * none.
  */
-size_t json_unescape(char *out, struct str text, size_t from, size_t to,
-    const struct json_masks *masks, enum cpu_level level);
+typedef size_t json_unescape_fn(char *out, struct str text, size_t from, size_t to,
+    const struct json_masks *masks);
+json_unescape_fn *json_unescape_for(enum cpu_level level);
 
 /*
  * What stands behind one backslash, at at: the bytes that it is, at most 4, to out; *ret_len tells

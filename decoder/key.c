@@ -50,27 +50,23 @@ struct key key_ask(struct str name)
 }
 
 /* As loads of 16 bytes with zeros behind the name would have it, without reading beyond. */
-static void ends_of(struct str name, uint64_t *low, uint64_t *high)
+static void short_ends(struct str name, uint64_t *low, uint64_t *high)
 {
 	unsigned char padded[16] = {0};
 
-	if (name.len >= 8) {
-		memcpy(low, name.ptr, 8);
-		memcpy(high, name.ptr + name.len - 8, 8);
-		if (name.len < 16) { /* its bytes from the eighth on */
-			memcpy(padded, high, 8);
-			memcpy(high, padded + 16 - name.len, 8);
-		}
-		return;
+	if (name.len < 8) {
+		for (size_t i = 0; i < name.len; i++)
+			padded[i] = (unsigned char)name.ptr[i];
+	} else {
+		memcpy(padded + name.len - 8, name.ptr + name.len - 8, 8);
+		memcpy(padded, name.ptr, 8);
 	}
-	for (size_t i = 0; i < name.len; i++)
-		padded[i] = (unsigned char)name.ptr[i];
 	memcpy(low, padded, 8);
-	*high = 0;
+	memcpy(high, padded + 8, 8);
 }
 
 /* Two loads more decide for nearly all long names. */
-static bool same_text(const char *kept, struct str name)
+static inline bool same_text(const char *kept, struct str name)
 {
 	uint64_t a[2], b[2];
 
@@ -83,40 +79,47 @@ static bool same_text(const char *kept, struct str name)
 	return a[0] == b[0] && a[1] == b[1];
 }
 
-static const struct key *long_find(const struct keybook *book, size_t place, struct str name)
+static const struct key *entry_put(struct keybook *book, struct key_entry entry, struct str name)
 {
-	for (size_t i = place; i < place + KEY_WAYS; i++) {
-		if (book->entries[i].len == name.len && same_text(book->texts[i], name))
-			return &book->entries[i].key;
-	}
-	return NULL;
-}
+	size_t place = (size_t)(keybook_set(book, entry.low, entry.high, name.len) - book->entries);
 
-static const struct key *entry_put(struct keybook *book, size_t place, struct key_entry entry,
-    struct str name)
-{
 	if (book->entries[place].len != 0)
 		place += book->turn++ % KEY_WAYS;
+	entry.len = (uint32_t)name.len;
+	entry.key = key_ask(name);
 	book->entries[place] = entry;
 	memcpy(book->texts[place], name.ptr, name.len);
 	return &book->entries[place].key;
 }
 
-const struct key *keybook_find(struct keybook *book, struct str name, struct key *room)
+static const struct key *long_find(struct keybook *book, struct str name)
 {
 	uint64_t low, high;
 
+	memcpy(&low, name.ptr, 8);
+	memcpy(&high, name.ptr + name.len - 8, 8);
+	const struct key_entry *entry = keybook_set(book, low, high, name.len);
+
+	for (unsigned way = 0; way < KEY_WAYS; way++, entry++) {
+		if (entry->low == low && entry->high == high && entry->len == name.len &&
+		    same_text(book->texts[entry - book->entries], name))
+			return &entry->key;
+	}
+	return entry_put(book, (struct key_entry){.low = low, .high = high}, name);
+}
+
+const struct key *keybook_find(struct keybook *book, struct str name, struct key *room)
+{
+	struct key_entry entry = {.len = 0};
+
+	if (name.len > KEY_SHORT && name.len <= KEY_KEPT)
+		return long_find(book, name);
 	if (name.len == 0 || name.len > KEY_KEPT) {
 		*room = key_ask(name);
 		return room;
 	}
-	ends_of(name, &low, &high);
-	size_t place = (size_t)(keybook_set(book, low, high, name.len) - book->entries);
-	const struct key *key = name.len <= KEY_SHORT ? keybook_short(book, low, high, name.len)
-						      : long_find(book, place, name);
+	short_ends(name, &entry.low, &entry.high);
+	const struct key *key = keybook_short(book, entry.low, entry.high, name.len);
 
-	if (key != NULL)
-		return key;
-	return entry_put(book, place,
-	    (struct key_entry){low, high, (uint32_t)name.len, key_ask(name)}, name);
+	return key != NULL ? key : entry_put(book, entry, name);
 }

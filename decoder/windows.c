@@ -1,7 +1,7 @@
 /*
  * The tables of windows.def, put in order once so that an event costs a probe of each and not a
- * walk through all. What is looked up is a stranger's, what stands in the tables is not: the hashes need
- * no key.
+ * walk through all. What is looked up is a stranger's, what stands in the tables is not: the
+ * hashes need no key.
  */
 #include "decoder/windows.h"
 
@@ -82,20 +82,27 @@ static uint8_t channel_slots[SLOTS]; /* index of services + 1 */
 static struct windows_kind kinds[SLOTS];
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
-/* Letters of either case hash alike, and so do some other characters. */
+/*
+ * Letters of either case hash alike, and so do some other characters. The last 16 bytes tell nearly
+ * all channels apart; of shorter ones the ends overlap.
+ */
 static unsigned hash_fold(struct str text)
 {
-	uint64_t hash = text.len, word;
+	uint64_t hash = text.len, word = 0, tail = 0;
 
-	for (; text.len >= 8; text.ptr += 8, text.len -= 8) {
+	if (text.len >= 16) {
+		memcpy(&word, text.ptr + text.len - 16, 8);
+		memcpy(&tail, text.ptr + text.len - 8, 8);
+	} else if (text.len >= 8) {
 		memcpy(&word, text.ptr, 8);
-		word |= UINT64_C(0x2020202020202020);
-		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		hash ^= hash >> 32;
+		memcpy(&tail, text.ptr + text.len - 8, 8);
+	} else if (text.len > 0) {
+		memcpy(&word, text.ptr, text.len);
 	}
-	for (; text.len > 0; text.ptr++, text.len--)
-		hash = (hash ^ ((uint8_t)text.ptr[0] | 0x20u)) * UINT64_C(0x9e3779b97f4a7c15);
-	return (unsigned)(hash >> 48) % SLOTS;
+	hash ^= word | UINT64_C(0x2020202020202020);
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	hash ^= hash >> 32 ^ (tail | UINT64_C(0x2020202020202020));
+	return (unsigned)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 48) % SLOTS;
 }
 
 /* Decimal without leading zeros, as windows.def writes it; false when it is another text. */
