@@ -621,6 +621,31 @@ static void test_which_group_goes(void **state)
 	town_close(&town);
 }
 
+/* 5,000 sources in turn, each twice: all of them, once each. */
+static void test_sources_taking_turns(void **state)
+{
+	static const char rules[] = BASES TIMED("few", "event_count", "[failed]", "{eq: 2}")
+	    CORRELATION_RULE("unanswered", "temporal_ordered", "[failed, accepted]", "[src_ip]", "2s",
+		"    condition: failed and not accepted\n");
+	struct town town;
+	char body[128];
+
+	(void)state;
+	town_open(&town, &(struct town_options){.rules = rules, .workers = 2});
+	for (unsigned i = 0; i < 10000; i++) {
+		snprintf(body, sizeof(body), FAIL("10.0.%u.%u", "an"), i % 5000 >> 8,
+		    i % 5000 & 255);
+		town_send(&town, i & 1 ? "web01" : "web02", TOWN_START + i * (SECOND / 1000), body);
+		if (i % 500 == 0)
+			town_run(&town);
+	}
+	town_settle(&town);
+	assert_int_equal(town_count(&town, "few", ALERT_SETTLED), 5000);
+	assert_int_equal(town_count(&town, "unanswered", ALERT_SETTLED), 10000);
+	assert_int_equal(town_stats(&town).groups, 0);
+	town_close(&town);
+}
+
 /* An alert's events are those of the alerts behind it, those that are no longer named too. */
 static void test_evidence_of_inner_alerts(void **state)
 {
@@ -688,6 +713,7 @@ int main(void)
 	    cmocka_unit_test(test_other_rules_in_between),
 	    cmocka_unit_test(test_full_windows),
 	    cmocka_unit_test(test_groups_are_bounded_and_counted),
+	    cmocka_unit_test(test_sources_taking_turns),
 	    cmocka_unit_test(test_which_group_goes),
 	    cmocka_unit_test(test_evidence_of_inner_alerts),
 	    cmocka_unit_test(test_candidates_are_bounded_and_counted),
