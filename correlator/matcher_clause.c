@@ -3,24 +3,38 @@
 #include "base/utf8.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Instructions, about: for a candidate, to test one predicate, and the most for all of them. */
 #define RULE_COST  200.0
 #define TEST_COST  60.0
 #define REGEX_COST 600.0
 #define REST_MOST  4000.0
+#define OPEN_COST  150.0 /* to look at a field at all */
 
 bool chooser_new(struct chooser *chooser, const struct program *program,
     const struct study *study)
 {
-	*chooser = (struct chooser){program, study,
-	    calloc(program->predicate_count + 1, sizeof(*chooser->prices))};
-	return chooser->prices != NULL;
+	*chooser = (struct chooser){.program = program, .study = study};
+	chooser->prices = calloc(program->predicate_count + 1, sizeof(*chooser->prices));
+	chooser->openings = calloc(program->slot_count + 1, sizeof(*chooser->openings));
+	return chooser->prices != NULL && chooser->openings != NULL;
 }
 
 void chooser_free(struct chooser *chooser)
 {
 	free(chooser->prices);
+	free(chooser->openings);
+}
+
+void chooser_open(struct chooser *chooser, const uint32_t *counts)
+{
+	const struct program *program = chooser->program;
+
+	for (uint32_t slot = 0; slot < program->slot_count; slot++)
+		chooser->openings[slot] = (float)(study_presence(chooser->study, slot) *
+		    OPEN_COST / (counts[slot] + 1));
+	memset(chooser->prices, 0, program->predicate_count * sizeof(*chooser->prices));
 }
 
 /*
@@ -96,6 +110,8 @@ static struct price predicate_price(const struct chooser *chooser,
 		    study_presence(chooser->study, predicate->slot) * test_cost(predicate);
 	else if (predicate->kind == PREDICATE_REGEX || predicate->kind == PREDICATE_GLOB)
 		price.look += price.odds * test_cost(predicate);
+	if (predicate->slot != SLOT_ANYWHERE)
+		price.look += (double)chooser->openings[predicate->slot];
 	return price;
 }
 

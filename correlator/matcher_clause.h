@@ -20,12 +20,19 @@ struct chooser {
 	const struct program *program;
 	const struct study *study;
 	struct price *prices; /* by predicate; look 0: not known yet */
+	float *openings;      /* by slot: the share of a predicate in what it costs to look there */
 };
 
 /* False without memory. */
 bool chooser_new(struct chooser *chooser, const struct program *program,
     const struct study *study);
 void chooser_free(struct chooser *chooser);
+
+/*
+ * To look at a field at all has a price, which all that is looked for there share. counts: by slot,
+ * how many that were. Prices are made anew.
+ */
+void chooser_open(struct chooser *chooser, const uint32_t *counts);
 
 /* The whole price. CLAUSE_NONE: a match does not need the expression to be looked for. */
 double clause_cost(struct chooser *chooser, const struct expression *expression);

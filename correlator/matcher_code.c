@@ -95,9 +95,11 @@ static struct weight weigh(const struct writer *writer, const struct expression 
 		const struct predicate *predicate =
 		    &writer->program->predicates[expression->predicate];
 
+		/* Those come first in any case. */
+		if (is_decided(writer, expression->predicate))
+			return (struct weight){8, .1};
 		return (struct weight){
-		    is_decided(writer, expression->predicate) ? 8 : kind_cost(predicate),
-		    study_odds(writer->study, predicate)};
+		    kind_cost(predicate), study_odds(writer->study, predicate)};
 	}
 	case EXPRESSION_AND:
 		return weigh_all(writer, expression, false);

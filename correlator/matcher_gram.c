@@ -106,28 +106,6 @@ static bool nodes_sort(struct gram *gram, size_t buckets)
 	return true;
 }
 
-bool gram_seal(struct gram *gram)
-{
-	unsigned bucket_bits = bits_for(gram->count, BUCKET_MORE, BUCKET_MOST);
-	unsigned bitmap_bits = bits_for(gram->count, BITMAP_MORE, BITMAP_MOST);
-	size_t buckets = (size_t)1 << bucket_bits;
-
-	if (gram->count == 0)
-		return true;
-	gram->bucket_shift = 32 - bucket_bits;
-	gram->bitmap_shift = 32 - bitmap_bits;
-	gram->buckets = calloc(buckets + 2, sizeof(*gram->buckets));
-	gram->bitmap = calloc((size_t)1 << (bitmap_bits - 5), sizeof(*gram->bitmap));
-	if (gram->buckets == NULL || gram->bitmap == NULL || !nodes_sort(gram, buckets))
-		return false;
-	for (size_t i = 0; i < gram->count; i++) {
-		uint32_t bit = gram->nodes[i].hash >> gram->bitmap_shift;
-
-		gram->bitmap[bit >> 5] |= UINT32_C(1) << (bit & 31);
-	}
-	return true;
-}
-
 static size_t find_plain(const struct gram *gram, struct str text, size_t *at,
     struct gram_hit *ret, size_t max, bool *high)
 {
@@ -206,28 +184,60 @@ CPU_V3_CODE static inline __attribute__((always_inline)) size_t windows_find(
 	return count;
 }
 
-CPU_V3_CODE static size_t find_v3(const struct gram *gram, struct str text, size_t *at,
-    struct gram_hit *ret, size_t max, bool *high)
+CPU_V3_CODE static inline __attribute__((always_inline)) size_t stride_find(
+    const struct gram *gram, struct str text, size_t *at, struct gram_hit *ret, size_t max,
+    bool *high, size_t stride)
 {
-	size_t from = *at, to = from + max * gram->stride / 32 * 32;
+	size_t from = *at, to = from + max * stride / 32 * 32;
 
 	*at = to = to < text.len ? to : text.len;
-	if (gram->stride == 4)
-		return windows_find(gram, text.ptr, from, to, ret, high, 4);
-	if (gram->stride == 2)
-		return windows_find(gram, text.ptr, from, to, ret, high, 2);
-	return windows_find(gram, text.ptr, from, to, ret, high, 1);
+	return windows_find(gram, text.ptr, from, to, ret, high, stride);
 }
+
+#define FINDER(stride)                                                                             \
+	CPU_V3_CODE static size_t find_v3_##stride(const struct gram *gram, struct str text,       \
+	    size_t *at, struct gram_hit *ret, size_t max, bool *high)                              \
+	{                                                                                          \
+		return stride_find(gram, text, at, ret, max, high, stride);                        \
+	}
+FINDER(1)
+FINDER(2)
+FINDER(4)
+#undef FINDER
 #endif
 
-size_t gram_find(const struct gram *gram, struct str text, size_t *at, struct gram_hit *ret,
-    size_t max, bool *high)
+static gram_finder *finder_for(uint32_t stride)
 {
 #if CPU_HAS_V3
 	if (cpu_level() == CPU_V3)
-		return find_v3(gram, text, at, ret, max, high);
+		return stride == 4 ? find_v3_4 : stride == 2 ? find_v3_2 : find_v3_1;
+#else
+	(void)stride;
 #endif
-	return find_plain(gram, text, at, ret, max, high);
+	return find_plain;
+}
+
+bool gram_seal(struct gram *gram)
+{
+	unsigned bucket_bits = bits_for(gram->count, BUCKET_MORE, BUCKET_MOST);
+	unsigned bitmap_bits = bits_for(gram->count, BITMAP_MORE, BITMAP_MOST);
+	size_t buckets = (size_t)1 << bucket_bits;
+
+	if (gram->count == 0)
+		return true;
+	gram->find = finder_for(gram->stride);
+	gram->bucket_shift = 32 - bucket_bits;
+	gram->bitmap_shift = 32 - bitmap_bits;
+	gram->buckets = calloc(buckets + 2, sizeof(*gram->buckets));
+	gram->bitmap = calloc((size_t)1 << (bitmap_bits - 5), sizeof(*gram->bitmap));
+	if (gram->buckets == NULL || gram->bitmap == NULL || !nodes_sort(gram, buckets))
+		return false;
+	for (size_t i = 0; i < gram->count; i++) {
+		uint32_t bit = gram->nodes[i].hash >> gram->bitmap_shift;
+
+		gram->bitmap[bit >> 5] |= UINT32_C(1) << (bit & 31);
+	}
+	return true;
 }
 
 void gram_free(struct gram *gram)

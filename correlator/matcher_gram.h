@@ -19,7 +19,18 @@ struct gram_node {
 	uint32_t unused;
 };
 
+struct gram;
+
+/* Where a window may be: the hash says in which bucket. */
+struct gram_hit {
+	uint32_t at, hash;
+};
+
+typedef size_t gram_finder(const struct gram *gram, struct str text, size_t *at,
+    struct gram_hit *ret, size_t max, bool *high);
+
 struct gram {
+	gram_finder *find; /* as the machine can */
 	uint32_t stride, width;
 	uint32_t mask;        /* of the window's bytes in a word */
 	struct gram_node *nodes; /* by bucket, once sealed */
@@ -40,11 +51,6 @@ bool gram_seal(struct gram *gram);
 void gram_free(struct gram *gram);
 size_t gram_bytes(const struct gram *gram);
 
-/* Where a window may be: the hash says in which bucket. */
-struct gram_hit {
-	uint32_t at, hash;
-};
-
 /* Bytes behind the text that may be read; what is found may lie behind its end. */
 #define GRAM_PADDING 64u
 /*
@@ -52,8 +58,11 @@ struct gram_hit {
  * text ends, and moves *at there. The case of ASCII letters does not count. *high is set when a byte
  * that was looked at is no ASCII.
  */
-size_t gram_find(const struct gram *gram, struct str text, size_t *at, struct gram_hit *ret,
-    size_t max, bool *high);
+static inline size_t gram_find(const struct gram *gram, struct str text, size_t *at,
+    struct gram_hit *ret, size_t max, bool *high)
+{
+	return gram->find(gram, text, at, ret, max, high);
+}
 
 static inline uint32_t gram_word(const char *at)
 {

@@ -34,9 +34,7 @@ static bool pair_take(void *context, uint32_t predicate)
 
 static bool clauses_collect(struct index *index, struct chooser *chooser, struct pairs *pairs)
 {
-	index->always = malloc((index->rule_count + 1) * sizeof(*index->always));
-	if (index->always == NULL)
-		return false;
+	index->always_count = pairs->count = 0;
 	for (uint32_t i = 0; i < index->rule_count; i++) {
 		const struct expression *expression = index->program->rules[index->rules[i]];
 
@@ -47,6 +45,28 @@ static bool clauses_collect(struct index *index, struct chooser *chooser, struct
 			return false;
 	}
 	return true;
+}
+
+/* Twice: the second time it is known at which fields one has to look anyhow. */
+static bool clauses_choose(struct index *index, struct chooser *chooser, struct pairs *pairs)
+{
+	const struct program *program = index->program;
+	uint32_t *counts = calloc(program->slot_count + 1, sizeof(*counts));
+
+	index->always = malloc((index->rule_count + 1) * sizeof(*index->always));
+	if (counts == NULL || index->always == NULL ||
+	    !clauses_collect(index, chooser, pairs)) {
+		free(counts);
+		return false;
+	}
+	for (size_t i = 0; i < pairs->count; i++) {
+		uint32_t slot = program->predicates[pairs->items[i].predicate].slot;
+
+		counts[slot == SLOT_ANYWHERE ? program->slot_count : slot]++;
+	}
+	chooser_open(chooser, counts);
+	free(counts);
+	return clauses_collect(index, chooser, pairs);
 }
 
 static struct entry entry_of(const struct program *program, uint32_t predicate)
@@ -144,7 +164,7 @@ struct index *index_new(const struct program *program, const struct study *study
 	index->anywhere = NO_TABLE;
 	index->codes = calloc(count + 1, sizeof(struct code *));
 	bool made = index->codes != NULL && chooser_new(&chooser, program, study) &&
-	    clauses_collect(index, &chooser, &pairs) && entries_make(index, &pairs) &&
+	    clauses_choose(index, &chooser, &pairs) && entries_make(index, &pairs) &&
 	    tables_make(index, study);
 
 	chooser_free(&chooser);

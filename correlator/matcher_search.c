@@ -1,7 +1,7 @@
 #include "correlator/matcher_index.h"
 
-/* What the windows of a block reach over, beside the block. */
-#define GRAM_STRIDES 8u
+/* Bytes behind a block that are read: its windows reach over it, and what is found there more. */
+#define REACH 16u
 
 /* One search for candidates. */
 struct search {
@@ -9,16 +9,6 @@ struct search {
 	struct view *view;
 	struct candidates *out;
 };
-
-/* Less than 8, low ones first. */
-static uint64_t few_bytes(const char *at, size_t len)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < len; i++)
-		bytes |= (uint64_t)(uint8_t)at[i] << 8 * i;
-	return bytes;
-}
 
 static void entry_take(struct search *search, const struct entry *entry)
 {
@@ -52,10 +42,31 @@ static void entry_try(struct search *search, const struct entry *entry)
 		entry_take(search, entry);
 }
 
+static inline uint64_t loose_at(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word | GRAM_LOOSE;
+}
+
+/* Nearly the same with or without case: what differs is told here, mostly. */
+static inline bool is_like(const char *a, const char *b, size_t len)
+{
+	if (len < 8)
+		return true;
+	for (size_t i = 0; i + 8 < len; i += 8) {
+		if (loose_at(a + i) != loose_at(b + i))
+			return false;
+	}
+	return loose_at(a + len - 8) == loose_at(b + len - 8);
+}
+
 /* Whether it is there with or without case: the text need not be folded. */
 static bool literal_is_at(struct str literal, struct str text, size_t begin)
 {
-	if (literal.len > text.len - begin)
+	if (literal.len > text.len - begin ||
+	    !is_like(literal.ptr, text.ptr + begin, literal.len))
 		return false;
 	for (size_t i = 0; i < literal.len; i++) {
 		if (char_lower(text.ptr[begin + i]) != literal.ptr[i])
@@ -64,24 +75,23 @@ static bool literal_is_at(struct str literal, struct str text, size_t begin)
 	return true;
 }
 
-static void gram_try(struct search *search, const struct gram *gram, struct str text, size_t at,
-    uint32_t hash)
+/* The bytes there, 8 of which may be read, are those at a place of text. */
+static inline void gram_try(struct search *search, const struct gram *gram, const char *there,
+    uint32_t hash, struct str text, size_t at)
 {
 	uint32_t bucket = hash >> gram->bucket_shift;
 	const struct gram_node *node = &gram->nodes[gram->buckets[bucket]];
 	const struct gram_node *end = &gram->nodes[gram->buckets[bucket + 1]];
-	uint64_t bytes = 0;
+	uint64_t bytes;
 
-	if (at + 8 <= text.len)
-		memcpy(&bytes, text.ptr + at, sizeof(bytes));
-	else if (at < text.len)
-		bytes = few_bytes(text.ptr + at, text.len - at);
+	memcpy(&bytes, there, sizeof(bytes));
 	bytes |= GRAM_LOOSE;
 	for (; node < end; node++) {
 		const struct entry *entry = &search->index->entries[node->entry];
 
 		if (((bytes ^ node->bytes) & node->mask) == 0 && node->offset <= at &&
-		    at < text.len && literal_is_at(entry->text, text, at - node->offset))
+		    at < text.len && !view_is_known(search->view, entry->predicate) &&
+		    literal_is_at(entry->text, text, at - node->offset))
 			entry_found(search, entry);
 	}
 }
@@ -98,7 +108,8 @@ static bool gram_search(struct search *search, const struct gram *gram, struct s
 		size_t count = gram_find(gram, piece, &at, hits, CANDIDATES_HITS, &high);
 
 		for (size_t i = 0; i < count; i++)
-			gram_try(search, gram, text, base + hits[i].at, hits[i].hash);
+			gram_try(search, gram, piece.ptr + hits[i].at, hits[i].hash, text,
+			    base + hits[i].at);
 	}
 	return !high;
 }
@@ -109,6 +120,7 @@ static void teddy_try(struct search *search, const struct teddy_literal *literal
 	const struct entry *entry = &search->index->entries[literal->entry];
 
 	if (at < text.len && at >= literal->end &&
+	    !view_is_known(search->view, entry->predicate) &&
 	    literal_is_at(entry->text, text, at - literal->end))
 		entry_found(search, entry);
 }
@@ -276,8 +288,8 @@ static void present_try(struct search *search, const struct table *table)
  */
 static bool bare_search(struct search *search, const struct scan *scan, struct str text)
 {
-	size_t body = text.len < GRAM_STRIDES ? 0
-	    : (text.len - GRAM_STRIDES) / TEDDY_BLOCK * TEDDY_BLOCK;
+	size_t body =
+	    text.len < REACH ? 0 : (text.len - REACH) / TEDDY_BLOCK * TEDDY_BLOCK;
 	size_t before = body == 0 ? 0 : TEDDY_BLOCK;
 	struct str front = str_slice(text, 0, body);
 	struct str tail = {search->out->tail, text.len - body + before};

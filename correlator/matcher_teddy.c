@@ -55,33 +55,6 @@ static bool is_behind(const struct teddy_literal *left, const struct teddy_liter
 	return left->mask != right->mask ? left->mask < right->mask : left->bytes > right->bytes;
 }
 
-void teddy_seal(struct teddy *teddy)
-{
-	for (uint32_t i = 1; i < teddy->count; i++) {
-		struct teddy_literal literal = teddy->literals[i];
-		uint32_t at = i;
-
-		for (; at > 0 && is_behind(&teddy->literals[at - 1], &literal); at--)
-			teddy->literals[at] = teddy->literals[at - 1];
-		teddy->literals[at] = literal;
-	}
-	/* No word is what a free place asks for: a bit that is masked out. */
-	memset(teddy->groups, 0, sizeof(teddy->groups));
-	for (uint32_t i = 0; i < TEDDY_GROUPS * TEDDY_GROUPS; i++)
-		teddy->groups[i / TEDDY_GROUPS].bytes[i % TEDDY_GROUPS] = 1;
-	for (uint32_t i = teddy->count; i > 0; i--)
-		teddy->firsts[(i - 1) * TEDDY_GROUPS / teddy->count] = i - 1;
-	for (uint32_t i = 0; i < teddy->count; i++) {
-		const struct teddy_literal *literal = &teddy->literals[i];
-		uint32_t group = i * TEDDY_GROUPS / teddy->count, place = i - teddy->firsts[group];
-
-		literal_put(teddy, literal, (uint8_t)(1u << group));
-		teddy->groups[group].bytes[place] = literal->bytes;
-		teddy->groups[group].mask[place] = literal->mask;
-		teddy->groups[group].letters[place] = literal->letters;
-	}
-}
-
 _Static_assert(TEDDY_MOST <= TEDDY_GROUPS * TEDDY_GROUPS, "a group has places for its literals");
 
 /* Four bytes of the text that end at a place; before its beginning there are zeros. */
@@ -245,12 +218,39 @@ CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, si
 }
 #endif
 
-size_t teddy_find(const struct teddy *teddy, struct str text, size_t *at, struct teddy_hit *ret,
-    size_t max, bool *high)
+static teddy_finder *finder(void)
 {
 #if CPU_HAS_V3
 	if (cpu_level() == CPU_V3)
-		return find_v3(teddy, text, at, ret, max, high);
+		return find_v3;
 #endif
-	return find_plain(teddy, text, at, ret, max, high);
+	return find_plain;
+}
+
+void teddy_seal(struct teddy *teddy)
+{
+	for (uint32_t i = 1; i < teddy->count; i++) {
+		struct teddy_literal literal = teddy->literals[i];
+		uint32_t at = i;
+
+		for (; at > 0 && is_behind(&teddy->literals[at - 1], &literal); at--)
+			teddy->literals[at] = teddy->literals[at - 1];
+		teddy->literals[at] = literal;
+	}
+	teddy->find = finder();
+	/* No word is what a free place asks for: a bit that is masked out. */
+	memset(teddy->groups, 0, sizeof(teddy->groups));
+	for (uint32_t i = 0; i < TEDDY_GROUPS * TEDDY_GROUPS; i++)
+		teddy->groups[i / TEDDY_GROUPS].bytes[i % TEDDY_GROUPS] = 1;
+	for (uint32_t i = teddy->count; i > 0; i--)
+		teddy->firsts[(i - 1) * TEDDY_GROUPS / teddy->count] = i - 1;
+	for (uint32_t i = 0; i < teddy->count; i++) {
+		const struct teddy_literal *literal = &teddy->literals[i];
+		uint32_t group = i * TEDDY_GROUPS / teddy->count, place = i - teddy->firsts[group];
+
+		literal_put(teddy, literal, (uint8_t)(1u << group));
+		teddy->groups[group].bytes[place] = literal->bytes;
+		teddy->groups[group].mask[place] = literal->mask;
+		teddy->groups[group].letters[place] = literal->letters;
+	}
 }

@@ -30,7 +30,19 @@ struct teddy_literal {
 	uint32_t bytes, mask, letters;
 };
 
+struct teddy;
+
+/* Where the four bytes of a literal end. */
+struct teddy_hit {
+	uint32_t at;
+	uint32_t literal; /* in literals */
+};
+
+typedef size_t teddy_finder(const struct teddy *teddy, struct str text, size_t *at,
+    struct teddy_hit *ret, size_t max, bool *high);
+
 struct teddy {
+	teddy_finder *find; /* as the machine can */
 	uint8_t low[TEDDY_WIDTH][16], high[TEDDY_WIDTH][16]; /* groups by half a byte */
 	struct teddy_literal literals[TEDDY_MOST];
 	uint32_t count;
@@ -43,12 +55,6 @@ void teddy_add(struct teddy *teddy, struct str text, size_t first, uint32_t entr
 /* After the last teddy_add: puts them into groups. */
 void teddy_seal(struct teddy *teddy);
 
-/* Where the four bytes of a literal end. */
-struct teddy_hit {
-	uint32_t at;
-	uint32_t literal; /* in literals */
-};
-
 /* One step gives at most so many. */
 #define TEDDY_STEP (TEDDY_BLOCK * TEDDY_MOST)
 
@@ -57,7 +63,10 @@ struct teddy_hit {
  * in ret or the text ends, and moves *at there. *high is set when a byte that was looked at is no
  * ASCII. Hits may lie behind the end of the text, or begin before it.
  */
-size_t teddy_find(const struct teddy *teddy, struct str text, size_t *at, struct teddy_hit *ret,
-    size_t max, bool *high);
+static inline size_t teddy_find(const struct teddy *teddy, struct str text, size_t *at,
+    struct teddy_hit *ret, size_t max, bool *high)
+{
+	return teddy->find(teddy, text, at, ret, max, high);
+}
 
 #endif

@@ -60,6 +60,12 @@ static void ascii_fold(char *to, const char *from, size_t len)
 		to[i] = (char)(from[i] | (from[i] >= 'A' && from[i] <= 'Z' ? 0x20 : 0));
 }
 
+/* U+0080 to U+00BF, trade marks among them, fold to themselves, but for the micro sign. */
+static bool is_sign(const char *at)
+{
+	return at[0] == '\xC2' && (at[1] & 0xC0) == 0x80 && at[1] != '\xB5';
+}
+
 /* Runs of ASCII and runs of other bytes in turn: no sequence goes from one into the other. */
 static void runs_fold(struct buf *out, struct str text)
 {
@@ -74,7 +80,10 @@ static void runs_fold(struct buf *out, struct str text)
 		text = str_slice(text, run, text.len);
 		for (run = 0; run < text.len && (uint8_t)text.ptr[run] >= 0x80; run++)
 			continue;
-		utf8_fold_put(out, str_slice(text, 0, run));
+		if (run == 2 && is_sign(text.ptr))
+			buf_put(out, text.ptr, run);
+		else
+			utf8_fold_put(out, str_slice(text, 0, run));
 		text = str_slice(text, run, text.len);
 	}
 }
