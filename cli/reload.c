@@ -112,7 +112,7 @@ static void reload_end(struct reload *reload, enum outcome outcome, uint64_t dro
 	}
 	problems_log(reload, job);
 	outcome_log(reload, job, dropped);
-	buf_free(&job->bundle);
+	job_shrink(job);
 }
 
 /* ---- the beginning of one ---- */

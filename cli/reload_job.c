@@ -26,11 +26,19 @@ void job_free(struct job *job)
 {
 	if (job == NULL)
 		return;
+	job_shrink(job);
+	free(job);
+}
+
+void job_shrink(struct job *job)
+{
 	matcher_free(job->matcher);
 	ruleset_free(job->ruleset);
 	arena_free(job->context.arena);
 	buf_free(&job->bundle);
-	free(job);
+	job->matcher = NULL;
+	job->ruleset = NULL;
+	job->context.arena = NULL;
 }
 
 static void problem_add(struct job *job, const struct error *error)

@@ -40,6 +40,8 @@ struct job {
 /* NULL without memory. */
 struct job *job_new(const struct context *context);
 void job_free(struct job *job); /* accepts NULL */
+/* Gives back what is large; what is told of it stays. */
+void job_shrink(struct job *job);
 /* In a thread, or not. */
 void job_run(struct job *job);
 
