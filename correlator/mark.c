@@ -133,7 +133,7 @@ static bool places_move(struct window *window, uint64_t step, bool chained)
 	window->block = block;
 	window->first = 0;
 	if (chained)
-		chain_build(window, links, capacity);
+		chain_build(window, links);
 	table->cursor.window = POOL_NONE;
 	return true;
 }
@@ -159,7 +159,8 @@ static bool place_reserve(struct window *window)
 
 	if (window->count < capacity)
 		return true;
-	size_t more = (capacity * 2 + 1) * (sizeof(struct place) + chain_size(1));
+	/* The links are less than a quarter of it. */
+	size_t more = ((size_t)capacity * 2 + 4) * sizeof(struct place) * 5 / 4;
 
 	if (window_make_room(table, window, more) || capacity == 0)
 		return places_move(window, window_step(window) + 1, window_is_chained(window));

@@ -7,29 +7,63 @@
 #include "base/check.h"
 #include "correlator/mark_state.h"
 
-/* One a place, and in front one that closes the ring of links: its newer is the first mark. */
-struct link {
-	uint32_t newer, older;
-	uint32_t next;     /* same bucket; in spare places the next of those, from links[0] on */
-	uint32_t bucket;   /* the first place of a bucket; as many buckets as places */
+/*
+ * Four numbers a place, and in front four that close the ring of links: there NEWER is the first
+ * mark and OLDER the last. They are bytes as long as places can be told by bytes, so that the
+ * links of a usual window are one cache line.
+ */
+enum link {
+	NEWER,
+	OLDER,
+	NEXT,   /* same bucket; in spare places the next of those, the first of which is in front */
+	BUCKET, /* the first place of a bucket; as many buckets as places */
+	LINKS
 };
+
+struct links {
+	uint8_t *narrow;
+	uint32_t *wide; /* one of the two is NULL */
+};
+
+static bool is_narrow(uint32_t capacity)
+{
+	return capacity <= UINT8_MAX;
+}
 
 size_t chain_size(uint32_t capacity)
 {
-	return ((size_t)capacity + 1) * sizeof(struct link);
+	return ((size_t)capacity + 1) * LINKS *
+	    (is_narrow(capacity) ? sizeof(uint8_t) : sizeof(uint32_t));
 }
 
-static struct link *window_links(const struct window *window)
+static struct links links_of(const struct window *window)
 {
-	return pool_at(&window_table_of(window)->pool, window->links);
+	void *at = pool_at(&window_table_of(window)->pool, window->links);
+
+	return is_narrow(window_capacity(window)) ? (struct links){.narrow = at}
+	    : (struct links){.wide = at};
 }
 
-static uint32_t *bucket_of(const struct window *window, struct link *links, uint64_t value)
+static uint32_t link_get(struct links links, uint32_t at, enum link link)
 {
-	/* The name is a keyed hash: nobody can choose what falls into one bucket. */
+	return links.narrow != NULL ? links.narrow[(size_t)at * LINKS + link]
+	    : links.wide[(size_t)at * LINKS + link];
+}
+
+static void link_set(struct links links, uint32_t at, enum link link, uint32_t to)
+{
+	if (links.narrow != NULL)
+		links.narrow[(size_t)at * LINKS + link] = (uint8_t)to;
+	else
+		links.wide[(size_t)at * LINKS + link] = to;
+}
+
+/* The name is a keyed hash: nobody can choose what falls into one bucket. */
+static uint32_t bucket_of(const struct window *window, uint64_t value)
+{
 	uint64_t hash = (value + window->name.low) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 
-	return &links[1 + (hash * window_capacity(window) >> 32)].bucket;
+	return 1 + (uint32_t)(hash * window_capacity(window) >> 32);
 }
 
 static struct place *place_at(const struct window *window, uint32_t at)
@@ -39,85 +73,114 @@ static struct place *place_at(const struct window *window, uint32_t at)
 
 uint32_t chain_first(const struct window *window)
 {
-	return window_links(window)[0].newer;
+	return link_get(links_of(window), 0, NEWER);
 }
 
 uint32_t chain_last(const struct window *window)
 {
-	return window_links(window)[0].older;
+	return link_get(links_of(window), 0, OLDER);
 }
 
 uint32_t chain_newer(const struct window *window, uint32_t at)
 {
-	return window_links(window)[at].newer;
+	return link_get(links_of(window), at, NEWER);
 }
 
 uint32_t chain_older(const struct window *window, uint32_t at)
 {
-	return window_links(window)[at].older;
+	return link_get(links_of(window), at, OLDER);
 }
 
 uint32_t chain_spare(const struct window *window)
 {
-	return window_links(window)[0].next;
+	return link_get(links_of(window), 0, NEXT);
 }
 
 uint32_t chain_find(const struct window *window, uint64_t value)
 {
-	struct link *links = window_links(window);
-	uint32_t at = *bucket_of(window, links, value);
+	struct links links = links_of(window);
+	uint32_t at = link_get(links, bucket_of(window, value), BUCKET);
 
 	while (at != CHAIN_END && place_at(window, at)->value != value)
-		at = links[at].next;
+		at = link_get(links, at, NEXT);
 	return at;
 }
 
-static void links_put(const struct window *window, struct link *links, uint32_t older, uint32_t at)
+void chain_prefetch(const struct window *window, uint64_t value)
 {
-	uint32_t *bucket = bucket_of(window, links, place_at(window, at)->value);
+	struct links links = links_of(window);
+	uint32_t at = link_get(links, bucket_of(window, value), BUCKET);
+	uint32_t first = link_get(links, 0, NEWER);
+	uint32_t second = link_get(links, first, NEWER);
 
-	links[at].older = older;
-	links[at].newer = links[older].newer;
-	links[links[older].newer].older = at;
-	links[older].newer = at;
-	links[at].next = *bucket;
-	*bucket = at;
+	if (at == CHAIN_END)
+		at = link_get(links, 0, NEXT);
+	if (at != CHAIN_END)
+		__builtin_prefetch(place_at(window, at), 1);
+	if (first != CHAIN_END)
+		__builtin_prefetch(place_at(window, first), 1);
+	if (second != CHAIN_END)
+		__builtin_prefetch(place_at(window, second), 1);
+}
+
+static void links_put(const struct window *window, struct links links, uint32_t older, uint32_t at)
+{
+	uint32_t bucket = bucket_of(window, place_at(window, at)->value);
+	uint32_t newer = link_get(links, older, NEWER);
+
+	link_set(links, at, OLDER, older);
+	link_set(links, at, NEWER, newer);
+	link_set(links, newer, OLDER, at);
+	link_set(links, older, NEWER, at);
+	link_set(links, at, NEXT, link_get(links, bucket, BUCKET));
+	link_set(links, bucket, BUCKET, at);
 }
 
 void chain_link(struct window *window, uint32_t older)
 {
-	struct link *links = window_links(window);
-	uint32_t at = links[0].next;
+	struct links links = links_of(window);
+	uint32_t at = link_get(links, 0, NEXT);
 
-	links[0].next = links[at].next;
+	link_set(links, 0, NEXT, link_get(links, at, NEXT));
 	links_put(window, links, older, at);
+}
+
+/* Out of its bucket. */
+static void bucket_drop(const struct window *window, struct links links, uint32_t at)
+{
+	uint32_t before = bucket_of(window, place_at(window, at)->value);
+	enum link link = BUCKET;
+
+	for (uint32_t next; (next = link_get(links, before, link)) != at; before = next)
+		link = NEXT;
+	link_set(links, before, link, link_get(links, at, NEXT));
 }
 
 void chain_unlink(struct window *window, uint32_t at)
 {
-	struct link *links = window_links(window);
-	uint32_t *next = bucket_of(window, links, place_at(window, at)->value);
+	struct links links = links_of(window);
+	uint32_t newer = link_get(links, at, NEWER), older = link_get(links, at, OLDER);
 
-	while (*next != at)
-		next = &links[*next].next;
-	*next = links[at].next;
-	links[links[at].older].newer = links[at].newer;
-	links[links[at].newer].older = links[at].older;
-	links[at].next = links[0].next;
-	links[0].next = at;
+	bucket_drop(window, links, at);
+	link_set(links, older, NEWER, newer);
+	link_set(links, newer, OLDER, older);
+	link_set(links, at, NEXT, link_get(links, 0, NEXT));
+	link_set(links, 0, NEXT, at);
 }
 
-void chain_build(struct window *window, uint32_t links_number, uint32_t capacity)
+void chain_build(struct window *window, uint32_t links_number)
 {
-	struct link *links = pool_at(&window_table_of(window)->pool, links_number);
+	uint32_t capacity = window_capacity(window);
 
-	memset(links, 0, chain_size(capacity));
+	window->links = links_number;
+	window->stamp |= STAMP_CHAINED;
+	struct links links = links_of(window);
+
+	memset(pool_at(&window_table_of(window)->pool, links_number), 0, chain_size(capacity));
 	for (uint32_t at = 1; at <= window->count; at++)
 		links_put(window, links, at - 1, at);
 	for (uint32_t at = capacity; at > window->count; at--) {
-		links[at].next = links[0].next;
-		links[0].next = at;
+		link_set(links, at, NEXT, link_get(links, 0, NEXT));
+		link_set(links, 0, NEXT, at);
 	}
-	window->links = links_number;
-	window->stamp |= STAMP_CHAINED;
 }

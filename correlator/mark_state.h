@@ -66,12 +66,13 @@ int place_compare(const struct place *place, const struct mark *mark); /* as mar
 
 /* Of places that are in order, from the first on. links: a block of that size. */
 size_t chain_size(uint32_t capacity);
-void chain_build(struct window *window, uint32_t links, uint32_t capacity);
+void chain_build(struct window *window, uint32_t links);
 uint32_t chain_first(const struct window *window);
 uint32_t chain_last(const struct window *window);
 uint32_t chain_newer(const struct window *window, uint32_t at);
 uint32_t chain_older(const struct window *window, uint32_t at);
 uint32_t chain_find(const struct window *window, uint64_t value);
+void chain_prefetch(const struct window *window, uint64_t value);
 /* A place that nothing is in; CHAIN_END when all are full. */
 uint32_t chain_spare(const struct window *window);
 /* The spare place, filled, behind older. */

@@ -162,12 +162,20 @@ void window_prefetch_marks(const struct window_table *table, const struct window
 		return;
 	if (window_is_chained(window)) {
 		lines_prefetch(table, window->links, 0);
-		lines_prefetch(table, window->links, 1);
 		return;
 	}
 	/* The one that comes, and the one that is first when the first has gone. */
 	lines_prefetch(table, window->block, (window->first + 1) % capacity);
 	lines_prefetch(table, window->block, (window->first + window->count) % capacity);
+}
+
+void window_prefetch_value(const struct window_table *table, const struct window_name *name,
+    uint64_t value)
+{
+	const struct window *window = window_guess(table, name);
+
+	if (window != NULL && window_capacity(window) > 0 && window_is_chained(window))
+		chain_prefetch(window, value);
 }
 
 /* ---- taking out ---- */

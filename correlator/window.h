@@ -121,6 +121,9 @@ void window_prefetch_index(const struct window_table *table, const struct window
 void window_prefetch(const struct window_table *table, const struct window_name *name);
 /* And what is read and written of them: after window_prefetch of all. */
 void window_prefetch_marks(const struct window_table *table, const struct window_name *name);
+/* Of windows that are filled by window_renew, after that, what a value needs. */
+void window_prefetch_value(const struct window_table *table, const struct window_name *name,
+    uint64_t value);
 struct window *window_get_named(struct window_table *table, const struct window_name *name,
     struct str key);
 
