@@ -90,49 +90,55 @@ struct found_time {
 	int64_t ns;
 };
 
-/*
- * The times of one rank; the first that names a zone ends the search, the first that names none is
- * kept in case that none of the others does. False when there is no need to go on.
- */
-static bool rank_try(const struct record *record, const struct notes *notes, size_t first,
-    unsigned rank, size_t begin, struct found_time *best)
+static bool time_read(const struct record *record, const struct note *note,
+    struct found_time *ret)
 {
-	struct timestamp stamp;
-	int64_t ns;
+	const struct event *event = record->event;
 
-	for (size_t i = begin; i < notes->count; i++) {
-		const struct note *note = &notes->notes[i];
-
-		if (!is_time(note, first) || note->key.rank != rank ||
-		    !timestamp_parse(record->fields[note->field].value, &stamp) ||
-		    !timestamp_ns(&stamp, record->event->received_ns, record->event->zone_s, &ns))
-			continue;
-		if (stamp.has_zone || !best->found)
-			*best = (struct found_time){true, stamp, ns};
-		if (stamp.has_zone)
-			return false;
-	}
-	return true;
+	return timestamp_parse(record->fields[note->field].value, &ret->stamp) &&
+	    timestamp_ns(&ret->stamp, event->received_ns, event->zone_s, &ret->ns);
 }
 
-static bool time_choose(struct record *record, const struct notes *notes, size_t first)
+/*
+ * Rank by rank; the first that names a zone ends the search, the first that names none is kept in
+ * case that none of the others does.
+ */
+static void time_search(const struct record *record, const struct notes *notes, size_t first,
+    struct found_time *best)
 {
-	struct found_time best __attribute__((uninitialized));
-	uint16_t begins[32] __attribute__((uninitialized)); /* of the ranks that are there */
-	uint32_t there = 0;
-	bool more = true;
+	struct found_time other;
 
-	best.found = false;
-	for (size_t i = notes->count; i-- > 0;) {
-		if (is_time(&notes->notes[i], first)) {
-			there |= UINT32_C(1) << notes->notes[i].key.rank;
-			begins[notes->notes[i].key.rank] = (uint16_t)i;
+	for (unsigned rank = 0; rank < sizeof(time_names) / sizeof(time_names[0]); rank++) {
+		for (size_t i = 0; i < notes->count; i++) {
+			const struct note *note = &notes->notes[i];
+
+			if (!is_time(note, first) || note->key.rank != rank ||
+			    !time_read(record, note, &other) ||
+			    (best->found && !other.stamp.has_zone))
+				continue;
+			*best = other;
+			best->found = true;
+			if (other.stamp.has_zone)
+				return;
 		}
 	}
-	for (; there != 0 && more; there &= there - 1) {
-		unsigned rank = (unsigned)__builtin_ctz(there);
+}
 
-		more = rank_try(record, notes, first, rank, begins[rank], &best);
+/* Nearly always the best by its name is one, and names a zone. */
+static bool time_choose(struct record *record, const struct notes *notes, size_t first)
+{
+	const struct note *note = NULL;
+	struct found_time best __attribute__((uninitialized));
+
+	for (size_t i = 0; i < notes->count; i++) {
+		if (is_time(&notes->notes[i], first) &&
+		    (note == NULL || notes->notes[i].key.rank < note->key.rank))
+			note = &notes->notes[i];
+	}
+	best.found = note != NULL && time_read(record, note, &best);
+	if (note != NULL && !(best.found && best.stamp.has_zone)) {
+		best.found = false;
+		time_search(record, notes, first, &best);
 	}
 	if (best.found)
 		timestamp_set_ns(record, &best.stamp, best.ns);

@@ -34,8 +34,8 @@ static void rename_fields(struct record *record, struct notes *notes)
 
 		if ((note->key.flags & KEY_RENAMED) == 0)
 			continue;
-		name = without_spaces(record, str_slice(name, note->key.prefix, name.len));
-		record_rename(record, note->field, name, FIELD_OTHER);
+		record->fields[note->field].name =
+		    without_spaces(record, str_slice(name, note->key.prefix, name.len));
 	}
 	notes_again(notes, record);
 }

@@ -92,7 +92,7 @@ const struct decoder *decoder_find(struct str name)
 	return NULL;
 }
 
-/* What a decoder may change; the rest is of fields that are there (record.h). */
+/* What a decoder may change; the rest is of its fields, and record_shorten takes it back. */
 #define BEFORE_SIZE offsetof(struct record, first)
 
 /* A decoder that says no leaves the record as it was: the fields that it put are forgotten. */
@@ -106,7 +106,11 @@ static bool try_one(struct chain *chain, const struct decoder *decoder, struct s
 	    : decoder->decode_noted(chain->record, text, chain->notes);
 
 	if (status == DECODE_NO) {
+		bool put = chain->record->field_count > before.field_count;
+
 		memcpy(chain->record, &before, BEFORE_SIZE);
+		if (put)
+			record_shorten(chain->record, before.field_count);
 		return false;
 	}
 	if (chain->count < NAMES)

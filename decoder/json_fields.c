@@ -291,7 +291,7 @@ static INLINE void key_put(struct ground *ground, struct field *out, size_t inde
 	uint16_t *first = &ground->record->first[key->mark];
 
 	out->id = (enum field_id)key->id;
-	if ((uint16_t)(*first - 1u) >= index)
+	if (*first == 0)
 		*first = (uint16_t)(index + 1);
 	if (__builtin_expect(key->flags != 0, 0))
 		notes_put(ground->notes, index, key);
@@ -518,6 +518,6 @@ bool json_fields(struct record *record, struct str text, unsigned depth, struct 
 
 	if (json_fields_walk(record, text, depth, notes, cpu_level()))
 		return true;
-	record->field_count = first;
+	record_shorten(record, first);
 	return json_fields_scan(record, text, depth);
 }

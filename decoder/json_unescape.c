@@ -204,8 +204,8 @@ CPU_V3_CODE static INLINE char *blocks_copy(char *out, const char *at, size_t le
 }
 
 /*
- * Run by run, as unescape_runs, where 32 bytes of text and slack are there. A second half of \uD83D is
- * eaten with the first, so its backslash may lie behind at.
+ * Run by run, as unescape_runs, where 32 bytes of text and slack are there. A second half of \uD83D
+ * is eaten with the first, so its backslash may lie behind at.
  */
 CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t from, size_t to,
     const uint64_t *escapes)

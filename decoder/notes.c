@@ -51,6 +51,10 @@ void notes_take_all(struct notes *notes, struct record *record)
 
 void notes_again(struct notes *notes, struct record *record)
 {
+	size_t count = record->field_count;
+
+	record_shorten(record, 0);
+	record->field_count = count;
 	notes_begin(notes, notes->book);
 	notes_take(notes, record);
 }

@@ -55,7 +55,7 @@ static inline void notes_pass(struct notes *notes, const struct record *record)
 	notes->looked = record->field_count;
 }
 
-/* After fields were renamed: as if none had been looked at. */
+/* After fields were given other names, without ids: as if none had been looked at. */
 void notes_again(struct notes *notes, struct record *record);
 
 #endif

@@ -79,6 +79,7 @@ _Static_assert(COUNT(categories) + COUNT(renames) <= SLOTS / 4, "and so is that 
 
 static struct name_set naming_names;
 static uint8_t channel_slots[SLOTS]; /* index of services + 1 */
+static struct str service_texts[COUNT(services)];
 static struct windows_kind kinds[SLOTS];
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
@@ -121,6 +122,17 @@ static bool event_number(struct str event, uint32_t *ret)
 	return true;
 }
 
+/* One text for each service, however many channels it has, so that the pointer tells it. */
+static struct str service_text(struct str name)
+{
+	for (size_t i = 0; i < COUNT(services); i++) {
+		if (str_eq(services[i].name, name))
+			return services[i].name;
+	}
+	CHECK(false);
+	return name;
+}
+
 /* The kind's place, or a free one. Services are few: their ends tell them apart well enough. */
 static struct windows_kind *kind_at(struct str service, uint32_t event)
 {
@@ -129,7 +141,7 @@ static struct windows_kind *kind_at(struct str service, uint32_t event)
 	unsigned at = (unsigned)(hash ^ hash >> 40) % SLOTS;
 
 	while (kinds[at].service.len > 0 &&
-	    (kinds[at].event != event || !str_eq(kinds[at].service, service)))
+	    (kinds[at].event != event || kinds[at].service.ptr != service.ptr))
 		at = (at + 1) % SLOTS;
 	return &kinds[at];
 }
@@ -139,6 +151,7 @@ static struct windows_kind *kind_make(struct str service, struct str event)
 	uint32_t number;
 
 	CHECK(event_number(event, &number));
+	service = service_text(service);
 	struct windows_kind *kind = kind_at(service, number);
 
 	kind->service = service;
@@ -176,6 +189,7 @@ static void build(void)
 	for (size_t i = 0; i < COUNT(services); i++) {
 		unsigned at = hash_fold(services[i].channel);
 
+		service_texts[i] = service_text(services[i].name);
 		while (channel_slots[at] != 0)
 			at = (at + 1) % SLOTS;
 		channel_slots[at] = (uint8_t)(i + 1);
@@ -222,10 +236,11 @@ struct str windows_service(struct str channel)
 {
 	pthread_once(&built, build);
 	for (unsigned at = hash_fold(channel); channel_slots[at] != 0; at = (at + 1) % SLOTS) {
-		const struct service *service = &services[channel_slots[at] - 1];
+		unsigned index = channel_slots[at] - 1u;
+		struct str own = services[index].channel;
 
-		if (str_eq(service->channel, channel) || str_eq_fold(service->channel, channel))
-			return service->name;
+		if (str_eq(own, channel) || str_eq_fold(own, channel))
+			return service_texts[index];
 	}
 	return STR_NONE;
 }

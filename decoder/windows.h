@@ -17,7 +17,7 @@ struct windows_naming {
 /* The row at or behind index that begins with that name, or NULL; *index is left behind it. */
 const struct windows_naming *windows_naming(struct str from, size_t *index);
 
-/* Of a channel, in any case; empty when it is none of ours. Lives for ever. */
+/* Of a channel, in any case; empty when it is none of ours. Lives for ever, one text a service. */
 struct str windows_service(struct str channel);
 
 struct windows_category {

@@ -51,11 +51,12 @@ static void record_add(struct record *record, struct field field)
 	record_mark(record, record->field_count++, field.id);
 }
 
-void record_rename(struct record *record, size_t index, struct str name, enum field_id id)
+void record_shorten(struct record *record, size_t count)
 {
-	CHECK(index < record->field_count);
-	record->fields[index].name = name;
-	record_mark(record, index, id);
+	memset(record->first, 0, sizeof(record->first));
+	record->field_count = count;
+	for (size_t i = 0; i < count; i++)
+		record_mark(record, i, record->fields[i].id);
 }
 
 void record_put(struct record *record, enum field_id id, struct str value)
@@ -84,19 +85,11 @@ void record_put_field(struct record *record, enum field_id id, struct str name,
 
 const struct field *record_get(const struct record *record, enum field_id id)
 {
-	size_t index = 0;
-
-	if (id < FIELD_COUNT) {
-		if (record->first[id] == 0)
-			return NULL;
-		index = record->first[id] - 1u;
-		if (index < record->field_count && record->fields[index].id == id)
-			return &record->fields[index];
-		index = 0;
-	}
-	for (; index < record->field_count; index++) {
-		if (record->fields[index].id == id)
-			return &record->fields[index];
+	if (id < FIELD_COUNT && id != FIELD_OTHER)
+		return record->first[id] == 0 ? NULL : &record->fields[record->first[id] - 1u];
+	for (size_t i = 0; i < record->field_count; i++) {
+		if (record->fields[i].id == id)
+			return &record->fields[i];
 	}
 	return NULL;
 }

@@ -49,9 +49,8 @@ struct record {
 	uint32_t generation;  /* field_generation when it was begun: ids are at least so new */
 	struct arena *arena;
 	/*
-	 * For each id of the taxonomy 1 + the index of the first field that has it; 0: none has. When
-	 * fields were taken back or renamed, what is told here may have gone: record_get looks. The
-	 * place of FIELD_OTHER tells nothing.
+	 * For each id of the taxonomy 1 + the index of the first field that has it; 0: none has.
+	 * The place of FIELD_OTHER tells nothing.
 	 */
 	uint16_t first[FIELD_COUNT];
 };
@@ -71,20 +70,23 @@ void record_put_named(struct record *record, struct str name, enum field_kind ki
 /* The same with the id that field_lookup gives for name. */
 void record_put_field(struct record *record, enum field_id id, struct str name,
     enum field_kind kind, struct str value);
-/* Gives the field at index, which there must be, another name and its id. */
-void record_rename(struct record *record, size_t index, struct str name, enum field_id id);
+/* Takes back the fields from count on, also those that were written behind field_count. */
+void record_shorten(struct record *record, size_t count);
 /*
  * For those who write many fields at once: makes field_capacity greater than field_count; fields
  * from field_count on may then be written, and count when field_count does. False, and flagged, at
  * the ceiling.
  */
 bool record_room(struct record *record);
-/* Sets the id of a field, which must be that of its name. slot: the id if it is the taxonomy's. */
+/*
+ * Sets the id of a field, which must be that of its name, and have had none; in order of index.
+ * slot: the id if it is the taxonomy's.
+ */
 static inline void record_mark_slot(struct record *record, size_t index, enum field_id id,
     unsigned slot)
 {
 	record->fields[index].id = id;
-	if ((uint16_t)(record->first[slot] - 1u) >= index)
+	if (record->first[slot] == 0)
 		record->first[slot] = (uint16_t)(index + 1);
 }
 static inline void record_mark(struct record *record, size_t index, enum field_id id)
