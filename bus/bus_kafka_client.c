@@ -23,7 +23,9 @@ struct kafka_default {
 /*
  * auto.offset.reset=error: an offset that is gone must become a gap, never a silent jump. The
  * batch stays far below the broker's limit, so that a batch that is refused as too large is one
- * record. message.timeout.ms=0: whoever publishes decides when to give up.
+ * record. message.timeout.ms=0: whoever publishes decides when to give up. queued.*: once a queue
+ * has been full, librdkafka 2.0 sleeps for up to a second whatever is taken from it meanwhile, so
+ * that a reader that is behind gets one queue a second.
  */
 static const struct kafka_default defaults[] = {
 	{ALL, "client.id", "tocsin"},
@@ -50,8 +52,8 @@ static const struct kafka_default defaults[] = {
 	{CONSUMER, "partition.assignment.strategy", "cooperative-sticky"},
 	{CONSUMER, "session.timeout.ms", "45000"},
 	{CONSUMER, "max.poll.interval.ms", "300000"},
-	{CONSUMER, "queued.min.messages", "10000"},
-	{CONSUMER, "queued.max.messages.kbytes", "16384"},
+	{CONSUMER, "queued.min.messages", "100000"},
+	{CONSUMER, "queued.max.messages.kbytes", "65536"},
 	{FETCHER, "queued.min.messages", "1"},
 	{FETCHER, "queued.max.messages.kbytes", "2048"},
 };
