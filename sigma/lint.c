@@ -211,6 +211,15 @@ static bool names_add(struct linter *linter, const struct lint_document *documen
 	return true;
 }
 
+static bool place_add(struct linter *linter, const struct lint_document *document)
+{
+	struct str key = arena_printf(
+	    linter->arena, "%s:%u", document->file, document->root->line);
+
+	return key.ptr != NULL &&
+	    name_table_put(linter->arena, &linter->places, key, (uint32_t)linter->count - 1);
+}
+
 static bool is_skipped(const struct lint_document *document)
 {
 	struct str status = lint_text(yaml_get(document->root, STR("status")));
@@ -224,7 +233,7 @@ static bool document_take(struct linter *linter, const struct yaml_node *root, c
 		return true;
 	struct lint_document *document = document_new(linter, root, file);
 
-	if (document == NULL || !names_add(linter, document))
+	if (document == NULL || !names_add(linter, document) || !place_add(linter, document))
 		return false;
 	if (is_skipped(document)) {
 		const struct yaml_node *status = yaml_get(root, STR("status"));
@@ -308,12 +317,12 @@ static void item_search(void *context, const struct lint_item *item)
 static const struct lint_document *document_of(const struct linter *linter,
     const struct rule *rule)
 {
-	for (size_t i = 0; i < linter->count; i++) {
-		if (linter->documents[i]->root->line == rule->line &&
-		    str_eq(str_of(linter->documents[i]->file), rule->file))
-			return linter->documents[i];
-	}
-	return NULL;
+	struct str key = arena_printf(
+	    linter->arena, "%.*s:%u", STR_ARG(rule->file), rule->line);
+	const uint32_t *at =
+	    key.ptr == NULL ? NULL : name_table_find(&linter->places, key);
+
+	return at == NULL ? NULL : linter->documents[*at];
 }
 
 void linter_place(const struct linter *linter, const struct rule *rule, struct str field,

@@ -4,6 +4,7 @@
 #include "sigma/lint_state.h"
 
 #define TITLE_MAX 256u
+#define TAGS_MAX  1024u /* more than people write are not judged */
 
 static const struct yaml_node *key_of(const struct lint_document *document, const char *key)
 {
@@ -149,7 +150,7 @@ static void check_tags(struct linter *linter, const struct lint_document *docume
 {
 	const struct yaml_node *tags = key_of(document, "tags");
 
-	if (tags == NULL || tags->kind != YAML_LIST)
+	if (tags == NULL || tags->kind != YAML_LIST || tags->count > TAGS_MAX)
 		return;
 	for (const struct yaml_node *tag = tags->first; tag != NULL; tag = tag->next) {
 		bool twice = false;

@@ -3,6 +3,10 @@
  */
 #include "sigma/lint_state.h"
 
+/* Of a correlation; more than people write are not judged. */
+#define GROUPS_MAX 64u
+#define RULES_MAX  4096u
+
 static bool is_given(const struct linter *linter, const struct lint_document *document)
 {
 	return linter->sources.is_given(linter->sources.context, document->product,
@@ -111,6 +115,8 @@ static void check_names(struct linter *linter, const struct lint_document *docum
 	const struct yaml_node *rules = yaml_get(document->correlation, STR("rules"));
 	bool list = names->kind == YAML_LIST, many = rules != NULL && rules->kind == YAML_LIST;
 
+	if ((list && names->count > GROUPS_MAX) || (many && rules->count > RULES_MAX))
+		return;
 	for (const struct yaml_node *name = list ? names->first : names; name != NULL;
 	     name = list ? name->next : NULL) {
 		for (const struct yaml_node *one = many ? rules->first : rules; one != NULL;

@@ -25,6 +25,7 @@ struct linter {
 	struct lint_document **documents;
 	size_t count, capacity;
 	struct name_table titles, names; /* of documents */
+	struct name_table places;        /* "file:line" */
 };
 
 /* One "field|modifiers: values". */

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #define ROW(id, hits, candidates, cost, last, always)                                              \
-	"{\"id\":\"" id "\",\"title\":\"T " id "\",\"level\":\"low\",\"hits\":" #hits                \
-	",\"candidates\":" #candidates ",\"predicates\":" #cost ",\"last_ns\":" #last                \
-	",\"always\":" #always "}\n"
+	"{\"id\":\"" id "\",\"title\":\"T\",\"level\":\"low\",\"hits\":" #hits \
+	",\"candidates\":" #candidates ",\"predicates\":" #cost \
+	",\"last_ns\":" #last ",\"always\":" #always "}\n"
 
 static void answers_are_summed(void **state)
 {
