@@ -18,6 +18,7 @@ LIBS_base := -lyaml
 LIBS_event := -ljansson
 LIBS_db := -llmdb
 LIBS_bus := -lrdkafka -lpthread
+LIBS_collector := -lz
 LIBS_sigma := -lpcre2-8
 LIBS_cli := -lpthread
 

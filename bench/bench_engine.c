@@ -3,10 +3,10 @@
  *
  *   bench_engine RULES FILE [decode|plain|fields]
  *
- * What it calls is what the stage detect calls: decoding_run and matcher_run. bench/engine.py runs it
- * beside its peer and compares the hits; tools that count instructions look at engine_run. decode
- * leaves out the matching, plain tries every rule, fields writes what was decoded, flat, for a peer
- * that cannot decode it. Without arguments it does nothing.
+ * What it calls is what the stage detect calls: decoding_run and matcher_run. bench/engine.py runs
+ * it beside its peer and compares the hits; tools that count instructions look at engine_run.
+ * decode leaves out the matching, plain tries every rule, fields writes what was decoded, flat, for
+ * a peer that cannot decode it. Without arguments it does nothing.
  */
 #include "bench/bench.h"
 

@@ -2,7 +2,8 @@
  * input.h - what an input protocol provides, and what it is given.
  *
  * One file input_<symbol>.c exports one const struct input_kind; its row in inputs.def is what
- * makes it known, and a list "<name>.listen" in base/config.def is where its addresses stand. An input turns what its sockets bring into events and hands them to the intake.
+ * makes it known, and a list in base/config.def is where its addresses stand. An input turns what
+ * its sockets bring into events and hands them to the intake.
  */
 #ifndef TOCSIN_COLLECTOR_INPUT_H
 #define TOCSIN_COLLECTOR_INPUT_H
@@ -38,8 +39,8 @@ struct input_kind {
 	/* The bus is behind, or no longer: stop or resume reading where senders can wait. */
 	void (*pause)(struct input *input, bool paused);
 	/*
-	 * At the end: takes what the kernel still holds, without waiting, and what came in part. Who
-	 * is owed an answer may still get it, until close.
+	 * At the end: takes what the kernel still holds, without waiting, and what came in part.
+	 * Who is owed an answer may still get it, until close.
 	 */
 	void (*finish)(struct input *input);
 	/* About once a second: deadlines, counters of the kernel. */

@@ -22,6 +22,7 @@ struct stream {
 	struct ledger_row *row;
 	int fd;
 	bool held;         /* the input does not want to read */
+	bool rested;       /* and left bytes that it will look at then */
 	bool ended;        /* nothing more is read */
 	bool broken;       /* closed at the next occasion */
 	int64_t active_ns; /* when something came */
@@ -44,6 +45,7 @@ struct input {
 	bool paused, accept_paused;
 	struct stream *streams;
 	size_t stream_count;
+	_Alignas(max_align_t) char shared[];
 };
 
 /* ---- what an input sees ---- */
@@ -56,6 +58,11 @@ void *stream_state(struct stream *stream)
 const void *stream_state_of(const struct stream *stream)
 {
 	return stream->state;
+}
+
+void *stream_shared(const struct stream *stream)
+{
+	return stream->input->shared;
 }
 
 struct intake *stream_intake(const struct stream *stream)
@@ -99,9 +106,10 @@ static bool stream_owes(const struct stream *stream)
 static void stream_watch(struct stream *stream)
 {
 	bool reads = !stream->input->paused && !stream->held && !stream->ended;
-	/* A connection that is done with can be written to, and is closed then. */
-	bool writes = stream->out_at < stream->out.len || stream->broken ||
-	    (stream->ended && !stream_owes(stream));
+	/* Can be written to, so that the loop calls: to be closed, or to be looked at again. */
+	bool called = stream->broken || (stream->ended && !stream_owes(stream)) ||
+	    (stream->rested && !stream->held);
+	bool writes = stream->out_at < stream->out.len || called;
 
 	watch_set(stream->watch, (reads ? WATCH_READ : 0u) | (writes ? WATCH_WRITE : 0u), NULL);
 }
@@ -198,6 +206,21 @@ static bool keep_partial(struct stream *stream, struct str rest)
 	return true;
 }
 
+/* Hands what is there to the input, and keeps what it leaves. */
+static void stream_offer(struct stream *stream, struct str bytes, bool end)
+{
+	bool goes_on = stream->input->kind->take(stream, &bytes, end);
+
+	stream->rested = stream->held && bytes.len > 0;
+	if (end || !goes_on || stream->ended) {
+		stream->partial_len = 0;
+		stream_finish(stream);
+	} else if (!keep_partial(stream, bytes)) {
+		stream->row->counts.bad_frames++;
+		stream->broken = true;
+	}
+}
+
 /* One read behind the part that is there, in the shared memory. *more: there may be more. */
 static void stream_read(struct stream *stream, bool *more)
 {
@@ -214,20 +237,21 @@ static void stream_read(struct stream *stream, bool *more)
 	stream->active_ns = intake_now(intake);
 	if (before == 0)
 		stream->frame_ns = stream->active_ns;
-	struct str bytes = {intake->scratch, before + (size_t)(n > 0 ? n : 0)};
-
 	/* The end, or a reset: what came of the last message may be one still. */
-	bool goes_on = stream->input->kind->take(stream, &bytes, n <= 0);
-
 	if (n < 0)
 		stream->broken = true;
-	if (n <= 0 || !goes_on || stream->ended) {
-		stream->partial_len = 0;
-		stream_finish(stream);
-	} else if (!keep_partial(stream, bytes)) {
-		stream->row->counts.bad_frames++;
-		stream->broken = true;
-	}
+	stream_offer(stream, str_from(intake->scratch, before + (size_t)(n > 0 ? n : 0)), n <= 0);
+}
+
+/* Messages that came behind the one that was held for. */
+static void stream_resume(struct stream *stream)
+{
+	struct intake *intake = stream->input->intake;
+
+	stream->rested = false;
+	memcpy(intake->scratch, stream->partial, stream->partial_len);
+	stream_offer(stream, str_from(intake->scratch, stream->partial_len), false);
+	stream_watch(stream);
 }
 
 /* False: closed. */
@@ -255,7 +279,10 @@ static void stream_ready(void *context, unsigned ready)
 	for (int round = 0; round < ROUNDS && more; round++) {
 		if (stream->ended || stream->held || stream->broken || packer_is_behind(packer))
 			break;
-		stream_read(stream, &more);
+		if (stream->rested)
+			stream_resume(stream);
+		else
+			stream_read(stream, &more);
 	}
 	stream_settle(stream);
 }
@@ -371,6 +398,8 @@ void streams_close(struct input *input)
 		return;
 	while (input->streams != NULL)
 		stream_close(input->streams);
+	if (input->kind->shared_end != NULL)
+		input->kind->shared_end(input->shared);
 	listener_close(input);
 	free(input);
 }
@@ -378,12 +407,13 @@ void streams_close(struct input *input)
 int streams_open(struct input **ret, const struct stream_kind *kind, struct intake *intake,
     const char *address, struct error *error)
 {
-	struct input *input = calloc(1, sizeof(*input));
+	struct input *input = calloc(1, sizeof(*input) + kind->shared_bytes);
 
 	CHECK(kind->partial_max <= INTAKE_SCRATCH / 2);
 	if (input == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	input->kind = kind;
+	input->fd = -1;
 	input->intake = intake;
 	input->row = ledger_listener(intake->ledger, kind->name, address);
 	input->fd = address_bind(address, SOCK_STREAM, false, error);
@@ -425,7 +455,10 @@ void streams_finish(struct input *input)
 			if (stream->ended || stream->held || stream->broken ||
 			    packer_is_behind(input->intake->packer))
 				break;
-			stream_read(stream, &more);
+			if (stream->rested)
+				stream_resume(stream);
+			else
+				stream_read(stream, &more);
 		}
 		stream_end(stream);
 	}

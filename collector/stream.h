@@ -18,23 +18,26 @@ struct stream_kind {
 	const char *name;         /* of the input */
 	enum transport transport;
 	size_t state_bytes;       /* of each connection's own state, zeroed at first */
+	size_t shared_bytes;      /* of what the connections of one listener share, likewise */
 	size_t partial_max;       /* most that take may leave; at most INTAKE_SCRATCH / 2 */
 	int64_t patience_ns;      /* a message that has begun is whole by then; 0: the idle time */
 	/* A connection is there. False: refuse it. May be NULL. */
 	bool (*begin)(struct stream *stream);
 	/*
-	 * Takes whole messages off *bytes, and leaves what has come in part. end: nothing will follow.
-	 * False: the connection is closed, once what is to be written is written.
+	 * Takes whole messages off *bytes, and leaves what has come in part. end: nothing will
+	 * follow. False: the connection is closed, once what is to be written is written.
 	 */
 	bool (*take)(struct stream *stream, struct str *bytes, bool end);
 	/* Answers are still to come, for which the connection stays open. May be NULL. */
 	bool (*owes)(const struct stream *stream);
 	/* The connection goes: frees what the state owns, cancels its tickets. May be NULL. */
 	void (*end)(struct stream *stream);
+	void (*shared_end)(void *shared); /* after the last connection. May be NULL */
 };
 
 void *stream_state(struct stream *stream);
 const void *stream_state_of(const struct stream *stream);
+void *stream_shared(const struct stream *stream);
 struct intake *stream_intake(const struct stream *stream);
 struct ledger_row *stream_row(const struct stream *stream);
 struct str stream_peer(const struct stream *stream); /* "192.0.2.7:40112" */
@@ -48,7 +51,10 @@ void stream_progress(struct stream *stream);
  * ticket is done. False: too much, or the connection is gone; it is closed soon.
  */
 bool stream_write(struct stream *stream, struct str bytes);
-/* Do not read on until the answer is out. */
+/*
+ * Do not read on until the answer is out. take leaves what came behind, and is called with it when
+ * the hold is over.
+ */
 void stream_hold(struct stream *stream, bool held);
 /* Nothing more is read; closed once all is written and nothing is owed. */
 void stream_finish(struct stream *stream);

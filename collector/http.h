@@ -1,0 +1,53 @@
+/*
+ * http.h - one HTTP request, for the interfaces that share the port of the input "http".
+ *
+ * An interface is a file http_<symbol>.c with one const struct http_api, and a row in
+ * http_apis.def. A route is served when the whole request is there, its body inflated; it hands on
+ * events, and answers: at once, or when all of them are durable. One request of a connection is
+ * served at a time (pipelined ones wait), so answers are in order.
+ */
+#ifndef TOCSIN_COLLECTOR_HTTP_H
+#define TOCSIN_COLLECTOR_HTTP_H
+
+#include "base/arena.h"
+#include "collector/http_head.h"
+#include "collector/stream.h"
+
+struct exchange;
+
+struct http_route {
+	const char *method; /* "*": any */
+	const char *path;   /* whole, or up to a final '*'; the first that fits serves */
+	void (*serve)(struct exchange *exchange);
+};
+
+struct http_api {
+	const char *name;
+	const char *summary;
+	const struct http_route *routes;
+	size_t route_count;
+	/* Whole, or up to a final star; the first that fits serves. */
+	const char *path;
+	size_t shared_bytes;
+	void (*shared_end)(void *shared);
+};
+
+const struct http_head *exchange_head(const struct exchange *exchange);
+struct str exchange_body(const struct exchange *exchange); /* inflated */
+struct arena *exchange_arena(struct exchange *exchange);   /* lives until the answer */
+struct stream *exchange_stream(const struct exchange *exchange);
+void *exchange_shared(const struct exchange *exchange);    /* of the interface */
+
+/* An event of this request. */
+void exchange_event(struct exchange *exchange, struct str raw);
+/*
+ * No event follows. done is called once: when all events are durable, or one was refused; at once
+ * when there are none. It is not called when the connection goes first.
+ */
+void exchange_settle(struct exchange *exchange, void (*done)(struct exchange *, bool durable));
+/* A header of the answer, before exchange_answer. */
+void exchange_header(struct exchange *exchange, const char *name, struct str value);
+/* The answer; the exchange is gone. Exactly once a request. */
+void exchange_answer(struct exchange *exchange, unsigned status, const char *type, struct str body);
+
+#endif
