@@ -26,8 +26,7 @@ struct http_api {
 	const char *summary;
 	const struct http_route *routes;
 	size_t route_count;
-	/* Whole, or up to a final star; the first that fits serves. */
-	const char *path;
+	/* What requests of one listener share: bytes, zeroed, and how it is freed. Or 0, NULL. */
 	size_t shared_bytes;
 	void (*shared_end)(void *shared);
 };

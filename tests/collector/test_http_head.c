@@ -138,7 +138,8 @@ static void ceilings(void **state)
 	(void)state;
 	memset(text, 'a', sizeof(text));
 	memcpy(text, "GET /", 5);
-	assert_int_equal(http_head_read(str_from(text, HTTP_HEAD_MAX), &head, &used), HTTP_HEAD_MORE);
+	assert_int_equal(
+	    http_head_read(str_from(text, HTTP_HEAD_MAX), &head, &used), HTTP_HEAD_MORE);
 	assert_int_equal(http_head_read(str_from(text, HTTP_HEAD_MAX + 1), &head, &used), 431);
 	memcpy(text + 10000, " HTTP/1.1\r\n", 11);
 	assert_int_equal(http_head_read(str_from(text, 10011), &head, &used), 414);
