@@ -259,6 +259,53 @@ static void test_rules_that_have_gone_are_dropped(void **state)
 	fixture_close(&other);
 }
 
+/* The one group that goes by time: its place and length in the snapshot. */
+static struct str group_in(const struct buf *bytes, struct str key)
+{
+	size_t at = bytes->len;
+
+	while (at-- > 0 && !str_starts(str_slice(buf_str(bytes), at, bytes->len), key))
+		;
+	size_t body = at + key.len + 8;
+
+	return str_slice(buf_str(bytes), at - 8, body + 4 + get_u32(bytes->ptr + body));
+}
+
+static void test_a_group_that_is_there_twice_is_refused(void **state)
+{
+	struct buf bytes = BUF(SNAPSHOT_MAX), twice = BUF(SNAPSHOT_MAX);
+	struct fixture fixture;
+	uint64_t offset, dropped;
+
+	(void)state;
+	fixture_open(&fixture, all_rules);
+	struct correlate *correlate = correlate_make(&fixture), *after = correlate_make(&fixture);
+
+	feed(&fixture, correlate, "few", "failed", "192.0.2.77", 1);
+	advance(&fixture, correlate, 2);
+	written(&bytes, correlate);
+	struct str group = group_in(&bytes, STR("192.0.2.77"));
+	/* The key of one group has its own length in front. */
+	size_t begin = (size_t)(group.ptr - bytes.ptr) - 1;
+
+	group = str_slice(buf_str(&bytes), begin, begin + group.len + 1);
+	assert_int_equal(get_u32(bytes.ptr + begin - 4), 1);
+	buf_str_put(&twice, str_slice(buf_str(&bytes), 0, begin - 4));
+	buf_u32(&twice, 2);
+	buf_str_put(&twice, group);
+	buf_str_put(&twice, group);
+	buf_str_put(&twice, str_slice(buf_str(&bytes), begin + group.len, bytes.len));
+	assert_int_equal(snapshot_read(buf_str(&twice), after, &offset, &dropped), ERR_CORRUPT);
+	correlate_free(after);
+	after = correlate_make(&fixture);
+	assert_int_equal(snapshot_read(buf_str(&bytes), after, &offset, &dropped), 0);
+	correlate_free(after);
+	correlate_free(correlate);
+	buf_free(&bytes);
+	buf_free(&twice);
+	fixture_close(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +313,7 @@ int main(void)
 	    cmocka_unit_test(test_every_truncation_is_refused),
 	    cmocka_unit_test(test_foreign_and_later_snapshots),
 	    cmocka_unit_test(test_rules_that_have_gone_are_dropped),
+	    cmocka_unit_test(test_a_group_that_is_there_twice_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -680,6 +680,15 @@ static void test_candidates_are_bounded_and_counted(void **state)
 	assert_int_equal(town_stats(&town).cut, 7);
 	assert_int_equal(town_count(&town, "unanswered", ALERT_SETTLED), 4096);
 	town_close(&town);
+	/* One scan, and failures without end behind it: they wait for one end. */
+	town_open(&town, &(struct town_options){.rules = all_rules, .events = 1, .detections = 1});
+	town_send(&town, "web01", TOWN_START, SCAN("192.0.2.1"));
+	for (unsigned i = 0; i < 4096 + 7; i++)
+		town_send(&town, "web01", TOWN_START + SECOND + i, FAIL("192.0.2.1", "an"));
+	town_settle(&town);
+	assert_int_equal(town_stats(&town).cut, 0);
+	assert_int_equal(town_count(&town, "pair", ALERT_SETTLED), 1);
+	town_close(&town);
 }
 
 static void test_what_is_no_number_is_counted(void **state)
