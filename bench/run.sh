@@ -53,10 +53,12 @@ part() {
 broker
 for program in bench/bench_*.c; do
 	name=$(basename "$program" .c)
-	# Those are run by latency.py and engine.py.
-	[ "$name" = bench_latency ] || [ "$name" = bench_engine ] || part "$name" "$build/bench/$name"
+	# Those are run by latency.py, engine.py and pipeline.py.
+	case $name in bench_latency | bench_engine | bench_pipeline) continue ;; esac
+	part "$name" "$build/bench/$name"
 done
 part engine python3 bench/engine.py
+part pipeline python3 bench/pipeline.py
 part peers python3 bench/peers.py
 part latency python3 bench/latency.py
 rm -f "$out/part.jsonl"
