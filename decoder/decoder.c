@@ -281,7 +281,7 @@ void decoding_run(struct decoding *decoding, struct record *record, const struct
 		try_one(&chain, &decode_plain, text);
 	finish(&chain);
 	if (decoding != NULL && decoding->sources != NULL)
-		logsources_apply(decoding->sources, record);
+		logsources_apply(decoding->sources, record, &notes);
 }
 
 void decoder_run(struct record *record, const struct event *event, struct arena *arena)
@@ -296,7 +296,7 @@ struct decoding *decoding_new(const struct logsources *sources)
 	if (decoding == NULL)
 		return NULL;
 	decoding->sources = sources;
-	decoding->book = keybook_new();
+	decoding->book = keybook_new(sources);
 	if (decoding->book == NULL) {
 		free(decoding);
 		return NULL;

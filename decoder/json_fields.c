@@ -489,8 +489,11 @@ bool json_fields_walk(struct record *record, struct str text, unsigned depth,
 	unsigned flags = notes->flags;
 
 	if (walk_with(&ground, depth)) {
-		if (notes->book != NULL)
-			notes->looked = record->field_count;
+		if (notes->book == NULL)
+			return true;
+		if (notes->asked == notes->looked)
+			notes->asked = record->field_count;
+		notes->looked = record->field_count;
 		return true;
 	}
 	notes->count = noted;

@@ -7,12 +7,14 @@
 
 _Static_assert(FIELD_COUNT <= UINT8_MAX, "struct key has a byte for an id of the taxonomy");
 
-struct keybook *keybook_new(void)
+struct keybook *keybook_new(const struct logsources *sources)
 {
 	struct keybook *book = calloc(1, sizeof(*book));
 
-	if (book != NULL)
-		book->generation = field_generation();
+	if (book == NULL)
+		return NULL;
+	book->generation = field_generation();
+	book->sources = sources;
 	return book;
 }
 
@@ -46,6 +48,15 @@ struct key key_ask(struct str name)
 			key.rank = (uint8_t)i;
 		}
 	}
+	return key;
+}
+
+static struct key book_ask(const struct keybook *book, struct str name)
+{
+	struct key key = key_ask(name);
+
+	if (book->sources != NULL && logsources_ask(book->sources, name))
+		key.flags |= KEY_SOURCE;
 	return key;
 }
 
@@ -86,7 +97,7 @@ static const struct key *entry_put(struct keybook *book, struct key_entry entry,
 	if (book->entries[place].len != 0)
 		place += book->turn++ % KEY_WAYS;
 	entry.len = (uint32_t)name.len;
-	entry.key = key_ask(name);
+	entry.key = book_ask(book, name);
 	book->entries[place] = entry;
 	memcpy(book->texts[place], name.ptr, name.len);
 	return &book->entries[place].key;
@@ -115,7 +126,7 @@ const struct key *keybook_find(struct keybook *book, struct str name, struct key
 	if (name.len > KEY_SHORT && name.len <= KEY_KEPT)
 		return long_find(book, name);
 	if (name.len == 0 || name.len > KEY_KEPT) {
-		*room = key_ask(name);
+		*room = book_ask(book, name);
 		return room;
 	}
 	short_ends(name, &entry.low, &entry.high);

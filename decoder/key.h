@@ -8,7 +8,7 @@
 #ifndef TOCSIN_DECODER_KEY_H
 #define TOCSIN_DECODER_KEY_H
 
-#include "event/record.h"
+#include "decoder/logsource.h"
 
 #define KEY_KEPT 64u /* longer names are asked anew each time */
 
@@ -18,7 +18,8 @@ enum key_flag {
 	KEY_ALIAS = 1u << 2,   /* alias: row of aliases.def */
 	KEY_CHANNEL = 1u << 3, /* names the channel of a Windows event */
 	KEY_RENAMED = 1u << 4, /* prefix bytes are not part of the name, nor are spaces */
-	KEY_NAMING = 1u << 5   /* naming: first row of windows.def that gives it another name */
+	KEY_NAMING = 1u << 5,  /* naming: first row of windows.def that gives it another name */
+	KEY_SOURCE = 1u << 6   /* some row of the log sources asks for it */
 };
 
 struct key {
@@ -41,17 +42,19 @@ struct key_entry {
 #define KEY_WAYS 2u
 
 struct keybook {
+	const struct logsources *sources; /* NULL: none */
 	uint32_t generation; /* of field.h, for which the ids hold */
 	unsigned turn;       /* which way is overwritten next */
 	struct key_entry entries[KEY_SETS * KEY_WAYS];
 	char texts[KEY_SETS * KEY_WAYS][KEY_KEPT]; /* of long names */
 };
 
-struct keybook *keybook_new(void); /* NULL without memory */
+/* sources outlives it, and may be NULL. NULL without memory. */
+struct keybook *keybook_new(const struct logsources *sources);
 void keybook_free(struct keybook *book); /* accepts NULL */
 /* Forgets the ids, should names have been interned since. To be called before each event. */
 void keybook_begin(struct keybook *book);
-/* What the tables say, without a book. */
+/* What the tables say, without a book (and so without log sources). */
 struct key key_ask(struct str name);
 /* What is known of name; valid until the next call. *room is used for names that are not kept. */
 const struct key *keybook_find(struct keybook *book, struct str name, struct key *room);

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/yaml.h"
+#include "decoder/notes.h"
 
 #include <stdlib.h>
 
@@ -326,7 +327,7 @@ static int read_parts(struct reading *reading, const struct yaml_node *node, str
 	return 0;
 }
 
-static const struct key {
+static const struct row_key {
 	struct str name;
 	key_reader *read;
 } keys[] = {
@@ -575,16 +576,32 @@ static void list_try(struct search *search, const struct link *list)
 	}
 }
 
+static const struct slot *name_slot(const struct logsources *sources, struct str name,
+    uint64_t *ret_hash)
+{
+	if ((sources->lengths & length_bit(name)) == 0 || (sources->firsts & first_bit(name)) == 0)
+		return NULL;
+	*ret_hash = hash_name(name);
+	const struct slot *slot = slot_at(sources, *ret_hash);
+
+	return slot->hash != 0 ? slot : NULL;
+}
+
+bool logsources_ask(const struct logsources *sources, struct str name)
+{
+	uint64_t hash;
+
+	return name_slot(sources, name, &hash) != NULL;
+}
+
 static void field_try(struct search *search, const struct field *field)
 {
 	const struct logsources *sources = search->sources;
+	uint64_t hash;
+	const struct slot *slot = name_slot(sources, field->name, &hash);
 
-	if ((sources->lengths & length_bit(field->name)) == 0 ||
-	    (sources->firsts & first_bit(field->name)) == 0)
+	if (slot == NULL)
 		return;
-	uint64_t hash = hash_name(field->name);
-	const struct slot *slot = slot_at(sources, hash);
-
 	list_try(search, slot->rows);
 	if (slot->valued)
 		list_try(search, slot_at(sources, hash_more(hash, field->value))->rows);
@@ -639,7 +656,8 @@ static void row_apply(const struct row *row, struct record *record)
 		row_take(row, record);
 }
 
-void logsources_apply(const struct logsources *sources, struct record *record)
+void logsources_apply(const struct logsources *sources, struct record *record,
+    const struct notes *notes)
 {
 	struct search search __attribute__((uninitialized)); /* tried is cleared when needed */
 
@@ -647,7 +665,14 @@ void logsources_apply(const struct logsources *sources, struct record *record)
 	search.record = record;
 	search.best = NONE;
 	search.begun = false;
-	for (size_t i = 0; i < record->field_count; i++)
+	for (size_t i = 0; (notes->flags & KEY_SOURCE) != 0 && i < notes->count; i++) {
+		const struct note *note = &notes->notes[i];
+
+		if ((note->key.flags & KEY_SOURCE) != 0 && note->field < notes->asked &&
+		    note->field < record->field_count)
+			field_try(&search, &record->fields[note->field]);
+	}
+	for (size_t i = notes->asked; i < record->field_count; i++)
 		field_try(&search, &record->fields[i]);
 	list_try(&search, sources->always);
 	if (search.best != NONE)

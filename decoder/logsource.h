@@ -28,11 +28,17 @@ size_t logsources_count(const struct logsources *sources);
 bool logsources_give(const struct logsources *sources, struct str product, struct str category,
     struct str service);
 
+struct notes;
+
+/* Whether a field of that name leads to some row. */
+bool logsources_ask(const struct logsources *sources, struct str name);
 /*
- * The first row that holds, if any. decoders of the record is set by then. Costs a few steps a
- * field and one probe a field that some row asks for, however many rows there are. Reads only: any
- * number of threads. What it sets lives as long as both.
+ * The first row that holds, if any. decoders of the record is set by then. notes are of the record,
+ * with a keybook of these sources, so that it costs a probe a field that some row asks for, however
+ * many rows and fields there are. Reads only: any number of threads. What it sets lives as long as
+ * the record and the sources.
  */
-void logsources_apply(const struct logsources *sources, struct record *record);
+void logsources_apply(const struct logsources *sources, struct record *record,
+    const struct notes *notes);
 
 #endif

@@ -5,7 +5,7 @@ void notes_begin(struct notes *notes, struct keybook *book)
 	if (book != NULL)
 		keybook_begin(book);
 	notes->book = book;
-	notes->looked = notes->count = 0;
+	notes->looked = notes->asked = notes->count = 0;
 	notes->flags = 0;
 	notes->timed = 0;
 	notes->time_found = false;
@@ -46,6 +46,8 @@ void notes_take_all(struct notes *notes, struct record *record)
 		notes_ask(notes, record);
 	else
 		notes_find(notes, record);
+	if (notes->asked == notes->looked)
+		notes->asked = record->field_count;
 	notes->looked = record->field_count;
 }
 

@@ -17,7 +17,8 @@ struct note {
 /* 10 KB of which little is touched: not to be cleared for each event. */
 struct notes {
 	struct keybook *book; /* NULL: none */
-	size_t looked;        /* fields of the record that were looked at */
+	size_t looked;        /* fields of the record that were looked at, or need not be */
+	size_t asked;         /* of these the first whose names were all looked up */
 	size_t count;
 	unsigned flags;       /* of all notes together: enum key_flag */
 	size_t timed;         /* alias_time has decided over so many of them; 0: it has not */

@@ -334,8 +334,8 @@ static int setup(void **state)
 	(void)state;
 	for (size_t i = 0; i < READINGS; i++)
 		readings[i].arena = arena_new(1u << 20);
-	readings[3].book = keybook_new();
-	readings[4].book = keybook_new();
+	readings[3].book = keybook_new(NULL);
+	readings[4].book = keybook_new(NULL);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ static void check_row(struct keybook *book, const struct row *row)
 
 static void names_are_known(void **state)
 {
-	struct keybook *book = keybook_new();
+	struct keybook *book = keybook_new(NULL);
 
 	(void)state;
 	for (int times = 0; times < 3; times++) {
@@ -72,7 +72,7 @@ static void names_are_known(void **state)
 /* Names of all lengths that differ in one byte only, at each place. */
 static void names_that_are_nearly_alike_are_told_apart(void **state)
 {
-	struct keybook *book = keybook_new();
+	struct keybook *book = keybook_new(NULL);
 	char name[80];
 
 	(void)state;
@@ -94,7 +94,7 @@ static void names_that_are_nearly_alike_are_told_apart(void **state)
 /* What was looked up before a rule named it is looked up again. */
 static void ids_are_renewed(void **state)
 {
-	struct keybook *book = keybook_new();
+	struct keybook *book = keybook_new(NULL);
 	struct str name = STR("province.code");
 
 	(void)state;
@@ -109,7 +109,7 @@ static void ids_are_renewed(void **state)
 
 static void a_flood_of_names_changes_nothing(void **state)
 {
-	struct keybook *book = keybook_new();
+	struct keybook *book = keybook_new(NULL);
 	char name[80];
 
 	(void)state;

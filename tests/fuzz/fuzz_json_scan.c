@@ -141,7 +141,7 @@ static void compare_walk(struct str text, const struct list *list, bool taken)
 
 	if (arena == NULL) {
 		arena = arena_new(64u << 20);
-		book = keybook_new();
+		book = keybook_new(NULL);
 	}
 	for (int way = 0; way < 4; way++) {
 		struct record record;
