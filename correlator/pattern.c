@@ -81,7 +81,7 @@ void pattern_free(struct pattern *pattern)
 	for (uint32_t i = 0; i < pattern->candidate_count; i++)
 		candidate_end(&pattern->candidates[i]);
 	free(pattern->tracks);
-	free(pattern->candidates);
+	free(pattern->candidate_room);
 	free(pattern);
 }
 
@@ -115,7 +115,10 @@ static void candidate_drop(struct pattern *pattern, uint32_t index)
 
 	candidate_end(at);
 	pattern->candidate_count--;
-	memmove(at, at + 1, (pattern->candidate_count - index) * sizeof(*at));
+	if (index == 0) /* as nearly always */
+		pattern->candidates++;
+	else
+		memmove(at, at + 1, (pattern->candidate_count - index) * sizeof(*at));
 }
 
 static void candidates_drop_term(struct pattern *pattern, uint32_t term)
@@ -131,23 +134,36 @@ static void candidates_drop_term(struct pattern *pattern, uint32_t term)
 	pattern->candidate_count = kept;
 }
 
+static bool candidates_reserve(struct pattern *pattern)
+{
+	uint32_t first = (uint32_t)(pattern->candidates - pattern->candidate_room);
+	uint32_t capacity = pattern->candidate_capacity * 2 + 2;
+
+	if (first + pattern->candidate_count < pattern->candidate_capacity)
+		return true;
+	if (first > pattern->candidate_capacity / 2) {
+		memmove(pattern->candidate_room, pattern->candidates,
+		    pattern->candidate_count * sizeof(*pattern->candidates));
+		pattern->candidates = pattern->candidate_room;
+		return true;
+	}
+	struct candidate *grown =
+	    realloc(pattern->candidate_room, capacity * sizeof(*pattern->candidates));
+
+	if (grown == NULL)
+		return false;
+	pattern->candidate_room = grown;
+	pattern->candidates = grown + first;
+	pattern->candidate_capacity = capacity;
+	return true;
+}
+
 struct candidate *pattern_add(struct pattern *pattern, const struct correlation *correlation,
     uint32_t term)
 {
-	struct sightings *events = sightings_new(pattern_events(correlation, term));
+	struct sightings *events = candidates_reserve(pattern)
+	    ? sightings_new(pattern_events(correlation, term)) : NULL;
 
-	if (events != NULL && pattern->candidate_count == pattern->candidate_capacity) {
-		uint32_t capacity = pattern->candidate_capacity * 2 + 2;
-		struct candidate *grown =
-		    realloc(pattern->candidates, capacity * sizeof(*grown));
-
-		if (grown == NULL) {
-			sightings_free(events);
-			return NULL;
-		}
-		pattern->candidates = grown;
-		pattern->candidate_capacity = capacity;
-	}
 	if (events == NULL)
 		return NULL;
 	struct candidate *candidate = &pattern->candidates[pattern->candidate_count++];
@@ -186,7 +202,8 @@ static void pattern_forget(struct pattern *pattern, bool ordered, const struct s
 {
 	for (uint32_t i = 0; i < pattern->track_count; i++)
 		track_forget(&pattern->tracks[i], ordered, events);
-	for (uint32_t i = pattern->candidate_count; i-- > 0;) {
+	/* Candidates of one alternative share no event (is_waiting). */
+	for (uint32_t i = pattern->candidate_count; pattern->track_count > 1 && i-- > 0;) {
 		const struct sightings *others = pattern->candidates[i].events;
 
 		if (shares(others->list, others->count, events))

@@ -33,7 +33,8 @@ struct pattern {
 		int64_t barred_ns;   /* last match of what must not be there; INT64_MIN: none */
 	} *tracks;               /* one a term */
 	uint32_t track_count;
-	struct candidate *candidates; /* in the order in which they are due */
+	struct candidate *candidates; /* in the order in which they are due; in the room for them */
+	struct candidate *candidate_room;
 	uint32_t candidate_count, candidate_capacity;
 };
 
