@@ -171,11 +171,16 @@ static void bash_pattern(FILE *out, const struct option_row *row, bool *first)
 	*first = false;
 }
 
+static bool is_path(const char *argument)
+{
+	return strcmp(argument, "FILE") == 0 || strcmp(argument, "DIR") == 0;
+}
+
 /* Behind an option that takes a file, files; behind any other value, nothing that is known. */
 static void bash_values(FILE *out, const struct option_row *rows, bool files, bool *first)
 {
 	for (; rows != NULL && rows->name != NULL; rows++) {
-		if (rows->argument != NULL && (strcmp(rows->argument, "FILE") == 0) == files)
+		if (rows->argument != NULL && is_path(rows->argument) == files)
 			bash_pattern(out, rows, first);
 	}
 }
