@@ -45,6 +45,9 @@ struct table {
 _Static_assert(FIELD_COUNT * 2 <= TABLE_FIRST, "the table of field names is at most half full");
 
 static struct node taxa[FIELD_COUNT];
+/* The taxonomy's table: there before anything else, memory or not. */
+static _Alignas(struct table) unsigned char
+    first_table[sizeof(struct table) + TABLE_FIRST * sizeof(void *)];
 static struct table *_Atomic table;
 static struct node *_Atomic chunks[FIELD_MOST / CHUNK]; /* interned nodes by id - FIELD_COUNT */
 static _Atomic uint32_t interned;
@@ -101,9 +104,9 @@ static struct table *table_new(size_t size)
 
 static void table_build(void)
 {
-	struct table *first = table_new(TABLE_FIRST);
+	struct table *first = (struct table *)(void *)first_table;
 
-	CHECK(first != NULL);
+	first->mask = TABLE_FIRST - 1;
 	for (unsigned id = 1; id < FIELD_COUNT; id++) {
 		struct str name = taxonomy[id].name;
 
