@@ -28,6 +28,10 @@ struct hash_key hash_process_key(void);
 /* len bytes of the system's randomness; false when there is none. */
 bool hash_random(void *ret, size_t len);
 
+#define HASH_SHA256 32
+/* For secrets and certificates, which are compared by it; not where speed counts. */
+void hash_sha256(struct str bytes, uint8_t ret[HASH_SHA256]);
+
 /* crc 0 begins; continue with the last result. Uses the CPU's instruction where there is one. */
 uint32_t hash_crc32c(uint32_t crc, const void *bytes, size_t len);
 /* The portable path, for tests. */

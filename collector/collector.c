@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "collector/agencies.h"
 #include "collector/input.h"
 
 #include <poll.h>
@@ -17,6 +18,7 @@ struct collector {
 	struct intake intake;
 	struct listener listeners[COLLECTOR_LISTENERS_MAX];
 	size_t listener_count;
+	struct agencies *agencies;
 	struct config *defaults; /* when the options bring no configuration */
 	bool paused;
 	int64_t tick_ns, second_ns; /* when the last ones were */
@@ -66,10 +68,12 @@ static int collector_fill(struct collector *collector, struct error *error)
 	    .zone_s = o->zone_s};
 	intake->ledger =
 	    ledger_new(o->senders_max, bus_partitions(o->bus, TOPIC_EVENTS), o->agency);
+	collector->agencies = agencies_none(o->agency);
+	intake->agencies = collector->agencies;
 	intake->packer = packer_new(&packing);
 	intake->scratch = malloc(INTAKE_SCRATCH);
 	if (intake->config == NULL || intake->ledger == NULL || intake->packer == NULL ||
-	    intake->scratch == NULL)
+	    intake->scratch == NULL || intake->agencies == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	return listeners_open(collector, error);
 }
@@ -111,6 +115,7 @@ void collector_close(struct collector *collector)
 	packer_free(collector->intake.packer);
 	ledger_free(collector->intake.ledger);
 	free(collector->intake.scratch);
+	agencies_free(collector->agencies);
 	config_free(collector->defaults);
 	free(collector);
 }

@@ -21,6 +21,14 @@ struct http_route {
 	void (*serve)(struct exchange *exchange);
 };
 
+/* Who a request is from, as its Authorization says: Splunk, Bearer, ApiKey, Basic (password). */
+enum identified {
+	IDENTIFIED,      /* known, or unknown and accepted */
+	IDENTITY_WANTED, /* no token, and whoever has none is refused */
+	IDENTITY_WRONG,  /* a token that nobody has */
+	IDENTITY_BARRED  /* known, and not by this input */
+};
+
 struct http_api {
 	const char *name;
 	const char *summary;
@@ -29,6 +37,12 @@ struct http_api {
 	/* What requests of one listener share: bytes, zeroed, and how it is freed. Or 0, NULL. */
 	size_t shared_bytes;
 	void (*shared_end)(void *shared);
+	/*
+	 * Answers a request that is not served for that reason; NULL: 401 or 403 without a body.
+	 * open: a path as in a route, served to whoever asks (health, no events); NULL: none.
+	 */
+	void (*barred)(struct exchange *exchange, enum identified why);
+	const char *open;
 };
 
 const struct http_head *exchange_head(const struct exchange *exchange);

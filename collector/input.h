@@ -18,6 +18,7 @@ struct intake {
 	const struct config *config; /* what the input's own keys say */
 	struct loop *loop;
 	struct ledger *ledger;
+	const struct agencies *agencies; /* never NULL; another one after a reload */
 	struct packer *packer;
 	int64_t now_ns; /* receive time of what is read now */
 	int32_t zone_s;
@@ -26,6 +27,7 @@ struct intake {
 
 #define INTAKE_SCRATCH (4u << 20)
 
+struct agencies;
 struct input;
 
 struct input_kind {

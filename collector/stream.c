@@ -80,6 +80,12 @@ struct str stream_peer(const struct stream *stream)
 	return stream->peer;
 }
 
+bool stream_identify(struct stream *stream, const struct identity_of *identity)
+{
+	(void)stream;
+	return identity == NULL || identity_allows(identity, stream->input->kind->name);
+}
+
 void stream_progress(struct stream *stream)
 {
 	stream->frame_ns = stream->input->intake->now_ns;

@@ -10,6 +10,7 @@
 #ifndef TOCSIN_COLLECTOR_STREAM_H
 #define TOCSIN_COLLECTOR_STREAM_H
 
+#include "collector/agencies.h"
 #include "collector/input.h"
 
 struct stream;
@@ -21,6 +22,7 @@ struct stream_kind {
 	size_t shared_bytes;      /* of what the connections of one listener share, likewise */
 	size_t partial_max;       /* most that take may leave; at most INTAKE_SCRATCH / 2 */
 	int64_t patience_ns;      /* a message that has begun is whole by then; 0: the idle time */
+	bool identifies;          /* stream_identify will say who it is: not refused at accept */
 	/* A connection is there. False: refuse it. May be NULL. */
 	bool (*begin)(struct stream *stream);
 	/*
@@ -41,6 +43,12 @@ void *stream_shared(const struct stream *stream);
 struct intake *stream_intake(const struct stream *stream);
 struct ledger_row *stream_row(const struct stream *stream);
 struct str stream_peer(const struct stream *stream); /* "192.0.2.7:40112" */
+/*
+ * From here on it is that one's (a token, a certificate; agencies.h), or, for NULL, whoever its
+ * network is. False: that one may not use this input, which is counted; the input answers as its
+ * protocol has it, and closes. Until it has said so once, a kind that identifies takes no events.
+ */
+bool stream_identify(struct stream *stream, const struct identity_of *identity);
 
 /* An event of this connection; ticket NULL: nobody waits for it. */
 void stream_event(struct stream *stream, struct str raw, bool cut, struct ticket *ticket);
