@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "correlator/mark_state.h"
 
-#define WALKED_MAX 2u /* marks of a window that are compared in turn, not looked up by value */
+#define WALKED_MAX 4u /* marks of a window that are compared in turn, not looked up by value */
 
 _Static_assert(sizeof(struct place) == POOL_LINE, "a mark is a cache line");
 

@@ -174,8 +174,15 @@ void window_prefetch_value(const struct window_table *table, const struct window
 {
 	const struct window *window = window_guess(table, name);
 
-	if (window != NULL && window_capacity(window) > 0 && window_is_chained(window))
+	if (window == NULL || window_capacity(window) == 0)
+		return;
+	uint32_t capacity = window_capacity(window);
+
+	if (window_is_chained(window))
 		chain_prefetch(window, value);
+	else
+		for (uint32_t i = 0; i < capacity && i < 4; i++)
+			lines_prefetch(table, window->block, i);
 }
 
 /* ---- taking out ---- */
@@ -309,6 +316,11 @@ struct window_bytes window_table_bytes(const struct window_table *table)
 {
 	size_t windows = table->count * sizeof(struct window);
 
+	for (uint32_t i = 0; i < table->order.list_count; i++)
+		for (const struct window *window = window_oldest(table, i); window != NULL;
+		     window = window_newer(window))
+			if (window_is_chained(window))
+				windows += pool_size(chain_size(window_capacity(window)));
 	return (struct window_bytes){.state = windows + window_index_bytes(&table->index),
 	    .evidence = table->pool.taken - windows,
 	    .held = table->pool.held + window_index_bytes(&table->index)};

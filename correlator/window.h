@@ -8,7 +8,7 @@
  * longest ago goes, and is counted. Windows of a correlation are listed in the order of their last
  * touch, so that eviction and expiry look at the end of each list only.
  *
- * What a window costs, and why it lies in memory as it does: docs/decisions/0009.
+ * What a window costs, and why it lies in memory as it does: docs/decisions/0013.
  */
 #ifndef TOCSIN_CORRELATOR_WINDOW_H
 #define TOCSIN_CORRELATOR_WINDOW_H
@@ -182,6 +182,7 @@ struct window_bytes {
 	size_t state, evidence;
 	size_t held;    /* of the system's memory, for both */
 };
+/* Slow: reads all windows. */
 struct window_bytes window_table_bytes(const struct window_table *table);
 /* Most buckets that are read to find one of its windows. Slow: reads them all. */
 size_t window_table_distance(const struct window_table *table);
