@@ -7,11 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Of one event, in steps of 32 bytes under one test: about a millisecond. The index of all texts of
+ * a large class takes some to be made, once, so that it should be for events that mean it.
+ */
+#define WORK_MOST 262144u
+
 struct matcher {
 	const struct ruleset *ruleset;
 	struct view view;
 	struct classes *classes;
 	struct candidates candidates;
+	struct candidates spare; /* of the index of all texts, which gives none */
 	uint32_t *matches;
 	struct matcher_rule_stats *rules;
 	struct matcher_stats stats;
@@ -59,25 +66,60 @@ static int index_compare(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+/*
+ * An event that makes many rules ask for many texts in long values is looked through once more, for
+ * all texts at once, and asks no more. NULL without memory: then it takes its time.
+ */
+static struct index *whole_search(struct matcher *matcher, struct group *group)
+{
+	struct index *whole = classes_whole(matcher->classes, group);
+
+	matcher->stats.over_budget++;
+	if (whole != NULL)
+		index_search(whole, &matcher->view, &matcher->spare);
+	return whole;
+}
+
+struct testing {
+	struct group *group;
+	struct index *index;
+	uint64_t most; /* work */
+};
+
+static bool candidate_test(struct matcher *matcher, struct testing *testing, uint32_t rule)
+{
+	struct group *group = testing->group;
+	enum code_answer answer = index_holds(
+	    testing->index, group->study, &matcher->view, rule, testing->most);
+
+	if (answer != CODE_OVER)
+		return answer == CODE_HOLDS;
+	struct index *whole = whole_search(matcher, group);
+
+	testing->most = UINT64_MAX;
+	if (whole != NULL)
+		testing->index = whole;
+	return index_holds(testing->index, group->study, &matcher->view, rule, UINT64_MAX) ==
+	    CODE_HOLDS;
+}
+
 /* Those that match, in matches. */
 static size_t candidates_test(struct matcher *matcher, struct group *group)
 {
-	struct view *view = &matcher->view;
+	struct testing testing = {group, group->index, WORK_MOST};
 	size_t count = 0;
 
 	for (size_t i = 0; i < matcher->candidates.count; i++) {
 		uint32_t rule = matcher->candidates.rules[i];
 		struct matcher_rule_stats *stats = &matcher->rules[group->rules[rule]];
-		uint64_t evaluated = view->evaluated;
+		uint64_t evaluated = matcher->view.evaluated;
 
 		stats->candidates++;
-		if (index_holds(group->index, group->study, view, rule)) {
+		if (candidate_test(matcher, &testing, rule)) {
 			matcher->matches[count++] = group->rules[rule];
 			stats->hits++;
-			if (view->record->event != NULL)
-				stats->last_ns = view->record->event->received_ns;
 		}
-		stats->predicates += view->evaluated - evaluated;
+		stats->predicates += matcher->view.evaluated - evaluated;
 	}
 	return count;
 }

@@ -44,6 +44,7 @@ bool matcher_warm(struct matcher *matcher, const struct matcher_source *source);
 struct matcher_stats {
 	uint64_t events, matches, candidates, predicates, regexes, regex_limit_hits;
 	uint64_t regex_cut_subjects; /* longer than what a regex looks at */
+	uint64_t over_budget; /* events that asked for too many texts one by one: see matcher.c */
 	uint64_t short_of_memory;    /* values that were not folded, or not seen */
 	uint64_t classes, indexes_made;
 	uint64_t table_bytes, study_bytes; /* what the indexes, what their choice takes, now */

@@ -171,6 +171,7 @@ static void group_free(struct group *group)
 	if (group == NULL)
 		return;
 	index_free(group->index);
+	index_free(group->whole);
 	study_free(group->own);
 	free(group->rules);
 	free(group);
@@ -430,6 +431,14 @@ static void group_make_again(struct classes *classes, struct group *group)
 	classes->indexes_made++;
 }
 
+struct index *classes_whole(struct classes *classes, struct group *group)
+{
+	if (group->whole == NULL)
+		group->whole = index_new_whole(ruleset_program(classes->ruleset), group->study,
+		    group->rules, group->rule_count);
+	return group->whole;
+}
+
 void classes_study(struct classes *classes, struct group *group, struct view *view)
 {
 	group->events++;
@@ -448,7 +457,8 @@ struct classes_size classes_size(const struct classes *classes)
 	    .indexes_made = classes->indexes_made};
 
 	for (const struct group *group = classes->groups; group != NULL; group = group->next)
-		size.index_bytes += index_bytes(group->index);
+		size.index_bytes += index_bytes(group->index) +
+		    (group->whole == NULL ? 0 : index_bytes(group->whole));
 	return size;
 }
 

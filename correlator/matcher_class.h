@@ -19,6 +19,7 @@ struct group {
 	uint32_t *rules; /* plain ones that cover it, ascending */
 	size_t rule_count;
 	struct index *index;
+	struct index *whole;     /* of all texts; NULL until an event needs it */
 	const struct study *study; /* of its events, or of none */
 	struct study *own;         /* the same, or NULL: too many groups */
 	uint64_t events;           /* since it was made */
@@ -33,6 +34,9 @@ void classes_free(struct classes *classes); /* accepts NULL */
 struct group *classes_find(struct classes *classes, const struct record *record);
 /* After the event that the view stands at was matched. */
 void classes_study(struct classes *classes, struct group *group, struct view *view);
+
+/* The index of all texts, made when it is first needed. NULL without memory. */
+struct index *classes_whole(struct classes *classes, struct group *group);
 
 struct classes_size {
 	size_t classes, groups, index_bytes, study_bytes;

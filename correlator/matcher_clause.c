@@ -10,7 +10,7 @@
 #define TEST_COST  60.0
 #define REGEX_COST 600.0
 #define REST_MOST  4000.0
-#define OPEN_COST  150.0 /* to look at a field at all */
+#define OPEN_COST  400.0 /* to look at a field at all */
 
 bool chooser_new(struct chooser *chooser, const struct program *program,
     const struct study *study)

@@ -226,7 +226,7 @@ static inline bool step_holds(const struct code *code, struct view *view, uint32
 	return view_test(view, predicate);
 }
 
-bool code_run(const struct code *code, struct view *view)
+enum code_answer code_run(const struct code *code, struct view *view, uint64_t most)
 {
 	uint32_t at = code->entry;
 
@@ -234,6 +234,8 @@ bool code_run(const struct code *code, struct view *view)
 		const struct step *step = &code->steps[at];
 
 		at = step_holds(code, view, step->predicate) ? step->if_true : step->if_false;
+		if (view->work > most && at < FAILS)
+			return CODE_OVER;
 	}
-	return at == HOLDS;
+	return at == HOLDS ? CODE_HOLDS : CODE_FAILS;
 }

@@ -149,12 +149,41 @@ static bool tables_make(struct index *index, const struct study *study)
 	    table_seal(&index->tables[index->anywhere], study, index->entries, SLOT_ANYWHERE);
 }
 
-struct index *index_new(const struct program *program, const struct study *study,
-    const uint32_t *rules, size_t count)
+static bool texts_collect(struct index *index, const struct expression *expression,
+    struct pairs *pairs)
+{
+	if (expression->kind == EXPRESSION_PREDICATE) {
+		const struct predicate *predicate =
+		    &index->program->predicates[expression->predicate];
+
+		return predicate->kind > PREDICATE_CONTAINS || predicate->cased ||
+		    !clause_is_findable(predicate) || pair_take(pairs, expression->predicate);
+	}
+	for (size_t i = 0; i < expression->count; i++) {
+		if (!texts_collect(index, expression->children[i], pairs))
+			return false;
+	}
+	return true;
+}
+
+/* As if no rule asked for them. */
+static bool texts_choose(struct index *index, struct pairs *pairs)
+{
+	for (size_t i = 0; i < index->rule_count; i++) {
+		if (!texts_collect(index, index->program->rules[index->rules[i]], pairs))
+			return false;
+	}
+	if (!entries_make(index, pairs))
+		return false;
+	for (size_t i = 0; i < index->entry_count; i++)
+		index->entries[i].count = 0;
+	return true;
+}
+
+static struct index *index_begin(const struct program *program, const uint32_t *rules,
+    size_t count)
 {
 	struct index *index = calloc(1, sizeof(*index));
-	struct pairs pairs = {0};
-	struct chooser chooser = {0};
 
 	if (index == NULL)
 		return NULL;
@@ -163,11 +192,37 @@ struct index *index_new(const struct program *program, const struct study *study
 	index->rule_count = count;
 	index->anywhere = NO_TABLE;
 	index->codes = calloc(count + 1, sizeof(struct code *));
-	bool made = index->codes != NULL && chooser_new(&chooser, program, study) &&
+	if (index->codes != NULL)
+		return index;
+	index_free(index);
+	return NULL;
+}
+
+struct index *index_new(const struct program *program, const struct study *study,
+    const uint32_t *rules, size_t count)
+{
+	struct index *index = index_begin(program, rules, count);
+	struct pairs pairs = {0};
+	struct chooser chooser = {0};
+	bool made = index != NULL && chooser_new(&chooser, program, study) &&
 	    clauses_choose(index, &chooser, &pairs) && entries_make(index, &pairs) &&
 	    tables_make(index, study);
 
 	chooser_free(&chooser);
+	free(pairs.items);
+	if (made)
+		return index;
+	index_free(index);
+	return NULL;
+}
+
+struct index *index_new_whole(const struct program *program, const struct study *study,
+    const uint32_t *rules, size_t count)
+{
+	struct index *index = index_begin(program, rules, count);
+	struct pairs pairs = {0};
+	bool made = index != NULL && texts_choose(index, &pairs) && tables_make(index, study);
+
 	free(pairs.items);
 	if (made)
 		return index;
@@ -204,7 +259,8 @@ size_t index_bytes(const struct index *index)
 	return bytes;
 }
 
-bool index_holds(struct index *index, const struct study *study, struct view *view, uint32_t rule)
+enum code_answer index_holds(struct index *index, const struct study *study, struct view *view,
+    uint32_t rule, uint64_t most)
 {
 	const struct expression *expression = index->program->rules[index->rules[rule]];
 	struct code *code = index->codes[rule];
@@ -212,5 +268,7 @@ bool index_holds(struct index *index, const struct study *study, struct view *vi
 	if (code == NULL)
 		code = index->codes[rule] =
 		    code_new(index->program, study, expression, index->decided);
-	return code == NULL ? view_evaluate(view, expression) : code_run(code, view);
+	if (code == NULL)
+		return view_evaluate(view, expression) ? CODE_HOLDS : CODE_FAILS;
+	return code_run(code, view, most);
 }

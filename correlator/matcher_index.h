@@ -37,6 +37,12 @@ struct index {
 /* rules must outlive it. NULL without memory. */
 struct index *index_new(const struct program *program, const struct study *study,
     const uint32_t *rules, size_t count);
+/*
+ * Of all texts that the rules ask for, each for itself and for no rule: what a search has not found
+ * does not hold, and an event of any size is looked through once and not once a text.
+ */
+struct index *index_new_whole(const struct program *program, const struct study *study,
+    const uint32_t *rules, size_t count);
 void index_free(struct index *index); /* accepts NULL */
 size_t index_bytes(const struct index *index);
 
@@ -54,8 +60,8 @@ struct candidates {
 
 /* The rules that the view may match (matcher_search.c). */
 void index_search(const struct index *index, struct view *view, struct candidates *ret);
-/* Whether a rule matches. */
-bool index_holds(struct index *index, const struct study *study, struct view *view,
-    uint32_t rule);
+/* Whether a rule matches; CODE_OVER as in code_run. */
+enum code_answer index_holds(struct index *index, const struct study *study, struct view *view,
+    uint32_t rule, uint64_t most);
 
 #endif

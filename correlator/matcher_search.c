@@ -8,6 +8,7 @@ struct search {
 	const struct index *index;
 	struct view *view;
 	struct candidates *out;
+	bool unsure; /* what is found may go from one value into the next */
 };
 
 static void entry_take(struct search *search, const struct entry *entry)
@@ -28,7 +29,7 @@ static void entry_found(struct search *search, const struct entry *entry)
 {
 	if (view_is_known(search->view, entry->predicate))
 		return;
-	if (entry->whole)
+	if (entry->whole && !search->unsure)
 		view_note(search->view, entry->predicate);
 	else if (!view_test(search->view, entry->predicate))
 		return;
@@ -282,9 +283,9 @@ static void present_try(struct search *search, const struct table *table)
 /* ---- keywords ---- */
 
 /*
- * A text that was not folded, of which nothing behind the end may be read: as far as whole blocks go
- * with what is read behind them, then the rest, copied, with a block in front of it. True: all is
- * ASCII.
+ * A text that was not folded, of which nothing behind the end may be read: as far as whole blocks
+ * go with what is read behind them, then the rest, copied, with a block in front of it. True: all
+ * is ASCII.
  */
 static bool bare_search(struct search *search, const struct scan *scan, struct str text)
 {
@@ -310,36 +311,77 @@ static bool bare_search(struct search *search, const struct scan *scan, struct s
 	return ascii;
 }
 
-/* Keywords are found without folding the text, but for characters that fold to ASCII. */
-static void anywhere_value(struct search *search, const struct table *table,
-    struct view_value *value)
+/*
+ * Keywords are found without folding the text, but for characters that fold to ASCII. False: the
+ * text has to be folded.
+ */
+static bool anywhere_text(struct search *search, const struct table *table, struct str text)
 {
-	struct str text = value->subject.raw;
-
-	if (value->subject.kind == FIELD_NULL || text.len == 0)
-		return;
-	if (value->ready && value->ascii && value->subject.padded && table->words.count == 0)
-		scan_search(search, &table->ascii, value->subject.folded);
-	else if (table->words.count > 0 || value->ready || !table->ascii.any ||
-	    (!bare_search(search, &table->ascii, text) &&
-	        (table->high.any || !fold_keeps_ascii(text))))
-		value_search(search, table, value);
+	return text.len == 0 || bare_search(search, &table->ascii, text) ||
+	    (!table->high.any && fold_keeps_ascii(text));
 }
 
-/* A literal in a piece of the raw line is in the raw line, which has been searched. */
+static void anywhere_values(struct search *search, const struct table *table)
+{
+	for (size_t i = 0; i < search->view->value_count; i++) {
+		if (!view_is_piece(search->view, &search->view->values[i]))
+			value_search(search, table, &search->view->values[i]);
+	}
+}
+
+/* Values that lie one behind the other in memory, as one text. False: they have to be folded. */
+static bool run_search(struct search *search, const struct table *table, struct str run)
+{
+	search->unsure = true;
+	bool done = anywhere_text(search, table, run);
+
+	search->unsure = false;
+	return done;
+}
+
+/*
+ * The values that are no pieces of the raw line: a decoder has taken their escapes out, and has put
+ * them into one room. A literal in a piece of the raw line is in the raw line.
+ */
+static bool runs_search(struct search *search, const struct table *table)
+{
+	const struct view *view = search->view;
+	const struct view_value *value = view->values;
+	struct str run = STR_NONE;
+	bool done = true;
+
+	for (size_t count = view->value_count; count > 0 && done; value++, count--) {
+		struct str text = value->subject.raw;
+
+		if (view_is_piece(view, value) || value->subject.kind == FIELD_NULL)
+			continue;
+		uintptr_t from = (uintptr_t)text.ptr - (uintptr_t)run.ptr;
+
+		if (run.len > 0 && from <= run.len && text.len <= run.len - from)
+			continue;
+		if (run.len > 0 && from == run.len) {
+			run.len += text.len;
+			continue;
+		}
+		done = run_search(search, table, run);
+		run = text;
+	}
+	return done && run_search(search, table, run);
+}
+
 static void anywhere_search(struct search *search, const struct table *table)
 {
 	struct view *view = search->view;
-	size_t count = view->value_count;
 
 	present_try(search, table);
 	if (table->words.count == 0 && !table->ascii.any && !table->high.any)
 		return;
-	anywhere_value(search, table, &view->raw);
-	for (struct view_value *value = view->values; count > 0; value++, count--) {
-		if (!view_is_piece(view, value))
-			anywhere_value(search, table, value);
-	}
+	bool bare = table->words.count == 0 && table->ascii.any;
+
+	if (!bare || !anywhere_text(search, table, view->raw.subject.raw))
+		value_search(search, table, &view->raw);
+	if (!bare || !runs_search(search, table))
+		anywhere_values(search, table);
 }
 
 void index_search(const struct index *index, struct view *view, struct candidates *ret)

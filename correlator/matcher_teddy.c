@@ -128,7 +128,8 @@ CPU_V3_CODE static inline __m256i bytes_load(const char *at)
 
 /* By table, the groups for each byte. */
 #define GROUPS(table)                                                                              \
-	_mm256_and_si256(_mm256_shuffle_epi8(low##table, low), _mm256_shuffle_epi8(high##table, high))
+	_mm256_and_si256(                                                                          \
+	    _mm256_shuffle_epi8(low##table, low), _mm256_shuffle_epi8(high##table, high))
 
 /* The bytes of now moved up by n places, behind the last ones of before. */
 #define MOVED(now, before, n)                                                                      \

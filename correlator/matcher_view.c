@@ -9,6 +9,7 @@
 #define ARENA_BYTES  ((size_t)64 << 20)
 #define ROOM_BYTES   ((size_t)64 << 10)
 #define FIRST_VALUES 1024u
+#define WORK_BYTES   32u
 #define STAMP_MAX    0x7FFFFFFFu
 
 bool view_new(struct view *view, const struct program *program)
@@ -22,8 +23,8 @@ bool view_new(struct view *view, const struct program *program)
 	view->values = calloc(FIRST_VALUES, sizeof(*view->values));
 	view->slots = calloc(slots, sizeof(*view->slots));
 	view->memo = calloc(predicates, sizeof(*view->memo));
-	return view->arena != NULL && view->regex != NULL && view->room != NULL && view->values != NULL &&
-	    view->slots != NULL && view->memo != NULL;
+	return view->arena != NULL && view->regex != NULL && view->room != NULL &&
+	    view->values != NULL && view->slots != NULL && view->memo != NULL;
 }
 
 void view_free(struct view *view)
@@ -40,6 +41,7 @@ static void view_forget(struct view *view)
 {
 	arena_reset(view->arena);
 	view->room_used = 0;
+	view->work = 0;
 	view->value_count = 0;
 	if (view->stamp < STAMP_MAX) {
 		view->stamp++;
@@ -138,6 +140,7 @@ void view_fold(struct view *view, struct view_value *value)
 static bool value_holds(struct view *view, const struct predicate *predicate,
     struct view_value *value)
 {
+	view->work += value->subject.raw.len / WORK_BYTES + 1;
 	return predicate_holds(predicate, view_subject(view, value), view->regex);
 }
 
@@ -223,6 +226,7 @@ static inline bool text_test(struct view *view, const struct predicate *predicat
 		if (value.len < text.len || subject->kind == FIELD_NULL)
 			continue;
 		if (predicate->kind == PREDICATE_CONTAINS) {
+			view->work += value.len / WORK_BYTES + 1;
 			if (subject->padded ? needle_in_padded(value, text)
 			                    : str_find(value, text) != STR_NOT_FOUND)
 				return true;

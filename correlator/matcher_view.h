@@ -37,6 +37,7 @@ struct view {
 	uint32_t *memo;           /* by predicate: stamp << 1 | truth */
 	uint32_t stamp;           /* 31 bits, never 0 */
 	uint64_t evaluated;
+	uint64_t work;            /* of this event: 32 bytes of text under one test each */
 	uint64_t short_of_memory; /* values that could not be folded */
 };
 

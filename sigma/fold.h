@@ -21,7 +21,7 @@ struct str fold_padded(struct arena *arena, struct str text);
  */
 bool fold_ascii(char *to, struct str text);
 /*
- * Whether no character beyond ASCII folds to ASCII: U+017F and U+212A fold to s and to k, no others.
+ * Whether no character beyond ASCII folds to ASCII: U+017F and U+212A fold to s and k, no others.
  * Then ASCII literals may be looked for in text that is not folded.
  */
 bool fold_keeps_ascii(struct str text);

@@ -4,6 +4,7 @@
  */
 #include "tests/correlator/rulebook.h"
 
+#include "base/cpu.h"
 #include "decoder/decoder.h"
 
 #include <ftw.h>
@@ -118,7 +119,8 @@ static void the_index_loses_and_adds_nothing(void **state)
 		struct ruleset *ruleset = rules_draw(&random, 40);
 		struct matcher *matcher = matcher_new(ruleset);
 
-		for (unsigned i = 0; i < 100; i++, runs++) {
+		/* Now and then for so long that the index is made anew, from what was seen. */
+		for (unsigned i = 0; i < (seed % 10 == 0 ? 300u : 100u); i++, runs++) {
 			size_t count;
 			struct record *record = record_draw(&random, arena);
 
@@ -127,6 +129,10 @@ static void the_index_loses_and_adds_nothing(void **state)
 			total += count;
 			arena_reset(arena);
 		}
+		struct matcher_stats stats;
+
+		matcher_stats(matcher, &stats);
+		assert_true(seed % 10 != 0 || stats.indexes_made > stats.classes);
 		matcher_free(matcher);
 		ruleset_free(ruleset);
 	}
@@ -244,26 +250,53 @@ static void line_score(struct matcher *matcher, const struct ruleset *ruleset, s
 	}
 }
 
-static void real_events_match_as_labelled(void **state)
+/* Every stride-th event of a corpus without labels: the index against the plain evaluator. */
+static void corpus_compare(struct matcher *matcher, struct arena *arena, const char *name,
+    size_t stride)
 {
-	char rules[512], events[512], command[600];
-	char folder[] = "/tmp/tocsin-matcher-XXXXXX";
-
-	(void)state;
-	if (!corpus_path("sigmahq-rules.tar.gz", rules, sizeof(rules)) ||
-	    !corpus_path("windows-events-labelled.ndjson.gz", events, sizeof(events)))
-		skip();
-	assert_non_null(mkdtemp(folder));
-	struct ruleset *ruleset = sigmahq_load(rules, folder);
-	struct matcher *matcher = matcher_new(ruleset);
-	struct arena *arena = arena_new(1 << 24);
-	struct score score = {0};
+	char path[512], command[600];
+	size_t at = 0, compared = 0, matches = 0, capacity = 0, count;
 	char *line = NULL;
+	ssize_t len;
+
+	if (!corpus_path(name, path, sizeof(path)))
+		return;
+	snprintf(command, sizeof(command), "gzip -dc '%s'", path);
+	FILE *file = popen(command, "r");
+
+	assert_non_null(file);
+	while ((len = getline(&line, &capacity, file)) > 0) {
+		struct event event = {.raw = str_trim(str_from(line, (size_t)len))};
+		const uint32_t *rules;
+		struct record record;
+
+		/* Most are only run, so that the index learns; it is then made again. */
+		if (++at % 3 != 0)
+			continue;
+		arena_reset(arena);
+		decoder_run(&record, &event, arena);
+		if (at % stride != 0) {
+			(void)matcher_run(matcher, &record, &rules);
+			continue;
+		}
+		assert_true(same_matches(matcher, &record, &count));
+		matches += count;
+		compared++;
+	}
+	assert_int_equal(pclose(file), 0);
+	free(line);
+	print_message("# %s: %zu events compared, %zu matches\n", name, compared, matches);
+	assert_true(compared > 10);
+}
+
+static void labels_check(struct matcher *matcher, struct ruleset *ruleset, struct arena *arena,
+    const char *events)
+{
+	struct score score = {0};
+	char command[600], *line = NULL;
 	size_t capacity = 0;
 	ssize_t len;
 
-	print_message("# %zu rules loaded, %zu refused\n", ruleset_count(ruleset),
-	    ruleset_refused(ruleset));
 	snprintf(command, sizeof(command), "gzip -dc '%s'", events);
 	FILE *file = popen(command, "r");
 
@@ -274,21 +307,178 @@ static void real_events_match_as_labelled(void **state)
 	free(line);
 	print_message("# %zu events, %zu of %zu labelled matches found, %zu others, %zu events compared\n",
 	    score.events, score.found, score.expected, score.extra, score.compared);
-	nftw(folder, entry_remove, 16, FTW_DEPTH | FTW_PHYS);
-	assert_true(ruleset_count(ruleset) >= 3755); /* the two that are left need "expand" */
 	assert_true(score.events > 3000);
 	assert_int_equal(score.found, score.expected);
 	assert_int_equal(score.extra, 0);
+}
+
+static void real_events_match_as_labelled(void **state)
+{
+	char rules[512], events[512];
+	char folder[] = "/tmp/tocsin-matcher-XXXXXX";
+
+	(void)state;
+	if (!corpus_path("sigmahq-rules.tar.gz", rules, sizeof(rules)) ||
+	    !corpus_path("windows-events-labelled.ndjson.gz", events, sizeof(events)))
+		skip();
+	assert_non_null(mkdtemp(folder));
+	struct ruleset *ruleset = sigmahq_load(rules, folder);
+	struct matcher *matcher = matcher_new(ruleset);
+	struct arena *arena = arena_new(1 << 24);
+	struct matcher_stats stats;
+
+	nftw(folder, entry_remove, 16, FTW_DEPTH | FTW_PHYS);
+	print_message("# %zu rules loaded, %zu refused\n", ruleset_count(ruleset),
+	    ruleset_refused(ruleset));
+	assert_true(ruleset_count(ruleset) >= 3755); /* the two that are left need "expand" */
+	labels_check(matcher, ruleset, arena, events);
+	corpus_compare(matcher, arena, "windows-events-bench.ndjson.gz", 999);
+	corpus_compare(matcher, arena, "mixed-events-bench.ndjson.gz", 999);
+	labels_check(matcher, ruleset, arena, events);
+	matcher_stats(matcher, &stats);
+	print_message("# %lu indexes made for %lu classes, %lu bytes of tables and %lu of studies\n",
+	    stats.indexes_made, stats.classes, stats.table_bytes, stats.study_bytes);
+	assert_true(stats.table_bytes < (size_t)32 << 20);
 	matcher_free(matcher);
 	ruleset_free(ruleset);
 	arena_free(arena);
 }
 
+/* ---- what one event may cost ---- */
+
+#define CROWD 2000u
+
+/* Rules that have nothing in common but the field: two texts each, of which an event has one. */
+static struct ruleset *crowd_load(unsigned count)
+{
+	struct buf text = BUF((size_t)64 << 20);
+
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(&text, "---\ntitle: t\nid: r%u\nlogsource: {product: thu}\ndetection: {a: "
+		    "{F|contains|all: ['left-%05u-side', 'right-%05u-side'], G: x%u}, condition: a}\n",
+		    i, i * 7919 % 99991, i * 104729 % 99991, i);
+	buf_char(&text, '\0');
+	struct ruleset *ruleset = rulebook_load(text.ptr);
+
+	buf_free(&text);
+	return ruleset;
+}
+
+/* Every left text of the crowd, or both of every third rule; then filling up to len bytes. */
+static char *crowd_line(struct arena *arena, bool both, size_t len)
+{
+	struct buf text = BUF((size_t)8 << 20);
+
+	buf_printf(&text, "F=");
+	for (unsigned i = 0; i < CROWD; i++) {
+		buf_printf(&text, "left-%05u-side ", i * 7919 % 99991);
+		if (both && i % 3 == 0)
+			buf_printf(&text, "right-%05u-side ", i * 104729 % 99991);
+	}
+	while (text.len < len)
+		buf_printf(&text, "right-side left-side ");
+	buf_char(&text, '\n');
+	for (unsigned i = 0; i < CROWD; i += 2)
+		buf_printf(&text, "G=x%u\n", i);
+	char *line = arena_cstr(arena, buf_str(&text));
+
+	buf_free(&text);
+	return line;
+}
+
+/*
+ * C13: a stranger who knows all rules makes every one a candidate, in a value of a megabyte. What is
+ * compared stays bounded, which is counted, and nothing that matches is lost.
+ */
+static void a_hostile_event_asks_for_a_bounded_amount(void **state)
+{
+	struct arena *arena = arena_new((size_t)64 << 20);
+	struct ruleset *ruleset = crowd_load(CROWD);
+	struct matcher *matcher = matcher_new(ruleset);
+	struct record *record =
+	    rulebook_record(arena, crowd_line(arena, true, (size_t)1 << 20), "");
+	struct matcher_stats before, after;
+	const uint32_t *matches;
+
+	(void)state;
+	matcher_stats(matcher, &before);
+	size_t count = matcher_run(matcher, record, &matches);
+
+	matcher_stats(matcher, &after);
+	assert_int_equal(after.over_budget - before.over_budget, 1);
+	assert_true(after.predicates - before.predicates < 40);
+	assert_int_equal(count, CROWD / 6 + 1);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(matches[i], i * 6);
+	/* The index of all texts stays, and the next ordinary event does not ask for it. */
+	record = rulebook_record(arena, "F=left-00000-side right-00000-side\nG=x0\n", "");
+	assert_int_equal(matcher_run(matcher, record, &matches), 1);
+	matcher_stats(matcher, &after);
+	assert_int_equal(after.over_budget - before.over_budget, 1);
+	matcher_free(matcher);
+	ruleset_free(ruleset);
+	arena_free(arena);
+}
+
+/* Candidates and tests an event, over events of which a few match. */
+static double crowd_cost(unsigned count)
+{
+	struct arena *arena = arena_new((size_t)4 << 20);
+	struct ruleset *ruleset = crowd_load(count);
+	struct matcher *matcher = matcher_new(ruleset);
+	struct matcher_stats stats;
+	const uint32_t *matches;
+	char line[256];
+	size_t found = 0;
+
+	for (unsigned i = 0; i < 500; i++) {
+		unsigned rule = i * 31 % 100;
+
+		snprintf(line, sizeof(line), "F=left-%05u-side and right-%05u-side of %u\nG=x%u\n",
+		    rule * 7919 % 99991, (rule + i % 2) * 104729 % 99991, i, rule);
+		found += matcher_run(matcher, rulebook_record(arena, line, ""), &matches);
+		arena_reset(arena);
+	}
+	assert_int_equal(found, 250);
+	matcher_stats(matcher, &stats);
+	matcher_free(matcher);
+	ruleset_free(ruleset);
+	arena_free(arena);
+	return (double)(stats.candidates + stats.predicates) / 500;
+}
+
+/* C12: what an event costs depends on what it is, and hardly on how many rules there are. */
+static void the_cost_does_not_grow_with_the_rules(void **state)
+{
+	double few = crowd_cost(100), many = crowd_cost(1000), most = crowd_cost(10000);
+
+	(void)state;
+	print_message("# candidates and tests an event: %.2f of 100 rules, %.2f of 1,000, %.2f of "
+	              "10,000\n", few, many, most);
+	assert_true(few > 0 && many < 2 * few && most < 2 * few);
+}
+
+/* The last of all: afterwards the loops for better machines are not taken any more. */
+static void the_plain_loops_find_the_same(void **state)
+{
+	if (cpu_level() == CPU_PORTABLE)
+		skip();
+	cpu_limit(CPU_PORTABLE);
+	the_index_loses_and_adds_nothing(state);
+	a_hostile_event_asks_for_a_bounded_amount(state);
+	real_events_match_as_labelled(state);
+}
+
+/* ---- main ---- */
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_index_loses_and_adds_nothing),
+	    cmocka_unit_test(a_hostile_event_asks_for_a_bounded_amount),
+	    cmocka_unit_test(the_cost_does_not_grow_with_the_rules),
 	    cmocka_unit_test(real_events_match_as_labelled),
+	    cmocka_unit_test(the_plain_loops_find_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
