@@ -149,9 +149,19 @@ static size_t group_find(const struct correlation *correlation, struct str name)
 	return STR_NOT_FOUND;
 }
 
+/* Where the i-th text of a list, or the only one, is written. */
+static const struct yaml_node *text_node(const struct yaml_node *node, size_t index)
+{
+	if (node->kind != YAML_LIST)
+		return node;
+	for (node = node->first; index > 0; index--)
+		node = node->next;
+	return node;
+}
+
 /* The field of a step's events that a group, or a counted value, stands for. */
 static int field_bind(struct builder *builder, struct draft *draft, const struct draft *step,
-    struct str group, struct str *ret)
+    const struct yaml_node *where, struct str group, struct str *ret)
 {
 	*ret = group;
 	if (is_alias(draft, group)) {
@@ -168,8 +178,8 @@ static int field_bind(struct builder *builder, struct draft *draft, const struct
 			return builder_no_memory(builder);
 	}
 	if (step->correlation != NULL && group_find(step->correlation, *ret) == STR_NOT_FOUND)
-		return builder_refuse_node(builder, draft->correlation_node,
-		    TEXT_sigma_correlation_group, STR_ARG(*ret), STR_ARG(step->rule.meta.id));
+		return builder_refuse_node(builder, where, TEXT_sigma_correlation_group,
+		    STR_ARG(*ret), STR_ARG(step->rule.meta.id));
 	return 0;
 }
 
@@ -184,16 +194,23 @@ static int step_bind(struct builder *builder, struct draft *draft, size_t index,
 			return builder_refuse_node(builder, reference, TEXT_sigma_correlation_twice,
 			    STR_ARG(reference->scalar));
 	}
+	const struct yaml_node *node = yaml_get(draft->correlation_node, STR("group-by"));
+
 	for (size_t i = 0; i < correlation->group_count; i++) {
-		int code = field_bind(builder, draft, step, correlation->group_by[i],
+		int code = field_bind(builder, draft, step, text_node(node, i),
+		    correlation->group_by[i],
 		    &correlation->fields[index * correlation->group_count + i]);
 
 		if (code < 0)
 			return code;
 	}
 	/* Of an inner correlation only the group travels on. */
+	if (correlation->value_count > 0)
+		node = yaml_get(
+		    yaml_get(draft->correlation_node, STR("condition")), STR("field"));
 	for (size_t i = 0; i < correlation->value_count; i++) {
-		int code = field_bind(builder, draft, step, correlation->value_fields[i],
+		int code = field_bind(builder, draft, step, text_node(node, i),
+		    correlation->value_fields[i],
 		    &correlation->values[index * correlation->value_count + i]);
 
 		if (code < 0)

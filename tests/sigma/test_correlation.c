@@ -316,6 +316,10 @@ static void chains_meet_by_what_all_of_them_have(void **state)
 	}
 	assert_int_equal(ruleset_find(ruleset, STR("base"))->use_count, 2);
 	ruleset_free(ruleset);
+	assert_refused(RULES COUNT("base", "a", "ip")
+		"title: y\nid: y\ncorrelation: {type: value_count, rules: [base], timespan: 1m, "
+		"condition: {field: [ip, user], gte: 2}}\n",
+	    25, 87, "'user' is not in the group-by of the correlation 'base'");
 	/* One name for two groups of the same inner one, over two ways: no key. */
 	ruleset = loaded(RULES COUNT("base", "a", "p, q") COUNT("left", "base", "p")
 		COUNT("right", "base", "q")
