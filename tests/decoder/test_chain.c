@@ -149,6 +149,50 @@ static void test_pure(void **state)
 	arena_free(two);
 }
 
+/* The machine that a Windows event is about comes before the relay that its header names. */
+static void test_first_host(void **state)
+{
+	struct event event = {.raw = STR("<14>Nov 22 05:00:00 relay01 agent: {\"Channel\":\"Security\","
+					 "\"EventID\":4624,\"Computer\":\"PC09\",\"LogonType\":3}")};
+	struct decoding *decoding = decoding_new(NULL);
+	struct arena *arena = arena_new(1u << 20);
+	struct record record;
+
+	(void)state;
+	for (int times = 0; times < 3; times++) {
+		decoding_run(decoding, &record, &event, arena);
+		assert_true(str_eq(record_value(&record, FIELD_HOST), STR("PC09")));
+		const struct field *second = &record.fields[record.field_count - 1];
+
+		assert_int_equal(second->id, FIELD_HOST);
+		assert_true(str_eq(second->value, STR("relay01")));
+	}
+	arena_free(arena);
+	decoding_free(decoding);
+}
+
+/* What a decoder that then gave up had put is gone, for record_get too. */
+static void test_given_up(void **state)
+{
+	static const char *const lines[] = {"{\"Image\":\"C:\\\\x.exe\",\"User\":\"lan\",\"x\":12345678,}",
+	    "{\"Image\":\"C:\\\\x.exe\",\"User\":\"lan\",\"x\":12345678"};
+	struct decoding *decoding = decoding_new(NULL);
+	struct arena *arena = arena_new(1u << 20);
+	struct record record;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct event event = {.raw = str_of(lines[i % 2])};
+
+		decoding_run(decoding, &record, &event, arena);
+		assert_true(str_eq(record.decoders, STR("plain")));
+		assert_null(record_get(&record, FIELD_IMAGE));
+		assert_null(record_get(&record, FIELD_USER));
+	}
+	arena_free(arena);
+	decoding_free(decoding);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +202,8 @@ int main(void)
 	    cmocka_unit_test(test_depth),
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_pure),
+	    cmocka_unit_test(test_first_host),
+	    cmocka_unit_test(test_given_up),
 	};
 
 	return cmocka_run_group_tests_name("chain", tests, NULL, NULL);

@@ -213,6 +213,13 @@ static const struct decoded_row windows[] = {
 	"NewProcessName=C:\\x.exe\nImage=C:\\x.exe\nParentImage=z\nTokenType=1\n"
 	"-winlog.event_data.NewProcessName\n.source=windows/process_creation/security\n"
 	".time=2026-11-22T03:04:05.500Z"),
+    ROW("{\"@timestamp\":[\"2026-11-22T03:04:05Z\",\"2026-11-22T03:04:06Z\"],\"a\":1}",
+	".time=2026-11-22T03:04:05.000Z"),
+    ROW("{\"ts\":\"2026-11-22T03:04:09Z\",\"@timestamp\":[\"x\",\"2026-11-22 03:04:05\","
+	"\"2026-11-22T03:04:06Z\",\"2026-11-22T03:04:07Z\"]}",
+	".time=2026-11-22T03:04:06.000Z"),
+    ROW("{\"ts\":\"2026-11-22 03:04:09\",\"@timestamp\":[\"2026-11-22 03:04:05\",\"2026-11-22 03:04:06\"]}",
+	".time=2026-11-22T03:04:05.000Z"),
     ROW("{\"Channel\":\"Security\",\"EventID\":\"04688\",\"NewProcessName\":\"x\"}",
 	"-Image\n.source=windows//security"),
     ROW("{\"Channel\":\"Security\",\"EventID\":\"\",\"TimeCreated\":\"2026-11-22 09:00:00\","

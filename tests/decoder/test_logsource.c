@@ -83,6 +83,7 @@ static const struct row rows[] = {
     {"<38>Nov 22 06:27:00 relay07 agent: no format at all", "relay//"},
     {"{\"winlog\":{\"channel\":\"Security\",\"event_id\":1,\"computer_name\":\"PC07\"}}", "own//"},
     {"{\"hostname\":\"relay07\"}", "relay//"},
+    {"CEF:0|Example|Wall|1|7|drop|5|dvchost=relay07", "relay//"},
     {"<38>Nov 22 06:27:00 web01 sshd[811]: Accepted password for an from 192.0.2.1 port 1 ssh2",
 	"linux//sshd"},
 };
