@@ -72,7 +72,8 @@ static void feed(struct fixture *fixture, struct correlate *correlate, const cha
 	snprintf(number, sizeof(number), "%lld", (long long)at_s);
 	struct detection detection = {.correlation = str_of(rule), .rule = str_of(base),
 	    .groups = {str_of(group)}, .group_count = 1, .values = {str_of(number)},
-	    .value_count = str_eq(str_of(base), STR("failed")) && !str_eq(str_of(rule), STR("brute")),
+	    .value_count = str_eq(str_of(base), STR("failed")) &&
+		!str_eq(str_of(rule), STR("brute")),
 	    .time_ns = TOWN_START + at_s * SECOND, .at = {1, 2, fixture->offset},
 	    .position = {fixture->offset & 1, fixture->offset, 0}, .agency = STR("hue"),
 	    .host = STR("web01")};

@@ -136,7 +136,8 @@ static void play(struct town *town, const struct town_options *options, const st
 		    list[i].at_ns, list[i].body);
 		if (options->replay == NULL && i % 7 == 0)
 			town_run(town);
-		for (unsigned w = 0; deaths > 0 && i % deaths == 0 && w < town->options.workers; w++)
+		for (unsigned w = 0; deaths > 0 && i % deaths == 0 &&
+		     w < town->options.workers; w++)
 			town_crash(town, w);
 	}
 	if (options->replay != NULL)
@@ -483,10 +484,12 @@ static void test_equal_sets(void **state)
 static void test_other_rules_in_between(void **state)
 {
 	static const char before[] = BASES TIMED("few", "event_count", "[failed]", "{lt: 4}")
-	    TIMED("unanswered", "temporal_ordered", "[failed, accepted]", "failed and not accepted");
+	    TIMED("unanswered", "temporal_ordered", "[failed, accepted]",
+		"failed and not accepted");
 	static const char after[] = BASES TIMED("few", "event_count", "[failed]", "{lt: 3}")
 	    TIMED("one", "temporal", "[scanned, accepted]", "{eq: 1}")
-	    TIMED("unanswered", "temporal_ordered", "[failed, accepted]", "failed and not accepted");
+	    TIMED("unanswered", "temporal_ordered", "[failed, accepted]",
+		"failed and not accepted");
 	struct town town;
 
 	(void)state;
@@ -552,7 +555,8 @@ static void test_full_windows(void **state)
 static void test_groups_are_bounded_and_counted(void **state)
 {
 	static const char rules[] = BASES TIMED("few", "event_count", "[failed]", "{lt: 4}")
-	    TIMED("unanswered", "temporal_ordered", "[failed, accepted]", "failed and not accepted");
+	    TIMED("unanswered", "temporal_ordered", "[failed, accepted]",
+		"failed and not accepted");
 	struct town town;
 	char body[128];
 
@@ -625,8 +629,8 @@ static void test_which_group_goes(void **state)
 static void test_sources_taking_turns(void **state)
 {
 	static const char rules[] = BASES TIMED("few", "event_count", "[failed]", "{eq: 2}")
-	    CORRELATION_RULE("unanswered", "temporal_ordered", "[failed, accepted]", "[src_ip]", "2s",
-		"    condition: failed and not accepted\n");
+	    CORRELATION_RULE("unanswered", "temporal_ordered", "[failed, accepted]", "[src_ip]",
+		"2s", "    condition: failed and not accepted\n");
 	struct town town;
 	char body[128];
 
