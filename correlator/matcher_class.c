@@ -6,12 +6,12 @@
 #define CLASSES_MAX 4096u
 #define BUCKETS     1024u
 #define STUDIES_MAX 64u
-#define RECENT      64u /* log sources whose class is known without looking names up */
+#define RECENT      256u /* log sources whose class is known without looking names up */
 #define NAME_MOST   48u
 #define PARTS       (2 + RECORD_CATEGORIES)
 
 /* Events of a group after which its index is made again: the first, 16 times as many, and so on. */
-#define STUDIED    64u /* about so many events are studied before each */
+#define STUDIED    40u /* about so many events are studied before each */
 #define FIRST_MADE 256u
 #define MADE_AGAIN 16u
 #define LAST_MADE  65536u
@@ -329,10 +329,10 @@ static size_t recent_place(const struct record *record)
 
 	for (size_t i = 0; i < record->category_count; i++)
 		hash = name_spread(hash, record->categories[i]);
-	return (hash * UINT32_C(0x9e3779b1)) >> 26;
+	return (hash * UINT32_C(0x9e3779b1)) >> 24;
 }
 
-_Static_assert(RECENT == 1u << (32 - 26), "recent_place gives as many places as there are");
+_Static_assert(RECENT == 1u << (32 - 24), "recent_place gives as many places as there are");
 
 /* For names: mostly 6 to 20 bytes. */
 static inline bool bytes_equal(const char *a, const char *b, size_t len)
@@ -426,6 +426,8 @@ static void group_make_again(struct classes *classes, struct group *group)
 	                                           : group->events + STEADY;
 	if (made == NULL)
 		return;
+	if (group->events > FIRST_MADE) /* those before know nothing of this group */
+		index_hand_on(group->index, made);
 	index_free(group->index);
 	group->index = made;
 	classes->indexes_made++;

@@ -7,12 +7,11 @@
 #define FAILS (UINT32_MAX - 1)
 
 struct step {
-	uint32_t predicate; /* beside these bits */
+	uint32_t predicate; /* beside this bit */
 	uint32_t if_true, if_false;
 };
 
-#define TREE    0x80000000u /* an index in trees */
-#define DECIDED 0x40000000u /* fails where the view does not know it */
+#define TREE 0x80000000u /* an index in trees */
 
 /* The steps stand last to first: those behind a step are made before it. */
 struct code {
@@ -30,9 +29,9 @@ struct writer {
 	bool failed;
 };
 
-static bool is_decided(const struct writer *writer, uint32_t predicate)
+static inline bool is_decided(const uint8_t *decided, uint32_t predicate)
 {
-	return writer->decided[predicate / 8] >> predicate % 8 & 1;
+	return decided[predicate / 8] >> predicate % 8 & 1;
 }
 
 /* What an expression costs to evaluate, about in instructions, and how likely it holds. */
@@ -96,7 +95,7 @@ static struct weight weigh(const struct writer *writer, const struct expression 
 		    &writer->program->predicates[expression->predicate];
 
 		/* Those come first in any case. */
-		if (is_decided(writer, expression->predicate))
+		if (is_decided(writer->decided, expression->predicate))
 			return (struct weight){8, .1};
 		return (struct weight){
 		    kind_cost(predicate), study_odds(writer->study, predicate)};
@@ -120,6 +119,17 @@ static int rank_compare(const void *a, const void *b)
 	const struct ranked *left = a, *right = b;
 
 	return left->rank < right->rank ? -1 : left->rank > right->rank;
+}
+
+/* Most are in order already, or of one rank. */
+static void rank(struct ranked *ranked, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		if (ranked[i - 1].rank > ranked[i].rank) {
+			qsort(ranked, count, sizeof(*ranked), rank_compare);
+			return;
+		}
+	}
 }
 
 static uint32_t step_put(struct writer *writer, uint32_t predicate, uint32_t if_true,
@@ -153,8 +163,7 @@ static uint32_t children_put(struct writer *writer, const struct expression *exp
 		ranked[i] = (struct ranked){
 		    expression->children[i], weight.cost / (decides + 1e-6)};
 	}
-	if (expression->count > 1)
-		qsort(ranked, expression->count, sizeof(*ranked), rank_compare);
+	rank(ranked, expression->count);
 	for (size_t i = expression->count; i > 0; i--)
 		next = expression_put(writer, ranked[i - 1].child, all ? next : if_true,
 		    all ? if_false : next);
@@ -168,9 +177,7 @@ static uint32_t expression_put(struct writer *writer, const struct expression *e
 {
 	switch (expression->kind) {
 	case EXPRESSION_PREDICATE:
-		return step_put(writer, expression->predicate |
-		    (is_decided(writer, expression->predicate) ? DECIDED : 0),
-		    if_true, if_false);
+		return step_put(writer, expression->predicate, if_true, if_false);
 	case EXPRESSION_NOT:
 		return expression_put(writer, expression->children[0], if_false, if_true);
 	case EXPRESSION_AND:
@@ -217,23 +224,26 @@ struct code *code_new(const struct program *program, const struct study *study,
 	return NULL;
 }
 
-static inline bool step_holds(const struct code *code, struct view *view, uint32_t predicate)
+static inline bool step_holds(const struct code *code, const uint8_t *decided, struct view *view,
+    uint32_t predicate)
 {
 	if (predicate & TREE)
 		return view_evaluate(view, code->trees[predicate & ~TREE]);
-	if (predicate & DECIDED)
-		return view_is_noted(view, predicate & ~DECIDED);
+	if (is_decided(decided, predicate))
+		return view_is_noted(view, predicate);
 	return view_test(view, predicate);
 }
 
-enum code_answer code_run(const struct code *code, struct view *view, uint64_t most)
+enum code_answer code_run(const struct code *code, const uint8_t *decided, struct view *view,
+    uint64_t most)
 {
 	uint32_t at = code->entry;
 
 	while (at < FAILS) {
 		const struct step *step = &code->steps[at];
 
-		at = step_holds(code, view, step->predicate) ? step->if_true : step->if_false;
+		at = step_holds(code, decided, view, step->predicate) ? step->if_true
+		                                                      : step->if_false;
 		if (view->work > most && at < FAILS)
 			return CODE_OVER;
 	}

@@ -13,8 +13,8 @@ struct code;
 
 /*
  * decided: by predicate, one bit each: those that the view has been told of where they hold, so
- * that they fail where it knows nothing. NULL without memory. One block of memory: free it with
- * free.
+ * that they fail where it knows nothing; here only for the order. NULL without memory. One block of
+ * memory: free it with free.
  */
 struct code *code_new(const struct program *program, const struct study *study,
     const struct expression *expression, const uint8_t *decided);
@@ -22,6 +22,7 @@ struct code *code_new(const struct program *program, const struct study *study,
 enum code_answer { CODE_FAILS, CODE_HOLDS, CODE_OVER };
 
 /* CODE_OVER: the view's work of this event has passed most, and nothing is known. */
-enum code_answer code_run(const struct code *code, struct view *view, uint64_t most);
+enum code_answer code_run(const struct code *code, const uint8_t *decided, struct view *view,
+    uint64_t most);
 
 #endif

@@ -230,6 +230,14 @@ struct index *index_new_whole(const struct program *program, const struct study 
 	return NULL;
 }
 
+void index_hand_on(struct index *from, struct index *to)
+{
+	struct code **codes = to->codes;
+
+	to->codes = from->codes;
+	from->codes = codes;
+}
+
 void index_free(struct index *index)
 {
 	if (index == NULL)
@@ -270,5 +278,5 @@ enum code_answer index_holds(struct index *index, const struct study *study, str
 		    code_new(index->program, study, expression, index->decided);
 	if (code == NULL)
 		return view_evaluate(view, expression) ? CODE_HOLDS : CODE_FAILS;
-	return code_run(code, view, most);
+	return code_run(code, index->decided, view, most);
 }

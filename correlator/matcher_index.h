@@ -44,6 +44,8 @@ struct index *index_new(const struct program *program, const struct study *study
 struct index *index_new_whole(const struct program *program, const struct study *study,
     const uint32_t *rules, size_t count);
 void index_free(struct index *index); /* accepts NULL */
+/* What was written of rules goes on in another index of the same rules. */
+void index_hand_on(struct index *from, struct index *to);
 size_t index_bytes(const struct index *index);
 
 #define CANDIDATES_HITS (2 * TEDDY_STEP)

@@ -305,7 +305,7 @@ static void labels_check(struct matcher *matcher, struct ruleset *ruleset, struc
 		line_score(matcher, ruleset, str_trim(str_from(line, (size_t)len)), arena, &score);
 	assert_int_equal(pclose(file), 0);
 	free(line);
-	print_message("# %zu events, %zu of %zu labelled matches found, %zu others, %zu events compared\n",
+	print_message("# %zu events, %zu of %zu labelled matches found, %zu others, %zu compared\n",
 	    score.events, score.found, score.expected, score.extra, score.compared);
 	assert_true(score.events > 3000);
 	assert_int_equal(score.found, score.expected);
@@ -387,8 +387,8 @@ static char *crowd_line(struct arena *arena, bool both, size_t len)
 }
 
 /*
- * C13: a stranger who knows all rules makes every one a candidate, in a value of a megabyte. What is
- * compared stays bounded, which is counted, and nothing that matches is lost.
+ * C13: a stranger who knows all rules makes every one a candidate, in a value of a megabyte. What
+ * is compared stays bounded, which is counted, and nothing that matches is lost.
  */
 static void a_hostile_event_asks_for_a_bounded_amount(void **state)
 {
