@@ -1,25 +1,27 @@
 /*
- * Each decoder through decoder_run, from the raw line to fields: what the stage detect pays before
+ * Each decoder through decoding_run, from the raw line to fields: what the stage detect pays before
  * matching.
  */
 #include "bench/lines.h"
 
 #include "decoder/decoder.h"
 
-struct decoding {
+struct measured {
 	struct lines lines;
 	struct arena *arena;
+	struct decoding *decoding;
 	const char *expected; /* what record.decoders must hold, else the figure lies */
 };
 
 static size_t decode_all(void *context)
 {
-	struct decoding *decoding = context;
+	struct measured *decoding = context;
 	struct record record;
 
 	for (size_t i = 0; i < decoding->lines.count; i++) {
 		arena_reset(decoding->arena);
-		decoder_run(&record, &decoding->lines.events[i], decoding->arena);
+		decoding_run(decoding->decoding, &record, &decoding->lines.events[i],
+		    decoding->arena);
 	}
 	CHECK(str_find(record.decoders, str_of(decoding->expected)) != STR_NOT_FOUND);
 	return decoding->lines.count;
@@ -27,15 +29,17 @@ static size_t decode_all(void *context)
 
 static void decode_one(const char *name, line_maker *maker, const char *expected)
 {
-	struct decoding decoding = {lines_make(maker, LINES_COUNT), arena_new(8u << 20), expected};
+	struct measured decoding = {lines_make(maker, LINES_COUNT), arena_new(8u << 20),
+	    decoding_new(NULL), expected};
 	char full[64], extra[64];
 
-	CHECK(decoding.arena != NULL);
+	CHECK(decoding.arena != NULL && decoding.decoding != NULL);
 	snprintf(full, sizeof(full), "decode %s", name);
 	snprintf(extra, sizeof(extra), ",\"bytes_per_event\":%zu",
 	    decoding.lines.bytes / decoding.lines.count);
 	bench_print(full,
 	    bench_measure(decode_all, &decoding, BENCH_ROUNDS, BENCH_ROUND_NS), extra);
+	decoding_free(decoding.decoding);
 	arena_free(decoding.arena);
 	lines_free(&decoding.lines);
 }
