@@ -203,7 +203,8 @@ static void count_windows(const char *name, struct stream *stream, struct correl
 	CHECK(window_table_begin(&table, 1, 2 * KEYS));
 	for (size_t i = 0; i < FILL; i += WORK)
 		update_in_batches(&counting);
-	struct bench_figure singly = bench_measure(update_singly, &counting, ROUNDS, BENCH_ROUND_NS);
+	struct bench_figure singly =
+	    bench_measure(update_singly, &counting, ROUNDS, BENCH_ROUND_NS);
 	struct bench_figure batches =
 	    bench_measure(update_in_batches, &counting, ROUNDS, BENCH_ROUND_NS);
 	struct window_bytes bytes = window_table_bytes(&table);
@@ -394,11 +395,11 @@ int main(void)
 {
 	struct stream uniform = stream_make(key_uniform), zipf = stream_make(key_zipf);
 	const struct correlation events = {.type = CORRELATION_EVENT_COUNT,
-	    .condition = {NEEDED, UINT64_MAX}};
+	    .condition = {.min = NEEDED}};
 	const struct correlation values = {.type = CORRELATION_VALUE_COUNT,
-	    .condition = {8, UINT64_MAX}};
+	    .condition = {.min = 8}};
 	const struct correlation temporal = {.type = CORRELATION_TEMPORAL, .rule_count = 2,
-	    .condition = {2, UINT64_MAX}};
+	    .condition = {.min = 2}};
 
 	count_both("event_count 10, uniform", &uniform, events);
 	count_both("event_count 10, Zipf", &zipf, events);

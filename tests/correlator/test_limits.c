@@ -73,14 +73,13 @@ static void flood(struct town *town, unsigned from, unsigned count, int64_t at_n
 }
 
 /* Told at once, then every ten minutes, with how many; and after a death not again. */
-static void test_eviction_is_an_alert(void **state)
+static void evictions_are_told(int64_t snapshot_ns)
 {
 	struct town town;
 	uint64_t told = 0;
 
-	(void)state;
 	town_open(&town, &(struct town_options){.rules = BASES BRUTE, .groups_max = 100,
-	    .detections = 1, .events = 1});
+	    .detections = 1, .events = 1, .snapshot_ns = snapshot_ns});
 	flood(&town, 0, 90, TOWN_START);
 	assert_int_equal(town_count(&town, "tocsin-evicted", ALERT_SETTLED), 0);
 	flood(&town, 1000, 300, TOWN_START + 100 * SECOND);
@@ -104,6 +103,14 @@ static void test_eviction_is_an_alert(void **state)
 	assert_int_equal(told, town_stats(&town).evicted);
 	assert_true(told >= 2 * 3 * 190);
 	town_close(&town);
+}
+
+static void test_eviction_is_an_alert(void **state)
+{
+	(void)state;
+	evictions_are_told(0);
+	/* All of it is read again after the death. */
+	evictions_are_told(100000 * SECOND);
 }
 
 static void test_pending_is_bounded_and_counted(void **state)

@@ -122,6 +122,41 @@ static void test_memory_is_bounded(void **state)
 	window_table_end(&table);
 }
 
+/* Whoever goes is the one that was touched longest ago, of all correlations. */
+static void test_the_oldest_goes(void **state)
+{
+	uint64_t touched[200] = {0};
+	struct window_table table;
+	unsigned alive = 0;
+
+	(void)state;
+	srand(5);
+	assert_true(window_table_begin(&table, 3, 64));
+	for (uint64_t now = 1; now < 4000; now++) {
+		unsigned group = (unsigned)rand() % (now % 1000 < 500 ? 60 : 200), oldest = 200;
+
+		if (touched[group] == 0 && alive++ == 64) {
+			for (unsigned i = 0; i < 200; i++)
+				if (touched[i] != 0 &&
+				    (oldest == 200 || touched[i] < touched[oldest]))
+					oldest = i;
+			touched[oldest] = 0;
+			alive--;
+		}
+		touched[group] = now;
+		window_for(&table, group);
+		for (unsigned i = 0; i < 200; i++) {
+			char key[16];
+			int len = snprintf(key, sizeof(key), "%u", i);
+
+			assert_true((window_find(&table, i % 3, str_from(key, (size_t)len)) !=
+			    NULL) == (touched[i] != 0));
+		}
+	}
+	assert_true(table.evicted > 1000);
+	window_table_end(&table);
+}
+
 /* The count of touches comes to its end: who was touched longest ago goes first all the same. */
 static void test_touches_without_end(void **state)
 {
@@ -227,7 +262,7 @@ static void test_event_count_as_defined(void **state)
 	srand(11);
 	for (uint64_t needed = 1; needed <= 20; needed++) {
 		struct correlation correlation = {.type = CORRELATION_EVENT_COUNT,
-		    .condition = {needed, UINT64_MAX}, .timespan_ns = 50};
+		    .condition = {.min = needed}, .timespan_ns = 50};
 		struct window_table table;
 		int64_t times[2000], now = 0;
 		uint32_t held, since = 0;
@@ -259,7 +294,7 @@ static void test_groups_taking_turns(void **state)
 	(void)state;
 	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
 		const struct correlation correlation = {.type = CORRELATION_EVENT_COUNT,
-		    .condition = {cases[c].needed, UINT64_MAX}, .timespan_ns = 60};
+		    .condition = {.min = cases[c].needed}, .timespan_ns = 60};
 		struct window_table table;
 		unsigned groups = cases[c].groups, fired = 0;
 
@@ -285,7 +320,7 @@ static void test_groups_taking_turns(void **state)
 static void test_value_count_as_defined(void **state)
 {
 	struct correlation correlation = {.type = CORRELATION_VALUE_COUNT,
-	    .condition = {4, UINT64_MAX}, .timespan_ns = 20};
+	    .condition = {.min = 4}, .timespan_ns = 20};
 	struct window_table table;
 	int64_t times[3000], now = 0;
 	uint64_t values[3000];
@@ -396,6 +431,7 @@ int main(void)
 	    cmocka_unit_test(test_table_finds_evicts_and_expires),
 	    cmocka_unit_test(test_marks_are_sorted),
 	    cmocka_unit_test(test_memory_is_bounded),
+	    cmocka_unit_test(test_the_oldest_goes),
 	    cmocka_unit_test(test_touches_without_end),
 	    cmocka_unit_test(test_keys_that_somebody_chose),
 	    cmocka_unit_test(test_event_count_as_defined),
