@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "collector/agencies.h"
-#include "collector/input.h"
+#include "collector/stream.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ struct collector {
 	struct intake intake;
 	struct listener listeners[COLLECTOR_LISTENERS_MAX];
 	size_t listener_count;
-	struct agencies *agencies;
+	struct agencies *agencies; /* what intake->agencies points to */
 	struct config *defaults; /* when the options bring no configuration */
 	bool paused;
 	int64_t tick_ns, second_ns; /* when the last ones were */
@@ -45,6 +45,35 @@ static int listeners_open(struct collector *collector, struct error *error)
 	return 0;
 }
 
+static int agencies_load(
+    const struct collector_options *o, struct agencies **ret, struct error *error)
+{
+	if (o->agencies_path != NULL)
+		return agencies_read(ret, o->agencies_path, o->agency, error);
+	*ret = agencies_none(o->agency);
+	return *ret == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory) : 0;
+}
+
+int collector_reload(struct collector *collector, struct error *error)
+{
+	struct agencies *agencies = NULL;
+	int code = agencies_load(&collector->options, &agencies, error);
+
+	if (code < 0)
+		return code;
+	/* Names are looked up, so the old ones go last. */
+	ledger_identify(collector->intake.ledger, agencies);
+	collector->intake.agencies = agencies;
+	agencies_free(collector->agencies);
+	collector->agencies = agencies;
+	return 0;
+}
+
+const char *collector_overlap(const struct collector *collector, size_t index)
+{
+	return agencies_overlap(collector->agencies, index);
+}
+
 static int collector_fill(struct collector *collector, struct error *error)
 {
 	const struct collector_options *o = &collector->options;
@@ -56,6 +85,8 @@ static int collector_fill(struct collector *collector, struct error *error)
 	    .one_event_json = o->one_event_json};
 	int code = identity_start(o->identity_path, now_ns, &packing.identity, error);
 
+	if (code == 0)
+		code = agencies_load(o, &collector->agencies, error);
 	if (code < 0)
 		return code;
 	struct intake *intake = &collector->intake;
@@ -64,16 +95,15 @@ static int collector_fill(struct collector *collector, struct error *error)
 	*intake = (struct intake){.options = o,
 	    .config = o->config != NULL ? o->config : collector->defaults,
 	    .loop = o->loop,
+	    .agencies = collector->agencies,
 	    .now_ns = now_ns,
 	    .zone_s = o->zone_s};
 	intake->ledger =
-	    ledger_new(o->senders_max, bus_partitions(o->bus, TOPIC_EVENTS), o->agency);
-	collector->agencies = agencies_none(o->agency);
-	intake->agencies = collector->agencies;
+	    ledger_new(o->senders_max, bus_partitions(o->bus, TOPIC_EVENTS), collector->agencies);
 	intake->packer = packer_new(&packing);
 	intake->scratch = malloc(INTAKE_SCRATCH);
 	if (intake->config == NULL || intake->ledger == NULL || intake->packer == NULL ||
-	    intake->scratch == NULL || intake->agencies == NULL)
+	    intake->scratch == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	return listeners_open(collector, error);
 }
@@ -114,8 +144,8 @@ void collector_close(struct collector *collector)
 	listeners_close(collector);
 	packer_free(collector->intake.packer);
 	ledger_free(collector->intake.ledger);
-	free(collector->intake.scratch);
 	agencies_free(collector->agencies);
+	free(collector->intake.scratch);
 	config_free(collector->defaults);
 	free(collector);
 }
@@ -159,6 +189,7 @@ static void collector_timers(struct collector *collector, int64_t now_ns)
 		for (size_t i = 0; i < collector->listener_count; i++)
 			collector->listeners[i].kind->tick(collector->listeners[i].input);
 		tell_refused(collector);
+		streams_wake(&collector->intake);
 	}
 	if (time_left(collector->tick_ns, collector->options.tick_ns, now_ns) == 0 &&
 	    !packer_is_behind(collector->intake.packer)) {
@@ -186,6 +217,11 @@ static int64_t step_wait(const struct collector *collector, int64_t timeout_ns, 
 
 	if (timeout_ns >= 0 && timeout_ns < wait_ns)
 		wait_ns = timeout_ns;
+	if (collector->intake.wake_ns != 0) {
+		int64_t left_ns = collector->intake.wake_ns - now_ns;
+
+		wait_ns = left_ns < 0 ? 0 : left_ns < wait_ns ? left_ns : wait_ns;
+	}
 	return packer_due(collector->intake.packer, now_ns, wait_ns);
 }
 
@@ -201,6 +237,8 @@ int collector_step(struct collector *collector, int64_t timeout_ns, struct error
 	now_ns = intake_now(&collector->intake);
 	collector_timers(collector, now_ns);
 	code = packer_drive(packer, now_ns, false, error);
+	if (collector->intake.wake_ns != 0 && now_ns >= collector->intake.wake_ns)
+		streams_wake(&collector->intake);
 	collector_pressure(collector);
 	return code;
 }

@@ -41,6 +41,7 @@ struct collector_options {
 	size_t senders_max;	/* rows of the ledger; further ones share one */
 	int32_t zone_s;		/* in force for senders without their own */
 	struct str agency;	/* of senders without their own */
+	const char *agencies_path; /* agencies.yml; NULL: all senders are unknown, and accepted */
 	bool one_event_json;	/* one event a record, JSON, for foreign consumers */
 	int64_t (*clock)(void); /* wall clock, ns; NULL: the system's */
 };
@@ -60,14 +61,31 @@ unsigned collector_port(const struct collector *collector, size_t listener);
 /* Another zone is in force (DST): for events from now on. */
 void collector_set_zone(struct collector *collector, int32_t zone_s);
 
-/* Row of the ledger; counts since the start of the process. */
+/*
+ * Reads agencies.yml again. Connections stay; who may no longer send is told so, and closed, within
+ * a second. When the file is wrong, what was in force stays so. 0 or negative.
+ */
+int collector_reload(struct collector *collector, struct error *error);
+/* What is suspicious in agencies.yml, in words; NULL behind the last. */
+const char *collector_overlap(const struct collector *collector, size_t index);
+
+/*
+ * Row of the ledger: a sender by one input; counts since the start of the process. received =
+ * durable + refused_busy + refused_large + refused_quota + refused_barred + under way.
+ */
 struct source_row {
 	struct str sender;
-	struct str agency;
-	const char *input;	   /* "syslog-udp", "syslog-tcp": the one last used */
+	struct str agency, system;
+	unsigned level;    /* security level; 0: not told */
+	bool known;        /* agencies.yml knows it */
+	bool silent, loud; /* at present, as agencies.yml defines it */
+	const char *input; /* "syslog-udp", ... */
 	int64_t first_ns, last_ns; /* receive times */
+	int64_t lag_ns, lag_max_ns; /* from receipt to durable: of the last frame, and the most */
 	uint64_t received, bytes, published, durable;
-	uint64_t refused_busy, refused_large, refused_connections;
+	uint64_t refused_busy, refused_large, refused_quota, refused_barred;
+	uint64_t refused_connections, barred_connections;
+	uint64_t waits; /* times that a connection had to wait for its quota or its share */
 	uint64_t truncated, bad_frames, with_nul, bad_utf8;
 	uint64_t kernel_drops; /* of its listener; only on the listener's row */
 };

@@ -21,7 +21,10 @@ struct http_route {
 	void (*serve)(struct exchange *exchange);
 };
 
-/* Who a request is from, as its Authorization says: Splunk, Bearer, ApiKey, Basic (password). */
+/*
+ * Who a request is from, as its Authorization says: Splunk, Bearer or ApiKey with a token, or Basic,
+ * whose password is the token, or "user:password" as a whole. Asked before a route is served.
+ */
 enum identified {
 	IDENTIFIED,      /* known, or unknown and accepted */
 	IDENTITY_WANTED, /* no token, and whoever has none is refused */

@@ -1,5 +1,7 @@
 #include "collector/input.h"
 
+#include "collector/agencies.h"
+
 #include "base/utf8.h"
 #include "net/address.h"
 
@@ -66,21 +68,69 @@ static uint32_t text_flags(struct str raw)
 	       (utf8_is_valid(rest) ? 0u : EVENT_BAD_UTF8);
 }
 
+/* Received and not taken; counted, told on the bus, and nobody gets an answer for it. */
+static void refuse(struct intake *intake, struct ledger_row *row, size_t bytes, uint64_t *reason)
+{
+	struct source_row *counts = &row->counts;
+
+	if (counts->received++ == 0)
+		counts->first_ns = intake->now_ns;
+	counts->last_ns = intake->now_ns;
+	counts->bytes += bytes;
+	++*reason;
+	if (row->gap_refused++ == 0)
+		row->gap_from_ns = intake->now_ns;
+}
+
+bool intake_admits(struct intake *intake, struct ledger_row *row, size_t bytes)
+{
+	if (row->barred)
+		refuse(intake, row, bytes, &row->counts.refused_barred);
+	else if (quota_wait(ledger_bucket(row), &row->identity->quota, intake->now_ns) > 0)
+		refuse(intake, row, bytes, &row->counts.refused_quota);
+	else
+		return true;
+	return false;
+}
+
+static bool is_refused(struct intake *intake, struct ledger_row *row, const char *input,
+    enum transport transport, size_t bytes)
+{
+	/* The row of the unknown others is of every input. */
+	if (row->shared && !row->identity->known)
+		row->barred = !identity_allows(row->identity, input);
+	if (transport == TRANSPORT_UDP)
+		return !intake_admits(intake, row, bytes);
+	if (row->barred)
+		refuse(intake, row, bytes, &row->counts.refused_barred);
+	return row->barred;
+}
+
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
     enum transport transport, struct str peer, struct str raw, bool cut,
     struct ticket *ticket)
 {
+	const struct identity_of *identity = row->identity;
+
+	row->counts.input = input;
+	if (is_refused(intake, row, input, transport, raw.len)) {
+		ticket_hold(ticket);
+		ticket_release(ticket, false);
+		return;
+	}
 	struct event event = {
 	    .received_ns = intake->now_ns,
 	    .transport = transport,
-	    .zone_s = intake->zone_s,
+	    .zone_s = identity->zone_is_set ? identity->zone_s : intake->zone_s,
 	    .peer = peer,
 	    .sender = row->shared ? address_host(peer) : row->counts.sender,
-	    .agency = row->counts.agency,
+	    .agency = identity->agency,
+	    .system = identity->system,
+	    .decoder = identity->decoder,
 	    .raw = raw,
 	    .flags = (cut ? EVENT_TRUNCATED : 0u) | text_flags(raw),
 	};
 
-	row->counts.input = input;
+	quota_take(ledger_bucket(row), &identity->quota, raw.len, intake->now_ns);
 	packer_add(intake->packer, row, &event, ticket);
 }

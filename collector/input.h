@@ -12,6 +12,9 @@
 #include "collector/packer.h"
 #include "net/loop.h"
 
+struct agencies;
+struct stream;
+
 /* Shared by the inputs of one collector. */
 struct intake {
 	const struct collector_options *options;
@@ -22,12 +25,13 @@ struct intake {
 	struct packer *packer;
 	int64_t now_ns; /* receive time of what is read now */
 	int32_t zone_s;
+	struct stream *waiting; /* for their quota (stream.c) */
+	int64_t wake_ns;        /* when the first of them may go on; 0: none waits */
 	char *scratch; /* INTAKE_SCRATCH bytes, for one call at a time */
 };
 
 #define INTAKE_SCRATCH (4u << 20)
 
-struct agencies;
 struct input;
 
 struct input_kind {
@@ -57,7 +61,14 @@ const struct input_kind *input_at(size_t index);
 /* Asks the clock; what is read from here on is stamped with it. */
 int64_t intake_now(struct intake *intake);
 /*
- * Stamps raw and hands it on. peer: "address:port". ticket: held until it is durable; NULL: nobody
+ * A datagram of so many bytes may be taken: its sender may use this input and has a quota left.
+ * False: it is counted as refused, and dropped. What comes by TRANSPORT_UDP is asked by
+ * intake_event; datagrams of other transports are asked by their input.
+ */
+bool intake_admits(struct intake *intake, struct ledger_row *row, size_t bytes);
+/*
+ * Stamps raw with the identity of its row, charges its quota, and hands it on; an event of who may
+ * not use this input is refused. peer: "address:port". ticket: held until it is durable; NULL: nobody
  * waits.
  */
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,

@@ -223,13 +223,114 @@ void exchange_settle(struct exchange *exchange, void (*done)(struct exchange *, 
 	ticket_release(exchange->ticket, true);
 }
 
-/* ---- reading ---- */
+/* ---- who asks ---- */
 
 static bool path_fits(struct str path, struct str pattern)
 {
 	return str_ends(pattern, STR("*"))
 	    ? str_starts(path, str_slice(pattern, 0, pattern.len - 1)) : str_eq(path, pattern);
 }
+
+/* What a scheme that carries a token is followed by; STR_NONE: none of them. */
+static struct str token_of(struct str authorization)
+{
+	static const struct str schemes[] = {STR_INIT("Splunk "), STR_INIT("Bearer "),
+	    STR_INIT("ApiKey "), STR_INIT("Basic ")};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (str_starts_fold(authorization, schemes[i]))
+			return str_trim(
+			    str_slice(authorization, schemes[i].len, authorization.len));
+	return STR_NONE;
+}
+
+static int base64_value(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26
+	    : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* RFC 4648, with or without its padding; into size bytes. False: not well formed, or too long. */
+static bool base64_read(struct str text, char *out, size_t size, struct str *ret)
+{
+	uint32_t bits = 0;
+	unsigned held = 0;
+	size_t len = 0;
+
+	while (str_ends(text, STR("=")))
+		text.len--;
+	for (size_t i = 0; i < text.len; i++) {
+		int value = base64_value(text.ptr[i]);
+
+		if (value < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)value;
+		held += 6;
+		if (held < 8)
+			continue;
+		held -= 8;
+		if (len == size)
+			return false;
+		out[len++] = (char)(bits >> held);
+	}
+	*ret = str_from(out, len);
+	return true;
+}
+
+/* The credentials as they stand, decoded, or the password in them: any of these may be the token. */
+static const struct identity_of *by_credentials(
+    const struct agencies *agencies, struct str authorization)
+{
+	struct str token = token_of(authorization), both;
+	const struct identity_of *who = agencies_by_token(agencies, token);
+	char plain[4096];
+
+	if (who != NULL || str_starts_fold(authorization, STR("Splunk ")) ||
+	    str_starts_fold(authorization, STR("Bearer ")) ||
+	    !base64_read(token, plain, sizeof(plain), &both))
+		return who;
+	size_t colon = str_find_char(both, ':');
+
+	who = agencies_by_token(agencies, both);
+	return who != NULL || colon == STR_NOT_FOUND ? who
+	    : agencies_by_token(agencies, str_slice(both, colon + 1, both.len));
+}
+
+static enum identified exchange_identify(struct exchange *exchange)
+{
+	struct stream *stream = exchange->stream;
+	const struct agencies *agencies = stream_intake(stream)->agencies;
+	struct str authorization = http_head_value(&exchange->head, STR("Authorization"));
+	const struct identity_of *who = NULL;
+	bool offered = agencies_have_tokens(agencies) && token_of(authorization).len > 0;
+
+	if (offered) {
+		who = by_credentials(agencies, authorization);
+		if (who == NULL) {
+			stream_row(stream)->counts.barred_connections++;
+			return IDENTITY_WRONG;
+		}
+	}
+	if (stream_identify(stream, who))
+		return IDENTIFIED;
+	return who == NULL && !stream_row(stream)->identity->known ? IDENTITY_WANTED
+								  : IDENTITY_BARRED;
+}
+
+static void bar(struct exchange *exchange, enum identified why)
+{
+	const struct http_api *api = apis[exchange->api];
+
+	if (api->barred != NULL) {
+		api->barred(exchange, why);
+		return;
+	}
+	if (why == IDENTITY_WANTED)
+		exchange_header(exchange, "WWW-Authenticate", STR("Basic realm=\"tocsin\""));
+	exchange_answer(exchange, why == IDENTITY_BARRED ? 403 : 401, NULL, STR_NONE);
+}
+
+/* ---- reading ---- */
 
 /* 0, or the status to answer. */
 static unsigned route_find(struct exchange *exchange)
@@ -301,6 +402,14 @@ static bool serve(struct stream *stream)
 		status = 503;
 	if (status != 0)
 		return refuse(stream, status);
+	enum identified identified = exchange_identify(exchange);
+	const char *open = apis[exchange->api]->open;
+
+	if (identified != IDENTIFIED &&
+	    (open == NULL || !path_fits(exchange->head.path, str_of(open)))) {
+		bar(exchange, identified);
+		return true;
+	}
 	/* Held meanwhile, so that done is never called from inside the route. */
 	struct ticket *ticket = exchange->ticket;
 
@@ -471,6 +580,7 @@ static const struct stream_kind kind = {
     .shared_bytes = sizeof(struct shared),
     .partial_max = INTAKE_SCRATCH / 2,
     .patience_ns = 60 * NS_PER_S,
+    .identifies = true,
     .begin = http_begin,
     .take = http_take,
     .owes = http_owes,

@@ -79,7 +79,7 @@ static void take_datagram(
     struct input *input, const struct sockaddr *from, struct str bytes, bool cut)
 {
 	struct intake *intake = input->intake;
-	struct ledger_row *row = ledger_peer(intake->ledger, from);
+	struct ledger_row *row = ledger_peer(intake->ledger, "syslog-udp", from);
 	char peer[ADDRESS_TEXT];
 	struct str event = framer_datagram(bytes);
 

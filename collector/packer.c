@@ -14,6 +14,7 @@
 struct share {
 	struct ledger_row *row;
 	uint64_t count;
+	int64_t first_ns; /* when the first of them was received */
 };
 
 /* A closed frame: in the queue until the bus takes it, then until its receipt. */
@@ -151,7 +152,7 @@ static struct parcel *parcel_new(uint32_t partition)
 }
 
 /* Neighbouring events are mostly of one sender, so the last shares are looked at first. */
-static bool parcel_share(struct parcel *parcel, struct ledger_row *row)
+static bool parcel_share(struct parcel *parcel, struct ledger_row *row, int64_t received_ns)
 {
 	for (size_t i = parcel->share_count; i > 0; i--) {
 		if (parcel->shares[i - 1].row == row) {
@@ -168,7 +169,7 @@ static bool parcel_share(struct parcel *parcel, struct ledger_row *row)
 		parcel->shares = shares;
 		parcel->share_capacity = capacity;
 	}
-	parcel->shares[parcel->share_count++] = (struct share){row, 1};
+	parcel->shares[parcel->share_count++] = (struct share){row, 1, received_ns};
 	return true;
 }
 
@@ -261,7 +262,8 @@ static bool add_json(struct packer *packer, struct ledger_row *row, uint32_t par
 {
 	struct parcel *parcel = parcel_of_json(packer, partition, event);
 
-	if (parcel == NULL || !parcel_share(parcel, row) || !parcel_ticket(parcel, ticket)) {
+	if (parcel == NULL || !parcel_share(parcel, row, event->received_ns) ||
+	    !parcel_ticket(parcel, ticket)) {
 		parcel_free(parcel);
 		return false;
 	}
@@ -286,7 +288,8 @@ static bool add_framed(struct packer *packer, struct ledger_row *row, uint32_t p
 	}
 	struct parcel *parcel = lane->parcel;
 
-	if (parcel == NULL || !parcel_ticket(parcel, ticket) || !parcel_share(parcel, row))
+	if (parcel == NULL || !parcel_ticket(parcel, ticket) ||
+	    !parcel_share(parcel, row, event->received_ns))
 		return false;
 	size_t before = parcel->bytes.len;
 
@@ -327,7 +330,7 @@ void packer_add(struct packer *packer, struct ledger_row *row, const struct even
 {
 	uint32_t partition =
 	    row->shared ? bus_partition_of(event->sender, packer->partitions) : row->partition;
-	bool late = event->transport == TRANSPORT_UDP && packer_is_behind(packer);
+	bool late = event->transport == TRANSPORT_UDP && packer_is_behind_for(packer, row);
 
 	count_received(&row->counts, event);
 	bool taken = !late && (packer->options.one_event_json
@@ -336,6 +339,7 @@ void packer_add(struct packer *packer, struct ledger_row *row, const struct even
 
 	if (taken) {
 		packer->in_flight++;
+		row->in_flight++;
 		return;
 	}
 	row->counts.refused_busy++;
@@ -347,6 +351,18 @@ void packer_add(struct packer *packer, struct ledger_row *row, const struct even
 bool packer_is_behind(const struct packer *packer)
 {
 	return packer->queued_bytes >= packer->options.queue_bytes;
+}
+
+/*
+ * The last quarter of the queue is for those who have less than an eighth of what is under way: one
+ * flood does not fill it, and eight that send alike share all of it.
+ */
+bool packer_is_behind_for(const struct packer *packer, const struct ledger_row *row)
+{
+	size_t most = packer->options.queue_bytes;
+
+	return packer->queued_bytes >= most ||
+	       (packer->queued_bytes >= most - most / 4 && row->in_flight > packer->in_flight / 8);
 }
 
 bool packer_has_drained(const struct packer *packer)
@@ -400,6 +416,8 @@ static void parcel_count(const struct parcel *parcel, size_t offset)
 static void parcel_done(struct packer *packer, struct parcel *parcel, size_t offset)
 {
 	parcel_count(parcel, offset);
+	for (size_t i = 0; i < parcel->share_count; i++)
+		parcel->shares[i].row->in_flight -= parcel->shares[i].count;
 	packer->in_flight -= parcel->events;
 	packer->queued_bytes -= parcel_memory(parcel);
 	parcel_tickets_release(parcel, offset == offsetof(struct source_row, durable));
@@ -481,6 +499,19 @@ static void send_again(struct packer *packer, struct parcel *parcel)
 		packer->waiting.last = parcel;
 }
 
+/* From receipt to durable, as the oldest event of each sender saw it. */
+static void parcel_lag(const struct parcel *parcel, int64_t now_ns)
+{
+	for (size_t i = 0; i < parcel->share_count; i++) {
+		struct source_row *counts = &parcel->shares[i].row->counts;
+		int64_t lag_ns = now_ns - parcel->shares[i].first_ns;
+
+		counts->lag_ns = lag_ns < 0 ? 0 : lag_ns;
+		if (counts->lag_ns > counts->lag_max_ns)
+			counts->lag_max_ns = counts->lag_ns;
+	}
+}
+
 static void packer_receipt(struct packer *packer, const struct bus_receipt *receipt, int64_t now_ns)
 {
 	CHECK(receipt->partition < packer->partitions);
@@ -490,6 +521,7 @@ static void packer_receipt(struct packer *packer, const struct bus_receipt *rece
 		return;
 	switch (receipt->status) {
 	case RECEIPT_DURABLE:
+		parcel_lag(parcel, now_ns);
 		parcel_done(packer, parcel, offsetof(struct source_row, durable));
 		return;
 	case RECEIPT_UNKNOWN:

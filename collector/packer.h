@@ -37,6 +37,11 @@ void packer_add(struct packer *packer, struct ledger_row *row, const struct even
     struct ticket *ticket);
 /* So much waits for the bus that nothing more should be read. */
 bool packer_is_behind(const struct packer *packer);
+/*
+ * Much waits, and more than its share is of this sender: it should wait, or be refused, while there
+ * is still room for those that send less.
+ */
+bool packer_is_behind_for(const struct packer *packer, const struct ledger_row *row);
 /* So little waits that reading should go on. */
 bool packer_has_drained(const struct packer *packer);
 /* Closes the frames that are due (all: every one), sends, collects receipts. 0 or negative. */

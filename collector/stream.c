@@ -1,6 +1,7 @@
 #include "collector/stream.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "net/address.h"
 
 #include <errno.h>
@@ -15,11 +16,18 @@
 #define ROUNDS     4
 #define ACCEPTS    64
 
+#define SHARE_WAIT_NS (5 * NS_PER_MS)
+#define WAIT_MOST_NS  NS_PER_S /* so that a new quota is soon looked at */
+
 struct stream {
 	struct stream *next, *previous;
 	struct input *input;
 	struct watch *watch;
 	struct ledger_row *row;
+	struct ledger_row *own; /* of the connection: by its network, or its certificate */
+	struct stream *wait_next;
+	bool waits;             /* for its quota, or its share */
+	bool identified;        /* by its network, or as its kind does it */
 	int fd;
 	bool held;         /* the input does not want to read */
 	bool rested;       /* and left bytes that it will look at then */
@@ -31,6 +39,7 @@ struct stream {
 	size_t partial_len, partial_capacity;
 	struct buf out;
 	size_t out_at;     /* written so far */
+	struct sockaddr_storage from;
 	struct str peer;
 	char peer_text[ADDRESS_TEXT];
 	_Alignas(max_align_t) char state[];
@@ -80,10 +89,39 @@ struct str stream_peer(const struct stream *stream)
 	return stream->peer;
 }
 
+/* Where it is counted. */
+static bool stream_move(struct stream *stream, struct ledger_row *row)
+{
+	const char *input = stream->input->kind->name;
+
+	stream->identified = true;
+	if (row != stream->row) {
+		stream->row->connections--;
+		row->connections++;
+		stream->row = row;
+	}
+	if (identity_allows(row->identity, input) && (!row->barred || row->shared))
+		return true;
+	row->counts.barred_connections++;
+	return false;
+}
+
+static struct ledger_row *row_known(struct stream *stream, const struct identity_of *identity)
+{
+	return ledger_known(stream->input->intake->ledger, stream->input->kind->name,
+	    (struct sockaddr *)&stream->from, identity);
+}
+
 bool stream_identify(struct stream *stream, const struct identity_of *identity)
 {
-	(void)stream;
-	return identity == NULL || identity_allows(identity, stream->input->kind->name);
+	return stream_move(stream, identity == NULL ? stream->own : row_known(stream, identity));
+}
+
+bool stream_certify(struct stream *stream, const struct identity_of *identity)
+{
+	if (identity != NULL)
+		stream->own = row_known(stream, identity);
+	return stream_move(stream, stream->own);
 }
 
 void stream_progress(struct stream *stream)
@@ -111,19 +149,33 @@ static bool stream_owes(const struct stream *stream)
 
 static void stream_watch(struct stream *stream)
 {
-	bool reads = !stream->input->paused && !stream->held && !stream->ended;
+	bool reads =
+	    !stream->input->paused && !stream->held && !stream->ended && !stream->waits;
 	/* Can be written to, so that the loop calls: to be closed, or to be looked at again. */
 	bool called = stream->broken || (stream->ended && !stream_owes(stream)) ||
-	    (stream->rested && !stream->held);
+	    (stream->rested && !stream->held && !stream->waits);
 	bool writes = stream->out_at < stream->out.len || called;
 
 	watch_set(stream->watch, (reads ? WATCH_READ : 0u) | (writes ? WATCH_WRITE : 0u), NULL);
+}
+
+static void wait_end(struct stream *stream)
+{
+	struct stream **at = &stream->input->intake->waiting;
+
+	if (!stream->waits)
+		return;
+	while (*at != stream)
+		at = &(*at)->wait_next;
+	*at = stream->wait_next;
+	stream->waits = false;
 }
 
 static void stream_close(struct stream *stream)
 {
 	struct input *input = stream->input;
 
+	wait_end(stream);
 	if (input->kind->end != NULL)
 		input->kind->end(stream);
 	if (stream->previous != NULL)
@@ -249,6 +301,61 @@ static void stream_read(struct stream *stream, bool *more)
 	stream_offer(stream, str_from(intake->scratch, before + (size_t)(n > 0 ? n : 0)), n <= 0);
 }
 
+/* How long its sender has to wait; 0: it may go on. */
+static int64_t stream_wait(const struct stream *stream)
+{
+	const struct intake *intake = stream->input->intake;
+	int64_t wait_ns = quota_wait(
+	    ledger_bucket(stream->row), &stream->row->identity->quota, intake->now_ns);
+
+	/* Behind for all, its input is paused. */
+	if (wait_ns == 0 && !packer_is_behind(intake->packer) &&
+	    packer_is_behind_for(intake->packer, stream->row))
+		wait_ns = SHARE_WAIT_NS;
+	return wait_ns > WAIT_MOST_NS ? WAIT_MOST_NS : wait_ns;
+}
+
+/* True: it is not read until streams_wake. */
+static bool stream_waits(struct stream *stream)
+{
+	struct intake *intake = stream->input->intake;
+	int64_t wait_ns = stream->waits ? 0 : stream_wait(stream);
+
+	if (wait_ns > 0) {
+		stream->waits = true;
+		stream->wait_next = intake->waiting;
+		intake->waiting = stream;
+		stream->row->counts.waits++;
+		if (intake->wake_ns == 0 || intake->now_ns + wait_ns < intake->wake_ns)
+			intake->wake_ns = intake->now_ns + wait_ns;
+		stream_watch(stream);
+	}
+	return stream->waits;
+}
+
+void streams_wake(struct intake *intake)
+{
+	struct stream **at = &intake->waiting;
+	int64_t next_ns = 0;
+
+	while (*at != NULL) {
+		struct stream *stream = *at;
+		int64_t wait_ns = stream_wait(stream);
+
+		if (wait_ns > 0) {
+			next_ns = next_ns == 0 || wait_ns < next_ns ? wait_ns : next_ns;
+			at = &stream->wait_next;
+			continue;
+		}
+		*at = stream->wait_next;
+		stream->waits = false;
+		/* It was not its fault that nothing came. */
+		stream->active_ns = stream->frame_ns = intake->now_ns;
+		stream_watch(stream);
+	}
+	intake->wake_ns = intake->waiting == NULL ? 0 : intake->now_ns + next_ns;
+}
+
 /* Messages that came behind the one that was held for. */
 static void stream_resume(struct stream *stream)
 {
@@ -283,7 +390,8 @@ static void stream_ready(void *context, unsigned ready)
 	if ((ready & WATCH_HANGUP) != 0 && (stream->ended || stream->held))
 		stream->broken = true;
 	for (int round = 0; round < ROUNDS && more; round++) {
-		if (stream->ended || stream->held || stream->broken || packer_is_behind(packer))
+		if (stream->ended || stream->held || stream->broken ||
+		    packer_is_behind(packer) || stream_waits(stream))
 			break;
 		if (stream->rested)
 			stream_resume(stream);
@@ -311,9 +419,14 @@ static void stream_end(struct stream *stream)
 static struct stream *stream_new(struct input *input, const struct sockaddr *peer)
 {
 	const struct collector_options *options = input->intake->options;
-	struct ledger_row *row = ledger_peer(input->intake->ledger, peer);
+	const char *name = input->kind->name;
+	struct ledger_row *row = ledger_peer(input->intake->ledger, name, peer);
 	struct stream *stream = NULL;
 
+	if (!input->kind->identifies && !identity_allows(row->identity, name)) {
+		row->counts.barred_connections++;
+		return NULL;
+	}
 	if (input->stream_count < options->connections_max &&
 	    (row->shared || row->connections < options->connections_per_peer))
 		stream = calloc(1, sizeof(*stream) + input->kind->state_bytes);
@@ -322,7 +435,10 @@ static struct stream *stream_new(struct input *input, const struct sockaddr *pee
 		return NULL;
 	}
 	stream->input = input;
-	stream->row = row;
+	stream->row = stream->own = row;
+	stream->identified = !input->kind->identifies;
+	memcpy(&stream->from, peer,
+	    peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 	stream->active_ns = stream->frame_ns = input->intake->now_ns;
 	stream->out = BUF(OUT_MAX);
 	stream->peer = address_format(peer, stream->peer_text);
@@ -482,8 +598,14 @@ static bool stream_is_idle(struct stream *stream, int64_t now_ns, int64_t idle_n
 		stream->active_ns = stream->frame_ns = now_ns;
 	if (patience_ns == 0 || patience_ns > idle_ns)
 		patience_ns = idle_ns;
-	return idle_ns > 0 && (now_ns - stream->active_ns > idle_ns ||
+	return idle_ns > 0 && !stream->waits && (now_ns - stream->active_ns > idle_ns ||
 	    (stream->partial_len > 0 && now_ns - stream->frame_ns > patience_ns));
+}
+
+/* Since a reload, it may not send any more. */
+static bool stream_is_barred(const struct stream *stream)
+{
+	return stream->identified && stream->row->barred && !stream->row->shared;
 }
 
 void streams_tick(struct input *input)
@@ -499,7 +621,10 @@ void streams_tick(struct input *input)
 		next = stream->next;
 		/* Resuming may have failed for want of memory. */
 		stream_watch(stream);
-		if (stream_settle(stream) && stream_is_idle(stream, now_ns, idle_ns)) {
+		if (stream_is_barred(stream)) {
+			stream->row->counts.barred_connections++;
+			stream_close(stream);
+		} else if (stream_settle(stream) && stream_is_idle(stream, now_ns, idle_ns)) {
 			/* It has had its time, answers or not. */
 			stream->broken = stream->ended;
 			stream_end(stream);

@@ -44,11 +44,14 @@ struct intake *stream_intake(const struct stream *stream);
 struct ledger_row *stream_row(const struct stream *stream);
 struct str stream_peer(const struct stream *stream); /* "192.0.2.7:40112" */
 /*
- * From here on it is that one's (a token, a certificate; agencies.h), or, for NULL, whoever its
- * network is. False: that one may not use this input, which is counted; the input answers as its
- * protocol has it, and closes. Until it has said so once, a kind that identifies takes no events.
+ * From here on it is that one's (a token; agencies.h), or, for NULL, whoever the connection is: its
+ * network, or its certificate. False: that one may not use this input, which is counted; the input
+ * answers as its protocol has it, and closes. Until it has said so once, a kind that identifies
+ * takes no events.
  */
 bool stream_identify(struct stream *stream, const struct identity_of *identity);
+/* The same for what holds as long as the connection: its certificate. */
+bool stream_certify(struct stream *stream, const struct identity_of *identity);
 
 /* An event of this connection; ticket NULL: nobody waits for it. */
 void stream_event(struct stream *stream, struct str raw, bool cut, struct ticket *ticket);
@@ -75,5 +78,7 @@ void streams_pause(struct input *input, bool paused);
 void streams_finish(struct input *input);
 void streams_tick(struct input *input);
 unsigned streams_port(const struct input *input);
+/* Connections that waited for their quota, or while they had more than their share, go on. */
+void streams_wake(struct intake *intake);
 
 #endif

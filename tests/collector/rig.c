@@ -50,6 +50,19 @@ void rig_restart(struct rig *rig)
 	rig->epoch = 0;
 }
 
+const struct agencies *rig_nobody(struct str agency)
+{
+	static struct agencies *made[8];
+	size_t i = 0;
+
+	while (made[i] != NULL && !str_eq(agencies_unknown(made[i])->agency, agency))
+		assert_true(++i < 8);
+	if (made[i] == NULL)
+		made[i] = agencies_none(agency);
+	assert_non_null(made[i]);
+	return made[i];
+}
+
 static char *copy(struct str s)
 {
 	char *text = malloc(s.len + 1);

@@ -5,6 +5,7 @@
 #define TOCSIN_TESTS_COLLECTOR_RIG_H
 
 #include "bus/backend.h"
+#include "collector/agencies.h"
 #include "collector/collector.h"
 #include "event/frame.h"
 
@@ -42,6 +43,8 @@ struct rig {
 };
 
 void rig_open(struct rig *rig, uint64_t queue_bytes);
+/* All senders are unknown, and of that agency. Stays until the program's end. */
+const struct agencies *rig_nobody(struct str agency);
 /* Reads what there is; every frame must hold, follow the one before it, and repeats be whole. */
 void rig_read(struct rig *rig);
 /* For a new epoch. */

@@ -1,4 +1,5 @@
 #include "collector/ledger.h"
+#include "tests/collector/rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,7 @@ static struct ledger_row *four(struct ledger *ledger, uint32_t host, uint16_t po
 	struct sockaddr_in at = {
 	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(host)}};
 
-	return ledger_peer(ledger, (struct sockaddr *)&at);
+	return ledger_peer(ledger, "syslog-udp", (struct sockaddr *)&at);
 }
 
 static struct ledger_row *six(struct ledger *ledger, const char *host)
@@ -21,12 +22,12 @@ static struct ledger_row *six(struct ledger *ledger, const char *host)
 	struct sockaddr_in6 at = {.sin6_family = AF_INET6};
 
 	assert_int_equal(inet_pton(AF_INET6, host, &at.sin6_addr), 1);
-	return ledger_peer(ledger, (struct sockaddr *)&at);
+	return ledger_peer(ledger, "syslog-udp", (struct sockaddr *)&at);
 }
 
 static void test_one_row_a_sender(void **state)
 {
-	struct ledger *ledger = ledger_new(1000, 8, STR("langson"));
+	struct ledger *ledger = ledger_new(1000, 8, rig_nobody(STR("langson")));
 
 	(void)state;
 	struct ledger_row *row = four(ledger, 0xc0000207, 514);
@@ -61,7 +62,7 @@ static bool first_only(void *context, const struct source_row *row)
 
 static void test_ceiling(void **state)
 {
-	struct ledger *ledger = ledger_new(2000, 8, STR(""));
+	struct ledger *ledger = ledger_new(2000, 8, rig_nobody(STR("")));
 	struct source_row total;
 	size_t rows = 0, one = 0;
 
@@ -92,7 +93,7 @@ static void test_ceiling(void **state)
 
 static void test_listener(void **state)
 {
-	struct ledger *ledger = ledger_new(0, 8, STR(""));
+	struct ledger *ledger = ledger_new(0, 8, rig_nobody(STR("")));
 	struct ledger_row *row = ledger_listener(ledger, "syslog-udp", "[::]:514");
 	size_t rows = 0;
 
@@ -108,7 +109,7 @@ static void test_listener(void **state)
 	assert_int_equal(rows, 3);
 	struct sockaddr local = {.sa_family = AF_UNIX};
 
-	assert_true(ledger_peer(ledger, &local)->shared);
+	assert_true(ledger_peer(ledger, "syslog-udp", &local)->shared);
 	ledger_free(ledger);
 }
 

@@ -28,7 +28,7 @@ static void bench_open(struct bench *bench, struct packer_options options, uint6
 	bench->sent = 0;
 	rig_open(&bench->rig, bus_queue);
 	options.bus = bench->rig.bus;
-	bench->ledger = ledger_new(100, RIG_PARTITIONS, STR("langson"));
+	bench->ledger = ledger_new(100, RIG_PARTITIONS, rig_nobody(STR("langson")));
 	bench->packer = packer_new(&options);
 	assert_non_null(bench->packer);
 }
@@ -44,7 +44,7 @@ static struct ledger_row *row_of(struct bench *bench, unsigned host)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(0xc0000200u + host)}};
 
-	return ledger_peer(bench->ledger, (struct sockaddr *)&at);
+	return ledger_peer(bench->ledger, "test", (struct sockaddr *)&at);
 }
 
 /* raw: the number of the event, then filling up to len. */
@@ -423,7 +423,7 @@ static void test_nothing_overtakes_a_loss(void **state)
 
 	(void)state;
 	options.bus = &slow.bus;
-	bench.ledger = ledger_new(10, 1, STR(""));
+	bench.ledger = ledger_new(10, 1, rig_nobody(STR("")));
 	bench.packer = packer_new(&options);
 	for (unsigned i = 0; i < 3; i++)
 		add(&bench, 1, 16384, TRANSPORT_TCP, RIG_TIME);

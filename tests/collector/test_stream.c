@@ -147,7 +147,8 @@ static void bench_open(struct bench *bench)
 
 	assert_int_equal(loop_open(&bench->loop, NULL), 0);
 	bench->intake = (struct intake){.options = &bench->options, .loop = bench->loop,
-	    .ledger = ledger_new(10, RIG_PARTITIONS, STR("hue")), .packer = packer_new(&packing),
+	    .ledger = ledger_new(10, RIG_PARTITIONS, rig_nobody(STR("hue"))),
+	    .agencies = rig_nobody(STR("hue")), .packer = packer_new(&packing),
 	    .scratch = malloc(INTAKE_SCRATCH), .now_ns = now_ns};
 	assert_int_equal(
 	    streams_open(&bench->input, &echo, &bench->intake, "127.0.0.1:0", NULL), 0);
