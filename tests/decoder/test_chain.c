@@ -152,8 +152,9 @@ static void test_pure(void **state)
 /* The machine that a Windows event is about comes before the relay that its header names. */
 static void test_first_host(void **state)
 {
-	struct event event = {.raw = STR("<14>Nov 22 05:00:00 relay01 agent: {\"Channel\":\"Security\","
-					 "\"EventID\":4624,\"Computer\":\"PC09\",\"LogonType\":3}")};
+	struct event event = {
+	    .raw = STR("<14>Nov 22 05:00:00 relay01 agent: {\"Channel\":\"Security\","
+		       "\"EventID\":4624,\"Computer\":\"PC09\",\"LogonType\":3}")};
 	struct decoding *decoding = decoding_new(NULL);
 	struct arena *arena = arena_new(1u << 20);
 	struct record record;
@@ -174,7 +175,8 @@ static void test_first_host(void **state)
 /* What a decoder that then gave up had put is gone, for record_get too. */
 static void test_given_up(void **state)
 {
-	static const char *const lines[] = {"{\"Image\":\"C:\\\\x.exe\",\"User\":\"lan\",\"x\":12345678,}",
+	static const char *const lines[] = {
+	    "{\"Image\":\"C:\\\\x.exe\",\"User\":\"lan\",\"x\":12345678,}",
 	    "{\"Image\":\"C:\\\\x.exe\",\"User\":\"lan\",\"x\":12345678"};
 	struct decoding *decoding = decoding_new(NULL);
 	struct arena *arena = arena_new(1u << 20);

@@ -208,7 +208,8 @@ static const struct decoded_row windows[] = {
 	"system\n.time=2026-11-22T03:04:05.000Z\n"
 	".decoders=rfc3164/json/windows"),
     ROW("{\"winlog\":{\"channel\":\"sECURITY\",\"event_id\":4688,\"event_data\":{"
-	"\"NewProcessName\":\"C:\\\\x.exe\",\"ParentProcessName\":\"C:\\\\y.exe\",\"ParentImage\":\"z\","
+	"\"NewProcessName\":\"C:\\\\x.exe\",\"ParentProcessName\":\"C:\\\\y.exe\","
+	"\"ParentImage\":\"z\","
 	"\"UtcTime\":\"2026-11-22 03:04:05.5\",\"Token Type\":1}},\"TimeCreated\":\"no time\"}",
 	"NewProcessName=C:\\x.exe\nImage=C:\\x.exe\nParentImage=z\nTokenType=1\n"
 	"-winlog.event_data.NewProcessName\n.source=windows/process_creation/security\n"
@@ -218,7 +219,8 @@ static const struct decoded_row windows[] = {
     ROW("{\"ts\":\"2026-11-22T03:04:09Z\",\"@timestamp\":[\"x\",\"2026-11-22 03:04:05\","
 	"\"2026-11-22T03:04:06Z\",\"2026-11-22T03:04:07Z\"]}",
 	".time=2026-11-22T03:04:06.000Z"),
-    ROW("{\"ts\":\"2026-11-22 03:04:09\",\"@timestamp\":[\"2026-11-22 03:04:05\",\"2026-11-22 03:04:06\"]}",
+    ROW("{\"ts\":\"2026-11-22 03:04:09\",\"@timestamp\":[\"2026-11-22 03:04:05\","
+	"\"2026-11-22 03:04:06\"]}",
 	".time=2026-11-22T03:04:05.000Z"),
     ROW("{\"Channel\":\"Security\",\"EventID\":\"04688\",\"NewProcessName\":\"x\"}",
 	"-Image\n.source=windows//security"),

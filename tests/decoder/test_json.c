@@ -135,7 +135,8 @@ static void check_as_is(struct str text, unsigned depth)
 static void check_text(struct str text, unsigned depth)
 {
 	static const struct str more = STR_INIT(
-	    ",\"Image\":\"C:\\\\x\",\"message\":\"\",\"a name of more than sixteen\":1,\"t\":true}");
+	    ",\"Image\":\"C:\\\\x\",\"message\":\"\",\"a name of more than sixteen\":1,"
+	    "\"t\":true}");
 	char copy[2048];
 
 	check_as_is(text, depth);
@@ -175,17 +176,18 @@ static void the_walk_is_the_scan_of_broken_texts(void **state)
 	}
 }
 
-/* Strings of every length with escapes at every place, so that all of them meet each block's end. */
+/* Strings of every length with escapes at every place, so that all meet the end of a block. */
 static void blocks_end_anywhere(void **state)
 {
-	static const char *const escapes[] = {"\\\\", "\\\"", "\\n", "\\u00e9", "\\\\\\\\\\\\", "\\"};
+	static const char *const escapes[] = {
+	    "\\\\", "\\\"", "\\n", "\\u00e9", "\\\\\\\\\\\\", "\\"};
 	char text[1024];
 
 	(void)state;
 	for (size_t e = 0; e < sizeof(escapes) / sizeof(escapes[0]); e++) {
 		for (size_t before = 0; before < 140; before++) {
-			int len = snprintf(text, sizeof(text), "{\"k\":\"%.*s%s%.*s\",\"l\":\"%s\"}",
-			    (int)before,
+			int len = snprintf(text, sizeof(text),
+			    "{\"k\":\"%.*s%s%.*s\",\"l\":\"%s\"}", (int)before,
 			    "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwx"
 			    "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwx",
 			    escapes[e], (int)(before % 37),

@@ -152,7 +152,7 @@ static bool same_stamp(const struct timestamp *a, const struct timestamp *b)
 	    a->civil.second == b->civil.second && a->civil.ns == b->civil.ns;
 }
 
-/* A whole value is read by timestamp_parse as timestamp_take reads it, though on a way of its own. */
+/* A whole value is read by timestamp_parse as timestamp_take reads it, if on a way of its own. */
 static void check_whole(struct str text)
 {
 	struct str rest = text;
