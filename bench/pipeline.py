@@ -10,7 +10,7 @@ PIPELINE_ROUNDS    rounds (3); figures are medians
 
 A bus is filled first; then one worker, or two, start on it and are done when all events are decoded, every
 detection and alert has its receipt, and no more of them come. CPU is user and system time of all threads of the
-workers, less that of a worker that starts on an empty bus. The wall clock begins when the worker's control
+workers, less that of a worker that starts on a bus with one event. The wall clock begins when the worker's control
 socket is there, which is after its rules have been loaded. Two workers on a machine that does other things as well
 wait for a CPU: "less queueing" leaves out the time in which a worker was ready to run and had none. The engine
 alone is bench_engine, on the same events. Where `perf` may count, instructions of the worker are told as well.
@@ -31,10 +31,11 @@ TOCSIN = os.path.abspath(os.environ.get("TOCSIN_BIN", os.path.join(ROOT, "build/
 PROGRAMS = os.path.join(os.path.dirname(TOCSIN), "bench")
 CORPORA = os.environ.get("TOCSIN_CORPORA", os.path.join(ROOT, "../shared/corpora"))
 KAFKA = os.environ.get("TOCSIN_TEST_KAFKA", "")
-EVENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 120000
+EVENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 240000
 WANTED = sys.argv[2:] or ["mixed", "windows", "syslog"]
 ROUNDS = int(os.environ.get("PIPELINE_ROUNDS", "3"))
-QUIET = 0.5  # seconds without a change, after which nothing more is under way
+LOOK = 0.03  # seconds between two questions: answering them is work as well
+QUIET = 1.5  # seconds without a change, after which nothing more is under way
 LOGSOURCES = os.path.join(ROOT, "bench/logsources.yml")
 PARTITIONS = 4
 COUNTERS = ("instructions:u", "instructions:k")
@@ -125,7 +126,7 @@ def run(folder, settings, events, workers):
     before = [queued_s(worker.process.pid) for worker in all_of]
     last, since = None, begin
     while last is None or last[0] < events or last[1] > 0 or time.monotonic() - since < QUIET:
-        time.sleep(0.01)
+        time.sleep(LOOK)
         status = [worker.details() for worker in all_of]
         now = [sum(row[key] for row in status) for key in ("events", "outbox", "alerts", "groups")]
         if now != last:
@@ -197,17 +198,13 @@ class Filled:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def loading(rules):
-    """What a worker costs that finds nothing to do."""
-    folder = tempfile.mkdtemp(prefix="tocsin-bench-")
+def loading(rules, file, kafka):
+    """What a worker costs that finds one event: rules, the bus, the first commit."""
+    filled = Filled(file, 1, kafka)
     try:
-        worker = Worker(folder, settings_of(folder, rules, []))
-        worker.ready()
-        worker.details()
-        spent = worker.spent()
-        return {"cpu": spent, **worker.stop()}
+        return run(filled.folder, settings_of(filled.folder, rules, filled.bus()), 1, 1)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        filled.close()
 
 
 def less(figure, idle, workers, name, events):
@@ -230,7 +227,7 @@ def report(name, runs, idle, workers, alone, events):
 
 
 def measure(name, rules, file, kafka):
-    idle = loading(rules)
+    idle = loading(rules, file, kafka)
     filled = Filled(file, EVENTS, kafka)
     lines = repeated(file, EVENTS)
     place = "kafka" if kafka else "local"
