@@ -107,7 +107,8 @@ void lint_cost(const struct ruleset *ruleset, const struct linter *linter,
 	struct study *study = study_new(ruleset_program(ruleset));
 	struct chooser chooser = {0};
 
-	if (study != NULL && chooser_new(&chooser, ruleset_program(ruleset), study)) {
+	if (study != NULL && chooser_new(&chooser, ruleset_program(ruleset))) {
+		chooser_begin(&chooser, study);
 		for (uint32_t i = 0; i < ruleset_count(ruleset); i++) {
 			struct costing costing = {.ruleset = ruleset, .linter = linter,
 			    .rule = ruleset_rule(ruleset, i), .found = found,

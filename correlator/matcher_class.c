@@ -44,6 +44,7 @@ struct classes {
 	size_t mask;
 	struct source *sources; /* by rule */
 	struct study *general;  /* of no events */
+	struct chooser chooser;
 	struct class *buckets[BUCKETS];
 	struct group *groups;
 	size_t count, group_count, study_count;
@@ -99,7 +100,8 @@ struct classes *classes_new(const struct ruleset *ruleset)
 	classes->names = calloc(size, sizeof(*classes->names));
 	classes->sources = calloc(ruleset_count(ruleset) + 1, sizeof(*classes->sources));
 	classes->general = study_new(ruleset_program(ruleset));
-	if (classes->names == NULL || classes->sources == NULL || classes->general == NULL) {
+	if (!chooser_new(&classes->chooser, ruleset_program(ruleset)) || classes->names == NULL ||
+	    classes->sources == NULL || classes->general == NULL) {
 		classes_free(classes);
 		return NULL;
 	}
@@ -196,6 +198,7 @@ void classes_free(struct classes *classes)
 		classes->groups = next;
 	}
 	study_free(classes->general);
+	chooser_free(&classes->chooser);
 	free(classes->names);
 	free(classes->sources);
 	free(classes);
@@ -259,8 +262,8 @@ static struct group *group_make(struct classes *classes, const struct class *cla
 		return same;
 	}
 	group_study_begin(classes, group);
-	group->index = index_new(ruleset_program(classes->ruleset), group->study, group->rules,
-	    group->rule_count);
+	group->index = index_new(
+	    &classes->chooser, group->study, group->rules, group->rule_count);
 	if (group->index == NULL) {
 		group_free(group);
 		return NULL;
@@ -418,8 +421,8 @@ struct group *classes_find(struct classes *classes, const struct record *record)
 /* The old index stays where there is no memory for another. */
 static void group_make_again(struct classes *classes, struct group *group)
 {
-	struct index *made = index_new(ruleset_program(classes->ruleset), group->study,
-	    group->rules, group->rule_count);
+	struct index *made = index_new(
+	    &classes->chooser, group->study, group->rules, group->rule_count);
 
 	study_fade(group->own);
 	group->make_at = group->events < LAST_MADE ? group->events * MADE_AGAIN
@@ -436,7 +439,7 @@ static void group_make_again(struct classes *classes, struct group *group)
 struct index *classes_whole(struct classes *classes, struct group *group)
 {
 	if (group->whole == NULL)
-		group->whole = index_new_whole(ruleset_program(classes->ruleset), group->study,
+		group->whole = index_new_whole(&classes->chooser, group->study,
 		    group->rules, group->rule_count);
 	return group->whole;
 }

@@ -12,29 +12,37 @@
 #define REST_MOST  4000.0
 #define OPEN_COST  400.0 /* to look at a field at all */
 
-bool chooser_new(struct chooser *chooser, const struct program *program,
-    const struct study *study)
+bool chooser_new(struct chooser *chooser, const struct program *program)
 {
-	*chooser = (struct chooser){.program = program, .study = study};
-	chooser->prices = calloc(program->predicate_count + 1, sizeof(*chooser->prices));
+	size_t predicates = program->predicate_count + 1;
+
+	*chooser = (struct chooser){.program = program};
+	chooser->prices = calloc(predicates, sizeof(*chooser->prices));
 	chooser->openings = calloc(program->slot_count + 1, sizeof(*chooser->openings));
-	return chooser->prices != NULL && chooser->openings != NULL;
+	chooser->places = calloc(predicates, sizeof(*chooser->places));
+	return chooser->prices != NULL && chooser->openings != NULL && chooser->places != NULL;
 }
 
 void chooser_free(struct chooser *chooser)
 {
 	free(chooser->prices);
 	free(chooser->openings);
+	free(chooser->places);
+}
+
+void chooser_begin(struct chooser *chooser, const struct study *study)
+{
+	chooser->study = study;
+	chooser->round++;
+	memset(chooser->openings, 0, chooser->program->slot_count * sizeof(*chooser->openings));
 }
 
 void chooser_open(struct chooser *chooser, const uint32_t *counts)
 {
-	const struct program *program = chooser->program;
-
-	for (uint32_t slot = 0; slot < program->slot_count; slot++)
+	for (uint32_t slot = 0; slot < chooser->program->slot_count; slot++)
 		chooser->openings[slot] = (float)(study_presence(chooser->study, slot) *
 		    OPEN_COST / (counts[slot] + 1));
-	memset(chooser->prices, 0, program->predicate_count * sizeof(*chooser->prices));
+	chooser->round++;
 }
 
 /*
@@ -117,11 +125,14 @@ static struct price predicate_price(const struct chooser *chooser,
 
 static struct price price_of(struct chooser *chooser, uint32_t predicate)
 {
-	struct price *price = &chooser->prices[predicate];
+	struct known_price *known = &chooser->prices[predicate];
 
-	if (price->look == 0)
-		*price = predicate_price(chooser, &chooser->program->predicates[predicate]);
-	return *price;
+	if (known->round != chooser->round) {
+		known->price =
+		    predicate_price(chooser, &chooser->program->predicates[predicate]);
+		known->round = chooser->round;
+	}
+	return known->price;
 }
 
 static double total(struct price price)

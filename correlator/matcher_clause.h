@@ -16,18 +16,26 @@ struct price {
 	double look, odds, rest;
 };
 
+struct known_price {
+	struct price price;
+	uint32_t round; /* it is of this one */
+};
+
+/* For one index after another. */
 struct chooser {
 	const struct program *program;
 	const struct study *study;
-	struct price *prices; /* by predicate; look 0: not known yet */
-	float *openings;      /* by slot: the share of a predicate in what it costs to look there */
+	struct known_price *prices; /* by predicate */
+	uint32_t round;
+	float *openings; /* by slot: the share of a predicate in what it costs to look there */
+	uint32_t *places; /* by predicate: for who asks, all 0 between */
 };
 
-/* False without memory. */
-bool chooser_new(struct chooser *chooser, const struct program *program,
-    const struct study *study);
+/* False without memory; chooser_free all the same. */
+bool chooser_new(struct chooser *chooser, const struct program *program);
 void chooser_free(struct chooser *chooser);
-
+/* Before the first price for events that study tells of. */
+void chooser_begin(struct chooser *chooser, const struct study *study);
 /*
  * To look at a field at all has a price, which all that is looked for there share. counts: by slot,
  * how many that were. Prices are made anew.

@@ -1,7 +1,5 @@
 #include "correlator/matcher_index.h"
 
-#include "correlator/matcher_clause.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,39 +76,41 @@ static struct entry entry_of(const struct program *program, uint32_t predicate)
 	        is->kind == PREDICATE_SUFFIX || is->kind == PREDICATE_CONTAINS)};
 }
 
-/* Pairs by predicate, those of one predicate in the order of the rules: by counting. */
-static bool entries_make(struct index *index, const struct pairs *pairs)
+/* places: by predicate, how many pairs have it; then where its next rule goes; in the end 0. */
+static void entries_fill(struct index *index, const struct pairs *pairs, uint32_t *places)
 {
-	size_t predicates = index->program->predicate_count;
-	uint32_t *places = calloc(predicates + 1, sizeof(*places));
+	uint32_t first = 0;
 
-	index->entries = malloc((pairs->count + 1) * sizeof(*index->entries));
-	index->entry_rules = malloc((pairs->count + 1) * sizeof(*index->entry_rules));
-	index->decided = calloc(predicates / 8 + 1, 1);
-	if (index->entries == NULL || index->entry_rules == NULL || index->decided == NULL ||
-	    places == NULL) {
-		free(places);
-		return false;
-	}
 	for (size_t i = 0; i < pairs->count; i++)
 		places[pairs->items[i].predicate]++;
-	for (uint32_t i = 0, first = 0; i < predicates; i++) {
+	for (uint32_t i = 0; i < index->program->predicate_count; i++) {
 		uint32_t count = places[i];
 
 		if (count == 0)
 			continue;
-		places[i] = first;
 		struct entry *entry = &index->entries[index->entry_count++];
 
 		*entry = entry_of(index->program, i);
-		index->decided[i / 8] |= (uint8_t)(1u << i % 8);
-		entry->first = first;
+		entry->first = places[i] = first;
 		entry->count = count;
 		first += count;
+		index->decided[i / 8] |= (uint8_t)(1u << i % 8);
 	}
 	for (size_t i = 0; i < pairs->count; i++)
 		index->entry_rules[places[pairs->items[i].predicate]++] = pairs->items[i].rule;
-	free(places);
+	for (size_t i = 0; i < pairs->count; i++)
+		places[pairs->items[i].predicate] = 0;
+}
+
+/* Pairs by predicate, those of one predicate in the order of the rules: by counting. */
+static bool entries_make(struct index *index, const struct pairs *pairs, uint32_t *places)
+{
+	index->entries = malloc((pairs->count + 1) * sizeof(*index->entries));
+	index->entry_rules = malloc((pairs->count + 1) * sizeof(*index->entry_rules));
+	index->decided = calloc(index->program->predicate_count / 8 + 1, 1);
+	if (index->entries == NULL || index->entry_rules == NULL || index->decided == NULL)
+		return false;
+	entries_fill(index, pairs, places);
 	return true;
 }
 
@@ -167,13 +167,13 @@ static bool texts_collect(struct index *index, const struct expression *expressi
 }
 
 /* As if no rule asked for them. */
-static bool texts_choose(struct index *index, struct pairs *pairs)
+static bool texts_choose(struct index *index, struct pairs *pairs, uint32_t *places)
 {
 	for (size_t i = 0; i < index->rule_count; i++) {
 		if (!texts_collect(index, index->program->rules[index->rules[i]], pairs))
 			return false;
 	}
-	if (!entries_make(index, pairs))
+	if (!entries_make(index, pairs, places))
 		return false;
 	for (size_t i = 0; i < index->entry_count; i++)
 		index->entries[i].count = 0;
@@ -198,17 +198,16 @@ static struct index *index_begin(const struct program *program, const uint32_t *
 	return NULL;
 }
 
-struct index *index_new(const struct program *program, const struct study *study,
+struct index *index_new(struct chooser *chooser, const struct study *study,
     const uint32_t *rules, size_t count)
 {
-	struct index *index = index_begin(program, rules, count);
+	struct index *index = index_begin(chooser->program, rules, count);
 	struct pairs pairs = {0};
-	struct chooser chooser = {0};
-	bool made = index != NULL && chooser_new(&chooser, program, study) &&
-	    clauses_choose(index, &chooser, &pairs) && entries_make(index, &pairs) &&
-	    tables_make(index, study);
 
-	chooser_free(&chooser);
+	chooser_begin(chooser, study);
+	bool made = index != NULL && clauses_choose(index, chooser, &pairs) &&
+	    entries_make(index, &pairs, chooser->places) && tables_make(index, study);
+
 	free(pairs.items);
 	if (made)
 		return index;
@@ -216,12 +215,13 @@ struct index *index_new(const struct program *program, const struct study *study
 	return NULL;
 }
 
-struct index *index_new_whole(const struct program *program, const struct study *study,
+struct index *index_new_whole(struct chooser *chooser, const struct study *study,
     const uint32_t *rules, size_t count)
 {
-	struct index *index = index_begin(program, rules, count);
+	struct index *index = index_begin(chooser->program, rules, count);
 	struct pairs pairs = {0};
-	bool made = index != NULL && texts_choose(index, &pairs) && tables_make(index, study);
+	bool made = index != NULL && texts_choose(index, &pairs, chooser->places) &&
+	    tables_make(index, study);
 
 	free(pairs.items);
 	if (made)

@@ -11,6 +11,7 @@
 #ifndef TOCSIN_CORRELATOR_MATCHER_INDEX_H
 #define TOCSIN_CORRELATOR_MATCHER_INDEX_H
 
+#include "correlator/matcher_clause.h"
 #include "correlator/matcher_code.h"
 #include "correlator/matcher_table.h"
 
@@ -35,13 +36,13 @@ struct index {
 };
 
 /* rules must outlive it. NULL without memory. */
-struct index *index_new(const struct program *program, const struct study *study,
+struct index *index_new(struct chooser *chooser, const struct study *study,
     const uint32_t *rules, size_t count);
 /*
  * Of all texts that the rules ask for, each for itself and for no rule: what a search has not found
  * does not hold, and an event of any size is looked through once and not once a text.
  */
-struct index *index_new_whole(const struct program *program, const struct study *study,
+struct index *index_new_whole(struct chooser *chooser, const struct study *study,
     const uint32_t *rules, size_t count);
 void index_free(struct index *index); /* accepts NULL */
 /* What was written of rules goes on in another index of the same rules. */

@@ -75,26 +75,32 @@ static bool is_high(struct str text)
 	return false;
 }
 
+/* As study_window, for a window that may begin too near to the end. */
+static double share_at(const struct study *study, uint32_t slot, struct str text, size_t at)
+{
+	return study_window(study, slot, text.ptr + (at + 4 <= text.len ? at : text.len - 4));
+}
+
+#define WINDOWS_MOST 4u
+
 /* Where the windows of a literal are rarest together: so many in a row, that many bytes in all. */
 static size_t rarest(const struct study *study, uint32_t slot, struct str text, size_t windows,
     size_t bytes)
 {
-	double best_share = 1e30;
+	double shares[WINDOWS_MOST] = {0}, sum = 0, best_sum = 1e30;
 	size_t best = 0;
 
 	if (text.len < 4)
 		return 0;
-	for (size_t at = 0; at + bytes <= text.len; at++) {
-		double share = 0;
+	for (size_t at = 0; at + bytes <= text.len + windows - 1; at++) {
+		double *oldest = &shares[at % windows];
 
-		for (size_t i = 0; i < windows; i++) {
-			size_t from = at + i + 4 <= text.len ? at + i : text.len - 4;
-
-			share += study_window(study, slot, text.ptr + from);
-		}
-		if (share < best_share) {
-			best_share = share;
-			best = at;
+		sum -= *oldest;
+		*oldest = share_at(study, slot, text, at);
+		sum += *oldest;
+		if (at + 1 >= windows && sum < best_sum) {
+			best_sum = sum;
+			best = at + 1 - windows;
 		}
 	}
 	return best;
