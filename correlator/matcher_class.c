@@ -15,7 +15,7 @@
 #define FIRST_MADE 256u
 #define MADE_AGAIN 16u
 #define LAST_MADE  65536u
-#define STEADY     (1u << 20)
+#define STEADY     (1u << 22)
 
 struct class {
 	uint32_t product, service; /* numbers of names; 0: one that no rule uses, or none */

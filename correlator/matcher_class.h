@@ -4,7 +4,7 @@
  *
  * Classes which the same rules cover share one index, in a group. Its first index is made from what
  * is known of events in general; some events of the group are studied, and the index is made again
- * after 256, 4,096, 65,536 and then every million. No index changes what matches.
+ * after 256, 4,096, 65,536 and then every four million. No index changes what matches.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_CLASS_H
 #define TOCSIN_CORRELATOR_MATCHER_CLASS_H
