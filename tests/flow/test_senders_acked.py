@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Real senders that wait for an answer, unmodified, through kill -9 of the collector: nothing is lost.
+
+Debian's rsyslog with omrelp. What a sender needs and is not there is said, and skipped.
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from flow import LONG, House, case, done, free_port, need_binary, note, skip, wait_for  # noqa: E402
+
+EVENTS = 10000 if LONG else 1000
+KILLS = 5 if LONG else 2
+MARK = re.compile(r"numbered-(\d+)-")
+
+
+class Door:
+    """A collector alone on a local bus, with one input, that can be killed."""
+
+    def __init__(self, key, *settings):
+        self.port = free_port()
+        self.house = House(settings=[f"{key}=127.0.0.1:{self.port}", "bus.local.commit_delay=20ms", *settings])
+        self.house.settings = [s for s in self.house.settings if not s.startswith("syslog.")]
+        self.house.settings += ["syslog.udp.listen=", "syslog.tcp.listen="]
+
+    def open(self):
+        self.house.start("collect")
+        return wait_for(lambda: "collect" in self.house.status(), 20)
+
+    def kill(self):
+        self.house.stop("collect", signal.SIGKILL)
+        return self.open()
+
+    def seen(self):
+        """Each number to how often it is on the bus."""
+        out = self.house.tool("bus", "cat", "events", "--raw").stdout
+        count = {}
+        for number in MARK.findall(out):
+            count[int(number)] = count.get(int(number), 0) + 1
+        return count
+
+    def close(self):
+        self.house.close()
+
+
+def through_kills(name, door, running):
+    """Kills while the sender sends, until all have come. running: is it (still) doing its work?"""
+    met = []
+    for kill in range(KILLS):
+        wanted = EVENTS * (kill + 1) // (KILLS + 2)
+        wait_for(lambda: len(door.seen()) >= wanted or not running(), 30, 0.02)
+        met.append(len(door.seen()))
+        if not case(f"{name}: the collector comes back after kill {kill + 1}", door.kill(), door.house.log()):
+            return
+    wait_for(lambda: len(door.seen()) >= EVENTS, 60 if not LONG else 300, 0.2)
+    seen = door.seen()
+    missing = sorted(set(range(EVENTS)) - set(seen))
+    case(f"{name}: nothing of {EVENTS} events is lost through {KILLS} times kill -9", not missing,
+         f"{len(missing)} are missing: {missing[:20]}", door.house.log())
+    note(f"{name}: killed at {met} events; {sum(seen.values()) - len(seen)} came more than once")
+
+
+RELP = """global(workDirectory="{folder}")
+module(load="imfile" mode="inotify")
+module(load="omrelp")
+input(type="imfile" file="{folder}/log" tag="numbered:")
+template(name="line" type="string" string="<%PRI%>1 - province app - - - %msg%")
+action(type="omrelp" target="127.0.0.1" port="{port}" template="line" windowSize="32" conn.timeout="2" timeout="5"
+       action.resumeRetryCount="-1" action.resumeInterval="1" queue.type="LinkedList")
+"""
+
+
+def fill(log):
+    """Numbered lines over some seconds, so that kills find the sender at work."""
+    for number in range(EVENTS):
+        log.write(f"numbered-{number}- Hồ sơ của tỉnh {'x' * 200}\n")
+        if number % 50 == 49:
+            time.sleep(0.2 if not LONG else 0.05)
+
+
+def relp():
+    program = shutil.which("rsyslogd") or shutil.which("/usr/sbin/rsyslogd")
+    module = [p for p in ("/usr/lib/x86_64-linux-gnu/rsyslog/omrelp.so", "/usr/lib/rsyslog/omrelp.so",
+                          "/usr/lib/aarch64-linux-gnu/rsyslog/omrelp.so") if os.path.exists(p)]
+    if program is None or not module:
+        skip("rsyslog's omrelp", "rsyslogd or omrelp (Debian: rsyslog, rsyslog-relp) is not installed")
+        return
+    door = Door("relp.listen")
+    folder = os.path.join(door.house.path, "rsyslog")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "rsyslog.conf"), "w") as file:
+        file.write(RELP.format(folder=folder, port=door.port))
+    log = open(os.path.join(folder, "log"), "w", buffering=1)
+    case("relp: the collector starts", door.open(), door.house.log())
+    process = subprocess.Popen([program, "-n", "-f", os.path.join(folder, "rsyslog.conf"), "-i",
+                                os.path.join(folder, "pid")], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        threading.Thread(target=fill, args=(log,), daemon=True).start()
+        through_kills("rsyslog's omrelp", door, lambda: process.poll() is None)
+        total = door.house.total()
+        case("rsyslog's omrelp: no frame was bad", total.get("bad_frames") == 0, total)
+    finally:
+        process.kill()
+        process.wait()
+        door.close()
+
+
+SENDERS = {"relp": relp}
+
+
+def main():
+    need_binary()
+    begun = time.monotonic()
+    for name, sender in SENDERS.items():
+        if len(sys.argv) < 2 or name in sys.argv[1:]:
+            sender()
+            note(f"{name}: {time.monotonic() - begun:.0f} s")
+    done()
+
+
+main()
