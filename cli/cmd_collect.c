@@ -36,6 +36,34 @@ static void refused_set(struct str reason, uint64_t sum)
 	    sum - metrics_get_by(METRIC_EVENTS_REFUSED, reason));
 }
 
+struct census {
+	uint64_t senders, unknown, silent, loud;
+};
+
+/* Rows of listeners, of the others and the total stand in brackets. */
+static bool count_row(void *context, const struct source_row *row)
+{
+	struct census *census = context;
+	bool sender = !str_starts(row->sender, STR("("));
+
+	census->senders += sender;
+	census->unknown += sender && !row->known;
+	census->silent += row->silent;
+	census->loud += row->loud;
+	return true;
+}
+
+static void measure_senders(const struct collector *collector)
+{
+	struct census census = {0};
+
+	collector_sources(collector, count_row, &census);
+	metrics_set(METRIC_SENDERS, census.senders);
+	metrics_set(METRIC_SENDERS_UNKNOWN, census.unknown);
+	metrics_set(METRIC_SENDERS_SILENT, census.silent);
+	metrics_set(METRIC_SENDERS_LOUD, census.loud);
+}
+
 static void collect_measure(void *self)
 {
 	struct collect *collect = self;
@@ -49,8 +77,14 @@ static void collect_measure(void *self)
 	metrics_set(METRIC_KERNEL_DROPS, total.kernel_drops);
 	refused_set(STR("busy"), total.refused_busy);
 	refused_set(STR("too-large"), total.refused_large);
+	refused_set(STR("quota"), total.refused_quota);
+	refused_set(STR("barred"), total.refused_barred);
 	refused_set(STR("connection"), total.refused_connections);
+	refused_set(STR("barred-connection"), total.barred_connections);
 	refused_set(STR("bad-frame"), total.bad_frames);
+	metrics_set(METRIC_SENDER_WAITS, total.waits);
+	metrics_set(METRIC_COLLECT_LAG_MS, (uint64_t)(total.lag_max_ns / NS_PER_MS));
+	measure_senders(collect->collector);
 	metrics_set(METRIC_BUS_PUBLISHED, bus.published);
 	metrics_set(METRIC_BUS_PENDING_BYTES, bus.pending_bytes);
 }
@@ -59,6 +93,11 @@ static void row_fields(struct json *json, const struct source_row *row)
 {
 	json_pair(json, "sender", row->sender);
 	json_pair(json, "agency", row->agency);
+	json_pair(json, "system", row->system);
+	json_pair_i64(json, "level", row->level);
+	json_pair_bool(json, "known", row->known);
+	json_pair_bool(json, "silent", row->silent);
+	json_pair_bool(json, "loud", row->loud);
 	json_pair(json, "input", str_of(row->input));
 	json_pair_i64(json, "first_ns", row->first_ns);
 	json_pair_i64(json, "last_ns", row->last_ns);
@@ -68,7 +107,13 @@ static void row_fields(struct json *json, const struct source_row *row)
 	json_pair_u64(json, "durable", row->durable);
 	json_pair_u64(json, "refused_busy", row->refused_busy);
 	json_pair_u64(json, "refused_large", row->refused_large);
+	json_pair_u64(json, "refused_quota", row->refused_quota);
+	json_pair_u64(json, "refused_barred", row->refused_barred);
 	json_pair_u64(json, "refused_connections", row->refused_connections);
+	json_pair_u64(json, "barred_connections", row->barred_connections);
+	json_pair_u64(json, "waits", row->waits);
+	json_pair_i64(json, "lag_ns", row->lag_ns);
+	json_pair_i64(json, "lag_max_ns", row->lag_max_ns);
 	json_pair_u64(json, "truncated", row->truncated);
 	json_pair_u64(json, "bad_frames", row->bad_frames);
 	json_pair_u64(json, "with_nul", row->with_nul);
@@ -133,6 +178,26 @@ static struct collector_listener *listeners_of(const struct context *context, si
 	return listeners;
 }
 
+static void log_overlaps(struct collect *collect)
+{
+	const char *overlap;
+
+	for (size_t i = 0; (overlap = collector_overlap(collect->collector, i)) != NULL; i++)
+		log_put(&collect->context->log, clock_wall_ns(), LOG_LEVEL_WARNING,
+		    TEXT_cli_agencies_overlap, overlap);
+}
+
+/* agencies.yml; connections stay. */
+static int collect_reload(void *self, struct error *error)
+{
+	struct collect *collect = self;
+	int code = collector_reload(collect->collector, error);
+
+	if (code == 0)
+		log_overlaps(collect);
+	return code;
+}
+
 static int collect_open(struct collect *collect, struct error *error)
 {
 	struct context *context = collect->context;
@@ -140,6 +205,7 @@ static int collect_open(struct collect *collect, struct error *error)
 	int64_t zone = config_number(c, CONFIG_SITE_ZONE);
 	size_t count;
 	struct collector_listener *listeners = listeners_of(context, &count);
+	struct str agencies = config_text(c, CONFIG_COLLECTOR_AGENCIES);
 
 	if (listeners == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
@@ -163,18 +229,24 @@ static int collect_open(struct collect *collect, struct error *error)
 	    .senders_max = (size_t)config_number(c, CONFIG_COLLECTOR_SENDERS),
 	    .zone_s = zone == CONFIG_ZONE_AUTO ? clock_zone_s(clock_wall_ns()) : (int32_t)zone,
 	    .agency = config_text(c, CONFIG_SITE_AGENCY),
+	    .agencies_path = agencies.len > 0 ? agencies.ptr : NULL,
 	    .one_event_json = config_number(c, CONFIG_BUS_FORMAT) == 1,
 	};
 	int code = file_make_folder(context_data_path(context, NULL), 0750, error);
 
-	return code < 0 ? code : collector_open(&collect->collector, &options, error);
+	if (code == 0)
+		code = collector_open(&collect->collector, &options, error);
+	if (code == 0)
+		log_overlaps(collect);
+	return code;
 }
 
 static int collect_run(struct context *context, const struct arguments *arguments)
 {
 	struct collect collect = {.context = context};
 	struct stage stage = {.name = "collect", .step = collect_step, .measure = collect_measure,
-	    .status = collect_status, .answer = collect_answer, .self = &collect};
+	    .status = collect_status, .answer = collect_answer,
+	    .reload = collect_reload, .self = &collect};
 	struct error error = {0}, ending = {0};
 
 	(void)arguments;

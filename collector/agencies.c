@@ -1,5 +1,6 @@
-#include "collector/agencies_table.h"
+#include "collector/agencies.h"
 
+#include "collector/agencies_table.h"
 #include "collector/input.h"
 
 #include <netinet/in.h>
@@ -121,7 +122,8 @@ bool network_mask(uint8_t *at, size_t size, unsigned prefix)
 	bool clean = true;
 
 	for (size_t i = 0; i < size; i++) {
-		unsigned bits = prefix >= 8 * (i + 1) ? 8 : prefix <= 8 * i ? 0 : prefix - 8 * (unsigned)i;
+		unsigned before = 8 * (unsigned)i;
+		unsigned bits = prefix <= before ? 0 : prefix - before > 8 ? 8 : prefix - before;
 		uint8_t kept = (uint8_t)(at[i] & (0xff00u >> bits));
 
 		clean = clean && kept == at[i];

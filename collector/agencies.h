@@ -31,10 +31,10 @@ struct identity_of {
 	int32_t zone_s;
 	uint64_t inputs;           /* a bit for each row of inputs.def that it may use */
 	struct quota quota;
-	struct bucket *bucket;     /* the agency's, when the quota is for all its senders; or NULL */
+	struct bucket *bucket;     /* of all senders of the agency together; or NULL */
 	int64_t silent_ns;         /* told silent not before; 0: never */
 	uint32_t silent_times;     /* ... nor before so many times its usual gap */
-	uint32_t loud_times;       /* told loud over so many times its usual rate; 0: never */
+	uint32_t loud_times;       /* loud over so many times its usual rate; 0: never */
 };
 
 /* Of nobody: all senders are unknown, and accepted. agency: of those. NULL without memory. */

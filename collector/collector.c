@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "collector/agencies.h"
+#include "collector/presence.h"
 #include "collector/stream.h"
 
 #include <poll.h>
@@ -18,6 +19,7 @@ struct collector {
 	struct intake intake;
 	struct listener listeners[COLLECTOR_LISTENERS_MAX];
 	size_t listener_count;
+	struct ledger_row *own;    /* of what the collector says itself */
 	struct agencies *agencies; /* what intake->agencies points to */
 	struct config *defaults; /* when the options bring no configuration */
 	bool paused;
@@ -103,7 +105,8 @@ static int collector_fill(struct collector *collector, struct error *error)
 	intake->packer = packer_new(&packing);
 	intake->scratch = malloc(INTAKE_SCRATCH);
 	if (intake->config == NULL || intake->ledger == NULL || intake->packer == NULL ||
-	    intake->scratch == NULL)
+	    intake->scratch == NULL ||
+	    (collector->own = ledger_listener(intake->ledger, "tocsin", "collector")) == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	return listeners_open(collector, error);
 }
@@ -190,6 +193,8 @@ static void collector_timers(struct collector *collector, int64_t now_ns)
 			collector->listeners[i].kind->tick(collector->listeners[i].input);
 		tell_refused(collector);
 		streams_wake(&collector->intake);
+		if (!packer_is_behind(collector->intake.packer))
+			presence_tick(&collector->intake, collector->own);
 	}
 	if (time_left(collector->tick_ns, collector->options.tick_ns, now_ns) == 0 &&
 	    !packer_is_behind(collector->intake.packer)) {

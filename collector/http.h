@@ -22,8 +22,8 @@ struct http_route {
 };
 
 /*
- * Who a request is from, as its Authorization says: Splunk, Bearer or ApiKey with a token, or Basic,
- * whose password is the token, or "user:password" as a whole. Asked before a route is served.
+ * Who a request is from, as its Authorization says: Splunk, Bearer or ApiKey with a token, or
+ * Basic, whose password is the token, or "user:password" as a whole. Asked before a route serves.
  */
 enum identified {
 	IDENTIFIED,      /* known, or unknown and accepted */

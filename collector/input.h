@@ -68,8 +68,8 @@ int64_t intake_now(struct intake *intake);
 bool intake_admits(struct intake *intake, struct ledger_row *row, size_t bytes);
 /*
  * Stamps raw with the identity of its row, charges its quota, and hands it on; an event of who may
- * not use this input is refused. peer: "address:port". ticket: held until it is durable; NULL: nobody
- * waits.
+ * not use this input is refused. peer: "address:port". ticket: held until it is durable; NULL:
+ * nobody waits.
  */
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
     enum transport transport, struct str peer, struct str raw, bool cut, struct ticket *ticket);

@@ -277,7 +277,7 @@ static bool base64_read(struct str text, char *out, size_t size, struct str *ret
 	return true;
 }
 
-/* The credentials as they stand, decoded, or the password in them: any of these may be the token. */
+/* The credentials as they stand, decoded, or the password in them: any may be the token. */
 static const struct identity_of *by_credentials(
     const struct agencies *agencies, struct str authorization)
 {

@@ -127,7 +127,15 @@ class House:
 
     def sources(self):
         out = self.tool("sources", "--json").stdout
-        return {row["sender"]: row for row in map(json.loads, out.splitlines())}
+        rows = {}
+        for row in map(json.loads, out.splitlines()):
+            # A sender by several inputs is several rows: their sum.
+            known = rows.setdefault(row["sender"], row)
+            if known is not row:
+                for key, value in row.items():
+                    if isinstance(value, int) and not isinstance(value, bool) and not key.endswith("_ns"):
+                        known[key] += value
+        return rows
 
     def total(self):
         return self.sources().get("(total)", {})

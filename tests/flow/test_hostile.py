@@ -146,7 +146,7 @@ def main():
         missing = [line for line in strangers.whole if line not in raw]
         case("what strangers said right is there too", not missing, missing)
         case("the ledger balances: received is durable or refused", total["received"] ==
-             total["durable"] + total["refused_busy"] + total["refused_large"], total)
+             total["durable"] + sum(total[f"refused_{why}"] for why in ("busy", "large", "quota", "barred")), total)
         count = sum('"index"' in line for line in
                     house.tool("bus", "cat", "events", seconds=300).stdout.splitlines())
         case("and durable is what the bus holds", count == total["durable"], count, total)
