@@ -344,6 +344,55 @@ static void real_events_match_as_labelled(void **state)
 	arena_free(arena);
 }
 
+/*
+ * Keywords are looked for in the raw line as it is, and in values that lie one behind the other as
+ * in one text: a word that goes from one into the next is in none, and what folds to ASCII is met.
+ */
+static void keywords_are_met_where_they_are(void **state)
+{
+	static const struct {
+		const char *raw, *values[3];
+		bool matches;
+	} rows[] = {
+	    {"a long line in front of it, longer than a block: lodgekey::golden", {"x"}, true},
+	    {"nothing", {"a value that has lodgekey::GOLDEN in it", "y"}, true},
+	    {"nothing", {"one that ends in lodgekey", "::golden and goes on"}, false},
+	    {"nothing", {"lodge", "key::gold", "en"}, false},
+	    {"nothing", {"lodgekey::gold", "lodgekey::golden", "en"}, true},
+	    {"lodge\xE2\x84\xAA" "ey::golden", {"x"}, true},
+	    {"th\xE1\xBA\xBF", {"lodge\xE2\x84\xAA" "ey::golden"}, true},
+	    {"th\xE1\xBA\xBF", {"\xC5\xBF" "econd::", "lodgekey::golden"}, true},
+	    {"th\xE1\xBA\xBF \xE2\x84\xAA", {"lodgekey::", "golden"}, false},
+	};
+	struct ruleset *ruleset = rulebook_load("title: t\nid: r\nlogsource: {product: thu}\n"
+	    "detection: {a: ['lodgekey::golden', 'another::word'], condition: a}\n");
+	struct matcher *matcher = matcher_new(ruleset);
+	struct arena *arena = arena_new(1 << 20);
+
+	(void)state;
+	for (size_t i = 0; i < RULEBOOK_COUNT(rows); i++) {
+		struct record *record = rulebook_record(arena, "", rows[i].raw);
+		char room[256];
+		size_t used = 0, count;
+
+		for (size_t k = 0; k < 3 && rows[i].values[k] != NULL; k++) {
+			struct str value = str_of(rows[i].values[k]);
+
+			memcpy(room + used, value.ptr, value.len);
+			record_put_named(record, STR("F"), FIELD_STRING,
+			    (struct str){room + used, value.len});
+			used += value.len;
+		}
+		assert_true(same_matches(matcher, record, &count));
+		if ((count == 1) != rows[i].matches)
+			fail_msg("row %zu", i);
+		arena_reset(arena);
+	}
+	matcher_free(matcher);
+	ruleset_free(ruleset);
+	arena_free(arena);
+}
+
 /* ---- what one event may cost ---- */
 
 #define CROWD 2000u
@@ -465,6 +514,7 @@ static void the_plain_loops_find_the_same(void **state)
 		skip();
 	cpu_limit(CPU_PORTABLE);
 	the_index_loses_and_adds_nothing(state);
+	keywords_are_met_where_they_are(state);
 	a_hostile_event_asks_for_a_bounded_amount(state);
 	real_events_match_as_labelled(state);
 }
@@ -475,6 +525,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_index_loses_and_adds_nothing),
+	    cmocka_unit_test(keywords_are_met_where_they_are),
 	    cmocka_unit_test(a_hostile_event_asks_for_a_bounded_amount),
 	    cmocka_unit_test(the_cost_does_not_grow_with_the_rules),
 	    cmocka_unit_test(real_events_match_as_labelled),
