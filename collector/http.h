@@ -17,7 +17,7 @@ struct exchange;
 
 struct http_route {
 	const char *method; /* "*": any */
-	const char *path;   /* whole, or up to a final '*'; the first that fits serves */
+	const char *path;   /* one '*' in it stands for any text; the first that fits serves */
 	void (*serve)(struct exchange *exchange);
 };
 
@@ -53,9 +53,19 @@ struct str exchange_body(const struct exchange *exchange); /* inflated */
 struct arena *exchange_arena(struct exchange *exchange);   /* lives until the answer */
 struct stream *exchange_stream(const struct exchange *exchange);
 void *exchange_shared(const struct exchange *exchange);    /* of the interface */
+/* What the interface wants to know when it answers; of the arena. NULL at first. */
+void exchange_keep(struct exchange *exchange, void *kept);
+void *exchange_kept(const struct exchange *exchange);
 
 /* An event of this request. */
 void exchange_event(struct exchange *exchange, struct str raw);
+/* The same, for that decoder; cut: what is there is not all of it. */
+void exchange_event_as(
+    struct exchange *exchange, struct str raw, bool cut, struct str decoder);
+/* The bus is behind: what can wait had better be sent again later. */
+bool exchange_is_busy(const struct exchange *exchange);
+/* A message of this request was no good: counted. */
+void exchange_bad(struct exchange *exchange);
 /*
  * No event follows. done is called once: when all events are durable, or one was refused; at once
  * when there are none. It is not called when the connection goes first.

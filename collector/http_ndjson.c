@@ -1,10 +1,16 @@
 /*
  * Plain lines: POST /events, an event a line, JSON or not. 200 with the number of events when all
- * of them are durable; 503 when the bus refused one, and all should be sent again.
+ * of them are durable; 503 when the bus is behind or refused one, and all should be sent again.
  */
 #include "collector/http.h"
 
 #include <stdio.h>
+
+static void refuse(struct exchange *exchange)
+{
+	exchange_header(exchange, "Retry-After", STR("5"));
+	exchange_answer(exchange, 503, "application/json", STR("{\"error\":\"refused\"}"));
+}
 
 static void answer(struct exchange *exchange, bool durable)
 {
@@ -13,8 +19,7 @@ static void answer(struct exchange *exchange, bool durable)
 	char text[48];
 
 	if (!durable) {
-		exchange_header(exchange, "Retry-After", STR("5"));
-		exchange_answer(exchange, 503, "application/json", STR("{\"error\":\"refused\"}"));
+		refuse(exchange);
 		return;
 	}
 	while (str_cut(&body, '\n', &line))
@@ -27,6 +32,10 @@ static void serve(struct exchange *exchange)
 {
 	struct str body = exchange_body(exchange), line;
 
+	if (exchange_is_busy(exchange)) {
+		refuse(exchange);
+		return;
+	}
 	while (str_cut(&body, '\n', &line)) {
 		if (str_ends(line, STR("\r")))
 			line.len--;

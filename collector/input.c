@@ -126,7 +126,7 @@ void intake_event(struct intake *intake, struct ledger_row *row, const char *inp
 	    .sender = row->shared ? address_host(peer) : row->counts.sender,
 	    .agency = identity->agency,
 	    .system = identity->system,
-	    .decoder = identity->decoder,
+	    .decoder = intake->decoder.len > 0 ? intake->decoder : identity->decoder,
 	    .raw = raw,
 	    .flags = (cut ? EVENT_TRUNCATED : 0u) | text_flags(raw),
 	};

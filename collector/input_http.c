@@ -40,6 +40,7 @@ struct exchange {
 	struct buf headers;     /* of the answer */
 	struct ticket *ticket;
 	bool settled;           /* the hold of the ticket's maker is let go */
+	void *kept;             /* by the interface */
 	void (*done)(struct exchange *exchange, bool durable);
 };
 
@@ -78,6 +79,16 @@ void *exchange_shared(const struct exchange *exchange)
 	const struct shared *shared = stream_shared(exchange->stream);
 
 	return shared->apis[exchange->api];
+}
+
+void exchange_keep(struct exchange *exchange, void *kept)
+{
+	exchange->kept = kept;
+}
+
+void *exchange_kept(const struct exchange *exchange)
+{
+	return exchange->kept;
 }
 
 static const struct config *config_of(const struct stream *stream)
@@ -156,7 +167,7 @@ static struct str reason_of(unsigned status)
 static void answer_write(struct stream *stream, unsigned status, const char *type,
     struct str headers, struct str body, bool with_body, bool keep_alive)
 {
-	struct buf out = BUF(1u << 20);
+	struct buf out = BUF(STREAM_OUT_MAX);
 	struct str reason = reason_of(status);
 
 	buf_printf(&out, "HTTP/1.1 %u %.*s\r\n", status, STR_ARG(reason));
@@ -200,12 +211,31 @@ static bool refuse(struct stream *stream, unsigned status)
 	return false;
 }
 
+void exchange_event_as(
+    struct exchange *exchange, struct str raw, bool cut, struct str decoder)
+{
+	struct intake *intake = stream_intake(exchange->stream);
+	size_t limit = intake->options->frame_limit;
+
+	intake->decoder = decoder;
+	stream_event(exchange->stream, str_slice(raw, 0, limit), cut || raw.len > limit,
+	    exchange->ticket);
+	intake->decoder = STR_NONE;
+}
+
 void exchange_event(struct exchange *exchange, struct str raw)
 {
-	size_t limit = stream_intake(exchange->stream)->options->frame_limit;
+	exchange_event_as(exchange, raw, false, STR_NONE);
+}
 
-	stream_event(exchange->stream, str_slice(raw, 0, limit), raw.len > limit,
-	    exchange->ticket);
+bool exchange_is_busy(const struct exchange *exchange)
+{
+	return packer_is_behind(stream_intake(exchange->stream)->packer);
+}
+
+void exchange_bad(struct exchange *exchange)
+{
+	stream_row(exchange->stream)->counts.bad_frames++;
 }
 
 static void ticket_is_done(void *context, bool durable)
@@ -227,8 +257,12 @@ void exchange_settle(struct exchange *exchange, void (*done)(struct exchange *, 
 
 static bool path_fits(struct str path, struct str pattern)
 {
-	return str_ends(pattern, STR("*"))
-	    ? str_starts(path, str_slice(pattern, 0, pattern.len - 1)) : str_eq(path, pattern);
+	size_t star = str_find_char(pattern, '*');
+
+	if (star == STR_NOT_FOUND)
+		return str_eq(path, pattern);
+	return path.len >= pattern.len - 1 && str_starts(path, str_slice(pattern, 0, star)) &&
+	    str_ends(path, str_slice(pattern, star + 1, pattern.len));
 }
 
 /* What a scheme that carries a token is followed by; STR_NONE: none of them. */
@@ -581,6 +615,7 @@ static const struct stream_kind kind = {
     .partial_max = INTAKE_SCRATCH / 2,
     .patience_ns = 60 * NS_PER_S,
     .identifies = true,
+    .reads_on = true,
     .begin = http_begin,
     .take = http_take,
     .owes = http_owes,

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define READ_BYTES (64u << 10)
-#define OUT_MAX    (1u << 20)
 #define ROUNDS     4
 #define ACCEPTS    64
 
@@ -147,10 +146,19 @@ static bool stream_owes(const struct stream *stream)
 	return stream->out_at < stream->out.len || (kind->owes != NULL && kind->owes(stream));
 }
 
+/* Nothing more is to be read, since the bus is behind. */
+static bool stream_is_behind(const struct stream *stream)
+{
+	const struct input *input = stream->input;
+
+	return !input->kind->reads_on && packer_is_behind(input->intake->packer);
+}
+
 static void stream_watch(struct stream *stream)
 {
+	bool paused = stream->input->paused && !stream->input->kind->reads_on;
 	bool reads =
-	    !stream->input->paused && !stream->held && !stream->ended && !stream->waits;
+	    !paused && !stream->held && !stream->ended && !stream->waits;
 	/* Can be written to, so that the loop calls: to be closed, or to be looked at again. */
 	bool called = stream->broken || (stream->ended && !stream_owes(stream)) ||
 	    (stream->rested && !stream->held && !stream->waits);
@@ -379,7 +387,6 @@ static bool stream_settle(struct stream *stream)
 static void stream_ready(void *context, unsigned ready)
 {
 	struct stream *stream = context;
-	struct packer *packer = stream->input->intake->packer;
 	bool more = true;
 
 	if ((ready & WATCH_WRITE) != 0 || stream->out_at < stream->out.len) {
@@ -391,7 +398,7 @@ static void stream_ready(void *context, unsigned ready)
 		stream->broken = true;
 	for (int round = 0; round < ROUNDS && more; round++) {
 		if (stream->ended || stream->held || stream->broken ||
-		    packer_is_behind(packer) || stream_waits(stream))
+		    stream_is_behind(stream) || stream_waits(stream))
 			break;
 		if (stream->rested)
 			stream_resume(stream);
@@ -440,7 +447,7 @@ static struct stream *stream_new(struct input *input, const struct sockaddr *pee
 	memcpy(&stream->from, peer,
 	    peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 	stream->active_ns = stream->frame_ns = input->intake->now_ns;
-	stream->out = BUF(OUT_MAX);
+	stream->out = BUF(STREAM_OUT_MAX);
 	stream->peer = address_format(peer, stream->peer_text);
 	return stream;
 }
@@ -454,8 +461,9 @@ static void stream_accept(struct input *input, int fd, const struct sockaddr *pe
 		return;
 	}
 	stream->fd = fd;
-	if (watch_add(&stream->watch, input->intake->loop, fd, input->paused ? 0 : WATCH_READ,
-		stream_ready, stream, NULL) < 0) {
+	if (watch_add(&stream->watch, input->intake->loop, fd,
+		input->paused && !input->kind->reads_on ? 0 : WATCH_READ, stream_ready, stream,
+		NULL) < 0) {
 		close(fd);
 		free(stream);
 		return;
@@ -575,7 +583,7 @@ void streams_finish(struct input *input)
 		next = stream->next;
 		for (int round = 0; round < ROUNDS && more; round++) {
 			if (stream->ended || stream->held || stream->broken ||
-			    packer_is_behind(input->intake->packer))
+			    stream_is_behind(stream))
 				break;
 			if (stream->rested)
 				stream_resume(stream);

@@ -15,6 +15,8 @@
 
 struct stream;
 
+#define STREAM_OUT_MAX (4u << 20) /* of answers that wait for their reader */
+
 struct stream_kind {
 	const char *name;         /* of the input */
 	enum transport transport;
@@ -23,6 +25,7 @@ struct stream_kind {
 	size_t partial_max;       /* most that take may leave; at most INTAKE_SCRATCH / 2 */
 	int64_t patience_ns;      /* a message that has begun is whole by then; 0: the idle time */
 	bool identifies;          /* stream_identify will say who it is: not refused at accept */
+	bool reads_on;            /* while the bus is behind: its answers say so */
 	/* A connection is there. False: refuse it. May be NULL. */
 	bool (*begin)(struct stream *stream);
 	/*
@@ -58,7 +61,7 @@ void stream_event(struct stream *stream, struct str raw, bool cut, struct ticket
 /* A message has come to its end: its deadline begins anew. stream_event does it too. */
 void stream_progress(struct stream *stream);
 /*
- * Writes as much as the connection takes now, keeps the rest (at most 1 MiB). May be called when a
+ * Writes as much as the connection takes now, keeps the rest (STREAM_OUT_MAX). May be called when a
  * ticket is done. False: too much, or the connection is gone; it is closed soon.
  */
 bool stream_write(struct stream *stream, struct str bytes);

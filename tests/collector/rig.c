@@ -89,6 +89,7 @@ static void see(struct rig *rig, uint32_t partition, const struct event *event)
 	    .zone_s = event->zone_s,
 	    .sender = copy(event->sender),
 	    .peer = copy(event->peer),
+	    .decoder = copy(event->decoder),
 	    .raw = copy(event->raw),
 	    .raw_len = event->raw.len};
 }
@@ -185,6 +186,7 @@ void rig_close(struct rig *rig)
 	for (size_t i = 0; i < rig->seen_count; i++) {
 		free(rig->seen[i].sender);
 		free(rig->seen[i].peer);
+		free(rig->seen[i].decoder);
 		free(rig->seen[i].raw);
 	}
 	free(rig->seen);

@@ -19,7 +19,7 @@ struct seen {
 	enum transport transport;
 	int64_t received_ns;
 	int32_t zone_s;
-	char *sender, *peer, *raw;
+	char *sender, *peer, *decoder, *raw;
 	size_t raw_len;
 };
 
