@@ -118,6 +118,8 @@ static size_t candidates_test(struct matcher *matcher, struct group *group)
 		if (candidate_test(matcher, &testing, rule)) {
 			matcher->matches[count++] = group->rules[rule];
 			stats->hits++;
+			if (matcher->view.record->event != NULL)
+				stats->last_ns = matcher->view.record->event->received_ns;
 		}
 		stats->predicates += matcher->view.evaluated - evaluated;
 	}
