@@ -624,6 +624,9 @@ void streams_tick(struct input *input)
 
 	if (input->accept_paused && watch_set(input->watch, WATCH_READ, NULL) == 0)
 		input->accept_paused = false;
+	for (struct stream *stream = input->streams; stream != NULL && input->kind->tick != NULL;
+	     stream = stream->next)
+		input->kind->tick(stream);
 	for (struct stream *stream = input->streams; stream != NULL && !input->paused;
 	     stream = next) {
 		next = stream->next;

@@ -35,6 +35,8 @@ struct stream_kind {
 	bool (*take)(struct stream *stream, struct str *bytes, bool end);
 	/* Answers are still to come, for which the connection stays open. May be NULL. */
 	bool (*owes)(const struct stream *stream);
+	/* About once a second, whether or not it is read. May be NULL. */
+	void (*tick)(struct stream *stream);
 	/* The connection goes: frees what the state owns, cancels its tickets. May be NULL. */
 	void (*end)(struct stream *stream);
 	void (*shared_end)(void *shared); /* after the last connection. May be NULL */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -147,7 +148,7 @@ struct str peer_hear(struct peer *peer)
 		len += (size_t)n;
 		peer_step(peer);
 	}
-	strcpy(text + len, n == 0 ? "(closed)" : "");
+	strcpy(text + len, n == 0 || errno != EAGAIN ? "(closed)" : "");
 	return (struct str){text, len + strlen(text + len)};
 }
 

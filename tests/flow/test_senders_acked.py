@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real senders that wait for an answer, unmodified, through kill -9 of the collector: nothing is lost.
 
-Debian's rsyslog with omrelp. What a sender needs and is not there is said, and skipped.
+Debian's rsyslog with omrelp; Elastic's go-lumber, from the Go module proxy. What a sender needs and is not there is said, and skipped.
 """
 import os
 import re
@@ -13,7 +13,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from flow import LONG, House, case, done, free_port, need_binary, note, skip, wait_for  # noqa: E402
+from flow import LONG, ROOT, House, case, done, free_port, need_binary, note, skip, wait_for  # noqa: E402
 
 EVENTS = 10000 if LONG else 1000
 KILLS = 5 if LONG else 2
@@ -112,7 +112,56 @@ def relp():
         door.close()
 
 
-SENDERS = {"relp": relp}
+def go_lumber():
+    """The path of the built client, or None and why not."""
+    go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
+    if go is None:
+        return None, "go is not installed"
+    out = os.path.join(ROOT, "build", "senders", "lumberjack")
+    if not os.path.exists(out):
+        os.makedirs(os.path.dirname(out), exist_ok=True)
+        try:
+            made = subprocess.run([go, "build", "-mod=mod", "-o", out, "."], capture_output=True, text=True,
+                                  timeout=300, cwd=os.path.join(ROOT, "tests", "flow", "lumberjack"))
+        except subprocess.TimeoutExpired:
+            return None, "go-lumber cannot be had from the Go module proxy in time"
+        if made.returncode != 0:
+            return None, "go-lumber cannot be had or built: " + (made.stderr.strip().splitlines() or [""])[-1]
+    return out, ""
+
+
+def through_program(name, door, command):
+    """A program that sends all, by itself again what was not acknowledged, and then ends."""
+    case(f"{name}: the collector starts", door.open(), door.house.log())
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)
+    try:
+        through_kills(name, door, lambda: process.poll() is None)
+        try:
+            said = process.communicate(timeout=20)[0]
+        except subprocess.TimeoutExpired:
+            said = "(it does not end)"
+        case(f"{name}: it was told that all is there", process.returncode == 0, said[-2000:])
+        total = door.house.total()
+        case(f"{name}: no frame was bad", total.get("bad_frames") == 0, total)
+    finally:
+        process.kill()
+        process.wait()
+        door.close()
+
+
+def lumberjack():
+    program, why = go_lumber()
+    for level in ("3", "0"):
+        if program is None:
+            skip(f"go-lumber, compression {level}", why)
+            continue
+        door = Door("lumberjack.listen")
+        through_program(f"go-lumber, compression {level}", door,
+                        [program, f"127.0.0.1:{door.port}", str(EVENTS), level])
+
+
+SENDERS = {"relp": relp, "lumberjack": lumberjack}
 
 
 def main():
