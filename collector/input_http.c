@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "collector/inflate.h"
+#include "event/base64.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,50 +279,16 @@ static struct str token_of(struct str authorization)
 	return STR_NONE;
 }
 
-static int base64_value(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26
-	    : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648, with or without its padding; into size bytes. False: not well formed, or too long. */
-static bool base64_read(struct str text, char *out, size_t size, struct str *ret)
-{
-	uint32_t bits = 0;
-	unsigned held = 0;
-	size_t len = 0;
-
-	while (str_ends(text, STR("=")))
-		text.len--;
-	for (size_t i = 0; i < text.len; i++) {
-		int value = base64_value(text.ptr[i]);
-
-		if (value < 0)
-			return false;
-		bits = bits << 6 | (uint32_t)value;
-		held += 6;
-		if (held < 8)
-			continue;
-		held -= 8;
-		if (len == size)
-			return false;
-		out[len++] = (char)(bits >> held);
-	}
-	*ret = str_from(out, len);
-	return true;
-}
-
 /* The credentials as they stand, decoded, or the password in them: any may be the token. */
 static const struct identity_of *by_credentials(
-    const struct agencies *agencies, struct str authorization)
+    const struct agencies *agencies, struct arena *arena, struct str authorization)
 {
 	struct str token = token_of(authorization), both;
 	const struct identity_of *who = agencies_by_token(agencies, token);
-	char plain[4096];
 
 	if (who != NULL || str_starts_fold(authorization, STR("Splunk ")) ||
 	    str_starts_fold(authorization, STR("Bearer ")) ||
-	    !base64_read(token, plain, sizeof(plain), &both))
+	    !base64_read(arena, token, &both))
 		return who;
 	size_t colon = str_find_char(both, ':');
 
@@ -339,7 +306,7 @@ static enum identified exchange_identify(struct exchange *exchange)
 	bool offered = agencies_have_tokens(agencies) && token_of(authorization).len > 0;
 
 	if (offered) {
-		who = by_credentials(agencies, authorization);
+		who = by_credentials(agencies, exchange->arena, authorization);
 		if (who == NULL) {
 			stream_row(stream)->counts.barred_connections++;
 			return IDENTITY_WRONG;

@@ -46,6 +46,46 @@ static void test_sip128(void **state)
 }
 
 /* RFC 3720 B.4, and the usual check value. */
+/* Of bytes i * 7 + 1, as another implementation has it: all ways to fill the last block. */
+static void test_sha256(void **state)
+{
+	static const struct {
+		size_t len;
+		const char *digest;
+	} rows[] = {
+	    {0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+	    {1, "4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a"},
+	    {3, "ce562c676ea7aba9812f54db146b0096011bf3e423edfb0a6f8fb2b02674a801"},
+	    {55, "16fa57a0a3423a715d594516339f36189d6b5f93754a9714fef202616a9fabfe"},
+	    {56, "c37b44e5f1b18554b36966f4f8e08bfbf3164c4b6c10374d12d89850892073c5"},
+	    {57, "12b234922502022f755ab8550a3d4e202ad39c81d961a4f59ec39d5fd83d15a7"},
+	    {63, "bbba992d2c85af960fb2987a1fd05e0aa82a3db3c740dd8982a9e273b75e36a3"},
+	    {64, "66bd4633ed6f71c4ecfa4763bf7ba1c8ec7612de9aa6c0578a7b675207c71e0b"},
+	    {65, "9f7dc47107b750a1f3d35db5d9547f24ef40da5b731b9540d4f43710a154f6c9"},
+	    {111, "1796402e8fc028fc1d3a61e3e4cac839872632c2d7b381cbd802d0768f5cfd13"},
+	    {112, "e19b57d2618b2898cb915bf2be9bf558f761faa651cd6c5f892610750714dea4"},
+	    {119, "a3ed307b730fa77c07531300c6e4a282330011d4d4caf6bb7b63ae05950f4b66"},
+	    {120, "8e3b15d9fea7472655aa069620b7f8c2e55ee1499f763200a7515fe826e99d20"},
+	    {128, "e462c130fef8c97e34f7dc3ff3ad2f8b3533ab849af21c10531552a2852387a4"},
+	    {1000, "095ecb62e30793ab4b954cd6a0586d0cc91f7ea5b1332694d8da780e98676d78"},
+	};
+	uint8_t bytes[1000], digest[HASH_SHA256], want[HASH_SHA256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(str_to_bytes(str_of(rows[i].digest), want, sizeof(want)));
+		hash_sha256(str_from(bytes, rows[i].len), digest);
+		assert_memory_equal(digest, want, sizeof(want));
+	}
+	/* FIPS 180-4's own example. */
+	assert_true(str_to_bytes(
+	    STR("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), want, 32));
+	hash_sha256(STR("abc"), digest);
+	assert_memory_equal(digest, want, sizeof(want));
+}
+
 static void test_crc32c(void **state)
 {
 	uint8_t zeros[32] = {0}, ones[32], up[256], down[32];
@@ -154,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sip64),
 	    cmocka_unit_test(test_sip128),
+	    cmocka_unit_test(test_sha256),
 	    cmocka_unit_test(test_crc32c),
 	    cmocka_unit_test(test_crc32c_paths_agree),
 	    cmocka_unit_test(test_crc32c_long),

@@ -323,6 +323,19 @@ static void test_empty(void **state)
 	assert_int_equal(agencies_read(&agencies, "/no/such/file", STR(""), NULL), ERR_MISSING);
 }
 
+static void test_example(void **state)
+{
+	struct agencies *agencies;
+	struct error error = {0};
+
+	(void)state;
+	if (agencies_read(&agencies, "deploy/agencies.yml", STR(""), &error) < 0)
+		fail_msg("%u:%u %s", error.line, error.column, error.text);
+	assert_is(by_address(agencies, "192.0.2.1"), "langson", "firewall");
+	assert_null(agencies_overlap(agencies, 0));
+	agencies_free(agencies);
+}
+
 /* Ten thousand networks of all lengths: as a plain walk over all of them finds it. */
 static void test_many(void **state)
 {
@@ -384,6 +397,7 @@ int main(void)
 	    cmocka_unit_test(test_overlaps),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_empty),
+	    cmocka_unit_test(test_example),
 	    cmocka_unit_test(test_many),
 	};
 
