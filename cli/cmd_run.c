@@ -31,6 +31,7 @@ struct child {
 	char name[32];
 	char instance[32];    /* "0/2", or empty */
 	const char *command;
+	const char *option;   /* behind the command; NULL: none */
 	pid_t pid;            /* 0: not running */
 	int64_t started_ns, due_ns, pause_ns;
 	uint64_t restarts;
@@ -50,12 +51,14 @@ static char **child_arguments(struct supervisor *supervisor, const struct child 
 
 	while (context->set[set] != NULL)
 		set++;
-	char **argv = calloc(set * 2 + 8, sizeof(*argv));
+	char **argv = calloc(set * 2 + 9, sizeof(*argv));
 
 	if (argv == NULL)
 		return NULL;
 	argv[at++] = (char *)(uintptr_t)context->program;
 	argv[at++] = (char *)(uintptr_t)child->command;
+	if (child->option != NULL)
+		argv[at++] = (char *)(uintptr_t)child->option;
 	if (context->config_path != NULL) {
 		argv[at++] = (char *)(uintptr_t)"--config";
 		argv[at++] = (char *)(uintptr_t)context->config_path;
@@ -252,9 +255,13 @@ static int run_run(struct context *context, const struct arguments *arguments)
 	int code = context_site_key(context, &key, &error);
 
 	child_add(&supervisor, "store", 0, 0);
-	for (unsigned i = 0; i < workers && i < CHILDREN_MAX - 2; i++)
+	for (unsigned i = 0; i < workers && i < CHILDREN_MAX - 3; i++)
 		child_add(&supervisor, "correlate", i, workers);
 	child_add(&supervisor, "collect", 0, 0);
+	if (config_text(context->config, CONFIG_METRICS_LISTEN).len > 0) {
+		child_add(&supervisor, "metrics", 0, 0);
+		supervisor.children[supervisor.count - 1].option = "--serve";
+	}
 	if (code == 0)
 		code = stage_run(context, &stage, NULL, &error);
 	for (size_t i = supervisor.count; i > 0; i--)

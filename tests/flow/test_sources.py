@@ -13,7 +13,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from flow import LONG, House, case, done, need_binary, note, wait_for  # noqa: E402
+from flow import LONG, House, case, done, free_port, need_binary, note, wait_for  # noqa: E402
 
 SILENT_RULE = "6a1a2f0e-7d0c-4f52-9f3b-3c1f0b7a5d21"
 AGENCIES = """unknown: {{inputs: [syslog-tcp, syslog-udp]}}
@@ -177,11 +177,37 @@ def overload(house):
          [line for line in text.splitlines() if "refused" in line or "sender" in line])
 
 
+def fetch(port, request):
+    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+        sock.sendall(request)
+        parts = []
+        while part := sock.recv(65536):
+            parts.append(part)
+    return b"".join(parts).decode()
+
+
+def scrape(port):
+    """GET /metrics and nothing else; who says nothing keeps nobody out for long."""
+    silent = socket.create_connection(("127.0.0.1", port), 10)
+    answer = fetch(port, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+    head, _, body = answer.partition("\r\n\r\n")
+    case("GET /metrics: of all stages", head.startswith("HTTP/1.1 200 ") and "version=0.0.4" in head and
+         'tocsin_events_received_total{stage="collect"}' in body and 'stage="store"' in body, answer[:2000])
+    case("its length is right", f"Content-Length: {len(body.encode())}\r\n" in head + "\r\n", head)
+    for request, status in ((b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 404), (b"nonsense\r\n\r\n", 400),
+                            (b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 405)):
+        answer = fetch(port, request)
+        case(f"{request.split(chr(13).encode())[0].decode()}: {status}", answer.startswith(f"HTTP/1.1 {status} "), answer)
+    silent.close()
+
+
 def main():
     need_binary()
+    monitor = free_port()
     house = House(settings=("syslog.tcp.connections=20000", "syslog.tcp.connections_per_peer=20000",
                             "collector.senders=20000", "syslog.udp.receive_buffer=65536",
-                            "correlate.lateness=1s", "correlate.idle=2s", "collector.tick=500ms"))
+                            "correlate.lateness=1s", "correlate.idle=2s", "collector.tick=500ms",
+                            f"metrics.listen=127.0.0.1:{monitor}"))
     path = os.path.join(house.path, "agencies.yml")
     house.settings.append(f"collector.agencies={path}")
     try:
@@ -197,6 +223,7 @@ def main():
             sock.close()
         wait_for(lambda: durable(house, "127.0.0.9", "syslog-udp") == 1)
         tables(house)
+        scrape(monitor)
         reload(house, pid, path)
         idle(house, pid)
 
