@@ -17,6 +17,7 @@ USES_cli       := base event db net bus collector decoder sigma correlator stora
 LIBS_base := -lyaml
 LIBS_event := -ljansson
 LIBS_db := -llmdb
+LIBS_net := -lssl -lcrypto
 LIBS_bus := -lrdkafka -lpthread
 LIBS_collector := -lz
 LIBS_sigma := -lpcre2-8

@@ -82,6 +82,8 @@ static void collect_measure(void *self)
 	refused_set(STR("connection"), total.refused_connections);
 	refused_set(STR("barred-connection"), total.barred_connections);
 	refused_set(STR("bad-frame"), total.bad_frames);
+	refused_set(STR("tls"), total.tls_refused);
+	refused_set(STR("proxy"), total.proxy_refused);
 	metrics_set(METRIC_SENDER_WAITS, total.waits);
 	metrics_set(METRIC_COLLECT_LAG_MS, (uint64_t)(total.lag_max_ns / NS_PER_MS));
 	measure_senders(collect->collector);
@@ -118,6 +120,9 @@ static void row_fields(struct json *json, const struct source_row *row)
 	json_pair_u64(json, "bad_frames", row->bad_frames);
 	json_pair_u64(json, "with_nul", row->with_nul);
 	json_pair_u64(json, "bad_utf8", row->bad_utf8);
+	json_pair_u64(json, "tls_refused", row->tls_refused);
+	json_pair_u64(json, "tls_truncated", row->tls_truncated);
+	json_pair_u64(json, "proxy_refused", row->proxy_refused);
 	json_pair_u64(json, "kernel_drops", row->kernel_drops);
 }
 
@@ -198,6 +203,15 @@ static int collect_reload(void *self, struct error *error)
 	return code;
 }
 
+/* What the inputs tell of strangers. */
+static void collect_tell(void *context, const struct error *error)
+{
+	const struct collect *collect = context;
+
+	log_put(&collect->context->log, clock_wall_ns(), LOG_LEVEL_WARNING, TEXT_cli_collect_told,
+	    error->text);
+}
+
 static int collect_open(struct collect *collect, struct error *error)
 {
 	struct context *context = collect->context;
@@ -230,6 +244,8 @@ static int collect_open(struct collect *collect, struct error *error)
 	    .zone_s = zone == CONFIG_ZONE_AUTO ? clock_zone_s(clock_wall_ns()) : (int32_t)zone,
 	    .agency = config_text(c, CONFIG_SITE_AGENCY),
 	    .agencies_path = agencies.len > 0 ? agencies.ptr : NULL,
+	    .tell = collect_tell,
+	    .tell_context = collect,
 	    .one_event_json = config_number(c, CONFIG_BUS_FORMAT) == 1,
 	};
 	int code = file_make_folder(context_data_path(context, NULL), 0750, error);

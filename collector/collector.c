@@ -5,6 +5,7 @@
 #include "collector/agencies.h"
 #include "collector/presence.h"
 #include "collector/stream.h"
+#include "collector/wire.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -61,8 +62,12 @@ int collector_reload(struct collector *collector, struct error *error)
 	struct agencies *agencies = NULL;
 	int code = agencies_load(&collector->options, &agencies, error);
 
-	if (code < 0)
+	if (code == 0)
+		code = door_reload(collector->intake.door, error);
+	if (code < 0) {
+		agencies_free(agencies);
 		return code;
+	}
 	/* Names are looked up, so the old ones go last. */
 	ledger_identify(collector->intake.ledger, agencies);
 	collector->intake.agencies = agencies;
@@ -146,6 +151,7 @@ void collector_close(struct collector *collector)
 		return;
 	listeners_close(collector);
 	packer_free(collector->intake.packer);
+	door_free(collector->intake.door);
 	ledger_free(collector->intake.ledger);
 	agencies_free(collector->agencies);
 	free(collector->intake.scratch);

@@ -44,6 +44,9 @@ struct collector_options {
 	const char *agencies_path; /* agencies.yml; NULL: all senders are unknown, and accepted */
 	bool one_event_json;	/* one event a record, JSON, for foreign consumers */
 	int64_t (*clock)(void); /* wall clock, ns; NULL: the system's */
+	/* Who was refused and why, for a log; bounded by itself. May be NULL. */
+	void (*tell)(void *context, const struct error *error);
+	void *tell_context;
 };
 
 int collector_open(
@@ -62,8 +65,9 @@ unsigned collector_port(const struct collector *collector, size_t listener);
 void collector_set_zone(struct collector *collector, int32_t zone_s);
 
 /*
- * Reads agencies.yml again. Connections stay; who may no longer send is told so, and closed, within
- * a second. When the file is wrong, what was in force stays so. 0 or negative.
+ * Reads agencies.yml and the certificate of TLS again. Connections stay; who may no longer send is
+ * told so, and closed, within a second. When a file is wrong, what was in force stays so. 0 or
+ * negative.
  */
 int collector_reload(struct collector *collector, struct error *error);
 /* What is suspicious in agencies.yml, in words; NULL behind the last. */
@@ -87,6 +91,9 @@ struct source_row {
 	uint64_t refused_connections, barred_connections;
 	uint64_t waits; /* times that a connection had to wait for its quota or its share */
 	uint64_t truncated, bad_frames, with_nul, bad_utf8;
+	uint64_t tls_refused;   /* connections: no handshake, a bad certificate */
+	uint64_t tls_truncated; /* ... that ended without saying so */
+	uint64_t proxy_refused; /* ... without a PROXY header, or not from a trusted proxy */
 	uint64_t kernel_drops; /* of its listener; only on the listener's row */
 };
 /* Rows by sender, then the total; visit returns false to stop. */

@@ -13,6 +13,7 @@
 #include "net/loop.h"
 
 struct agencies;
+struct door;
 struct stream;
 
 /* Shared by the inputs of one collector. */
@@ -28,6 +29,7 @@ struct intake {
 	struct str decoder; /* of the events that are handed on now, before their sender's; or empty */
 	struct stream *waiting; /* for their quota (stream.c) */
 	int64_t wake_ns;        /* when the first of them may go on; 0: none waits */
+	struct door *door;      /* what stands before connections (wire.h); NULL: nothing */
 	char *scratch; /* INTAKE_SCRATCH bytes, for one call at a time */
 };
 

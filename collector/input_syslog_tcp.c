@@ -1,37 +1,7 @@
 /*
  * Syslog over TCP: a stream of frames, told apart one by one. The protocol has no answer.
  */
-#include "collector/stream.h"
-
-#include "collector/framer.h"
-
-static bool syslog_begin(struct stream *stream)
-{
-	struct framer *framer = stream_state(stream);
-
-	*framer = framer_begin(stream_intake(stream)->options->frame_limit);
-	return true;
-}
-
-static bool syslog_take(struct stream *stream, struct str *bytes, bool end)
-{
-	struct framer *framer = stream_state(stream);
-	struct str frame;
-	bool cut;
-
-	for (;;) {
-		switch (framer_next(framer, bytes, end, &frame, &cut)) {
-		case FRAMER_EVENT:
-			stream_event(stream, frame, cut, NULL);
-			break;
-		case FRAMER_MORE:
-			return true;
-		case FRAMER_BAD:
-			stream_row(stream)->counts.bad_frames++;
-			return false;
-		}
-	}
-}
+#include "collector/syslog.h"
 
 static const struct stream_kind kind = {
     .name = "syslog-tcp",

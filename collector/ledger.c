@@ -342,6 +342,9 @@ static bool row_sum(void *context, const struct source_row *row)
 	total->bad_frames += row->bad_frames;
 	total->with_nul += row->with_nul;
 	total->bad_utf8 += row->bad_utf8;
+	total->tls_refused += row->tls_refused;
+	total->tls_truncated += row->tls_truncated;
+	total->proxy_refused += row->proxy_refused;
 	total->kernel_drops += row->kernel_drops;
 	if (row->received > 0 && (total->first_ns == 0 || row->first_ns < total->first_ns))
 		total->first_ns = row->first_ns;

@@ -38,6 +38,7 @@ struct ledger_row {
 	bool shared;          /* of many senders: the row of those beyond the ceiling */
 	uint64_t gap_refused; /* refused, and not yet told in a gap frame ... */
 	int64_t gap_from_ns;  /* ... and since when */
+	int64_t told_ns;      /* when the program was last told what is wrong; 0: never */
 	char text[64];        /* counts.sender points here */
 };
 

@@ -2,59 +2,17 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "net/address.h"
+#include "collector/stream_parts.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define READ_BYTES (64u << 10)
 #define ROUNDS     4
-#define ACCEPTS    64
 
 #define SHARE_WAIT_NS (5 * NS_PER_MS)
 #define WAIT_MOST_NS  NS_PER_S /* so that a new quota is soon looked at */
-
-struct stream {
-	struct stream *next, *previous;
-	struct input *input;
-	struct watch *watch;
-	struct ledger_row *row;
-	struct ledger_row *own; /* of the connection: by its network, or its certificate */
-	struct stream *wait_next;
-	bool waits;             /* for its quota, or its share */
-	bool identified;        /* by its network, or as its kind does it */
-	int fd;
-	bool held;         /* the input does not want to read */
-	bool rested;       /* and left bytes that it will look at then */
-	bool ended;        /* nothing more is read */
-	bool broken;       /* closed at the next occasion */
-	int64_t active_ns; /* when something came */
-	int64_t frame_ns;  /* when a message last ended, or began behind none */
-	char *partial;     /* the message that has come in part */
-	size_t partial_len, partial_capacity;
-	struct buf out;
-	size_t out_at;     /* written so far */
-	struct sockaddr_storage from;
-	struct str peer;
-	char peer_text[ADDRESS_TEXT];
-	_Alignas(max_align_t) char state[];
-};
-
-struct input {
-	const struct stream_kind *kind;
-	struct intake *intake;
-	struct ledger_row *row; /* of the listener */
-	struct watch *watch;
-	int fd;
-	bool paused, accept_paused;
-	struct stream *streams;
-	size_t stream_count;
-	_Alignas(max_align_t) char shared[];
-};
 
 /* ---- what an input sees ---- */
 
@@ -130,10 +88,10 @@ void stream_progress(struct stream *stream)
 
 void stream_event(struct stream *stream, struct str raw, bool cut, struct ticket *ticket)
 {
-	const struct stream_kind *kind = stream->input->kind;
+	const struct input *input = stream->input;
 
-	intake_event(stream->input->intake, stream->row, kind->name, kind->transport, stream->peer,
-	    raw, cut, ticket);
+	intake_event(input->intake, stream->row, input->kind->name, input->transport,
+	    stream->peer, raw, cut, ticket);
 	stream_progress(stream);
 }
 
@@ -143,7 +101,8 @@ static bool stream_owes(const struct stream *stream)
 {
 	const struct stream_kind *kind = stream->input->kind;
 
-	return stream->out_at < stream->out.len || (kind->owes != NULL && kind->owes(stream));
+	return stream->out_at < stream->out.len || wire_unsent(&stream->wire) ||
+	    (kind->owes != NULL && stream->opened && kind->owes(stream));
 }
 
 /* Nothing more is to be read, since the bus is behind. */
@@ -154,15 +113,16 @@ static bool stream_is_behind(const struct stream *stream)
 	return !input->kind->reads_on && packer_is_behind(input->intake->packer);
 }
 
-static void stream_watch(struct stream *stream)
+void stream_watch(struct stream *stream)
 {
 	bool paused = stream->input->paused && !stream->input->kind->reads_on;
-	bool reads =
-	    !paused && !stream->held && !stream->ended && !stream->waits;
+	bool reads = !stream->opened ||
+	    (!paused && !stream->held && !stream->ended && !stream->waits);
 	/* Can be written to, so that the loop calls: to be closed, or to be looked at again. */
 	bool called = stream->broken || (stream->ended && !stream_owes(stream)) ||
-	    (stream->rested && !stream->held && !stream->waits);
-	bool writes = stream->out_at < stream->out.len || called;
+	    (stream->rested && !stream->held && !stream->waits) ||
+	    (reads && stream->opened && stream->wire.tls != NULL && stream->wire.more);
+	bool writes = stream->out_at < stream->out.len || wire_unsent(&stream->wire) || called;
 
 	watch_set(stream->watch, (reads ? WATCH_READ : 0u) | (writes ? WATCH_WRITE : 0u), NULL);
 }
@@ -179,13 +139,14 @@ static void wait_end(struct stream *stream)
 	stream->waits = false;
 }
 
-static void stream_close(struct stream *stream)
+void stream_close(struct stream *stream)
 {
 	struct input *input = stream->input;
 
 	wait_end(stream);
-	if (input->kind->end != NULL)
+	if (input->kind->end != NULL && stream->opened)
 		input->kind->end(stream);
+	input->opening -= !stream->opened;
 	if (stream->previous != NULL)
 		stream->previous->next = stream->next;
 	else
@@ -195,7 +156,7 @@ static void stream_close(struct stream *stream)
 	input->stream_count--;
 	stream->row->connections--;
 	watch_remove(stream->watch);
-	close(stream->fd);
+	wire_close(&stream->wire);
 	buf_free(&stream->out);
 	free(stream->partial);
 	free(stream);
@@ -204,9 +165,11 @@ static void stream_close(struct stream *stream)
 /* What the socket takes; the rest stays. */
 static void stream_flush(struct stream *stream)
 {
+	if (wire_unsent(&stream->wire) && !tls_flush(stream->wire.tls))
+		stream->broken = true;
 	while (stream->out_at < stream->out.len && !stream->broken) {
-		ssize_t n = send(stream->fd, stream->out.ptr + stream->out_at,
-		    stream->out.len - stream->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = wire_write(&stream->wire, stream->out.ptr + stream->out_at,
+		    stream->out.len - stream->out_at);
 
 		if (n > 0)
 			stream->out_at += (size_t)n;
@@ -287,6 +250,16 @@ static void stream_offer(struct stream *stream, struct str bytes, bool end)
 	}
 }
 
+/* It has ended; was that its will? */
+static void tell_end(struct stream *stream)
+{
+	if (stream->wire.tls == NULL || tls_ended(stream->wire.tls) == TLS_CLOSED)
+		return;
+	stream->row->counts.tls_truncated++;
+	door_tell(stream->input->intake, stream->row, TEXT_collector_tls_truncated, stream->peer,
+	    NULL);
+}
+
 /* One read behind the part that is there, in the shared memory. *more: there may be more. */
 static void stream_read(struct stream *stream, bool *more)
 {
@@ -295,9 +268,10 @@ static void stream_read(struct stream *stream, bool *more)
 
 	if (before > 0)
 		memcpy(intake->scratch, stream->partial, before);
-	ssize_t n = recv(stream->fd, intake->scratch + before, READ_BYTES, MSG_DONTWAIT);
+	ssize_t n = wire_read(&stream->wire, intake->scratch + before,
+	    stream->wire.tls != NULL ? TLS_ROOM : READ_BYTES);
 
-	*more = n == (ssize_t)READ_BYTES;
+	*more = stream->wire.more;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	stream->active_ns = intake_now(intake);
@@ -306,6 +280,8 @@ static void stream_read(struct stream *stream, bool *more)
 	/* The end, or a reset: what came of the last message may be one still. */
 	if (n < 0)
 		stream->broken = true;
+	if (n <= 0)
+		tell_end(stream);
 	stream_offer(stream, str_from(intake->scratch, before + (size_t)(n > 0 ? n : 0)), n <= 0);
 }
 
@@ -376,7 +352,7 @@ static void stream_resume(struct stream *stream)
 }
 
 /* False: closed. */
-static bool stream_settle(struct stream *stream)
+bool stream_settle(struct stream *stream)
 {
 	if (!stream->broken && !(stream->ended && !stream_owes(stream)))
 		return true;
@@ -384,11 +360,13 @@ static bool stream_settle(struct stream *stream)
 	return false;
 }
 
-static void stream_ready(void *context, unsigned ready)
+void stream_ready(void *context, unsigned ready)
 {
 	struct stream *stream = context;
 	bool more = true;
 
+	if (!stream->opened && !stream_goes_on(stream))
+		return;
 	if ((ready & WATCH_WRITE) != 0 || stream->out_at < stream->out.len) {
 		stream_flush(stream);
 		stream_watch(stream);
@@ -405,15 +383,21 @@ static void stream_ready(void *context, unsigned ready)
 		else
 			stream_read(stream, &more);
 	}
-	stream_settle(stream);
+	/* What TLS still has inside does not wake the loop by itself. */
+	if (stream->wire.tls != NULL && stream_settle(stream))
+		stream_watch(stream);
+	else if (stream->wire.tls == NULL)
+		stream_settle(stream);
 }
 
 /* Nothing more will be read: what is there is what there is. */
-static void stream_end(struct stream *stream)
+void stream_end(struct stream *stream)
 {
 	struct str bytes = {stream->partial, stream->partial_len};
 
-	if (!stream->ended) {
+	if (!stream->opened)
+		stream->broken = true;
+	if (!stream->ended && stream->opened) {
 		stream->input->kind->take(stream, &bytes, true);
 		stream->partial_len = 0;
 		stream_finish(stream);
@@ -421,229 +405,18 @@ static void stream_end(struct stream *stream)
 	stream_settle(stream);
 }
 
-/* ---- the listener ---- */
-
-static struct stream *stream_new(struct input *input, const struct sockaddr *peer)
+void stream_drain(struct stream *stream)
 {
-	const struct collector_options *options = input->intake->options;
-	const char *name = input->kind->name;
-	struct ledger_row *row = ledger_peer(input->intake->ledger, name, peer);
-	struct stream *stream = NULL;
+	bool more = true;
 
-	if (!input->kind->identifies && !identity_allows(row->identity, name)) {
-		row->counts.barred_connections++;
-		return NULL;
+	for (int round = 0; round < ROUNDS && more; round++) {
+		if (!stream->opened || stream->ended || stream->held || stream->broken ||
+		    stream_is_behind(stream))
+			break;
+		if (stream->rested)
+			stream_resume(stream);
+		else
+			stream_read(stream, &more);
 	}
-	if (input->stream_count < options->connections_max &&
-	    (row->shared || row->connections < options->connections_per_peer))
-		stream = calloc(1, sizeof(*stream) + input->kind->state_bytes);
-	if (stream == NULL) {
-		row->counts.refused_connections++;
-		return NULL;
-	}
-	stream->input = input;
-	stream->row = stream->own = row;
-	stream->identified = !input->kind->identifies;
-	memcpy(&stream->from, peer,
-	    peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-	stream->active_ns = stream->frame_ns = input->intake->now_ns;
-	stream->out = BUF(STREAM_OUT_MAX);
-	stream->peer = address_format(peer, stream->peer_text);
-	return stream;
-}
-
-static void stream_accept(struct input *input, int fd, const struct sockaddr *peer)
-{
-	struct stream *stream = stream_new(input, peer);
-
-	if (stream == NULL) {
-		close(fd);
-		return;
-	}
-	stream->fd = fd;
-	if (watch_add(&stream->watch, input->intake->loop, fd,
-		input->paused && !input->kind->reads_on ? 0 : WATCH_READ, stream_ready, stream,
-		NULL) < 0) {
-		close(fd);
-		free(stream);
-		return;
-	}
-	stream->next = input->streams;
-	if (stream->next != NULL)
-		stream->next->previous = stream;
-	input->streams = stream;
-	input->stream_count++;
-	stream->row->connections++;
-	if (input->kind->begin != NULL && !input->kind->begin(stream))
-		stream_close(stream);
-}
-
-/* A sender that lost its power is noticed after two minutes, not after the system's two hours. */
-static void keep_alive(int fd)
-{
-	int on = 1, idle_s = 60, interval_s = 10, count = 6;
-
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-}
-
-static void listener_ready(void *context, unsigned ready)
-{
-	struct input *input = context;
-
-	(void)ready;
-	for (int i = 0; i < ACCEPTS; i++) {
-		struct sockaddr_storage peer;
-		socklen_t len = sizeof(peer);
-		int fd = accept4(
-		    input->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0) {
-			/* Out of descriptors: without a pause this would be called at once. */
-			input->accept_paused = errno == EMFILE || errno == ENFILE ||
-			    errno == ENOMEM || errno == ENOBUFS;
-			if (input->accept_paused)
-				watch_set(input->watch, 0, NULL);
-			return;
-		}
-		keep_alive(fd);
-		stream_accept(input, fd, (struct sockaddr *)&peer);
-	}
-}
-
-static void listener_close(struct input *input)
-{
-	watch_remove(input->watch);
-	input->watch = NULL;
-	if (input->fd >= 0)
-		close(input->fd);
-	input->fd = -1;
-}
-
-void streams_close(struct input *input)
-{
-	if (input == NULL)
-		return;
-	while (input->streams != NULL)
-		stream_close(input->streams);
-	if (input->kind->shared_end != NULL)
-		input->kind->shared_end(input->shared);
-	listener_close(input);
-	free(input);
-}
-
-int streams_open(struct input **ret, const struct stream_kind *kind, struct intake *intake,
-    const char *address, struct error *error)
-{
-	struct input *input = calloc(1, sizeof(*input) + kind->shared_bytes);
-
-	CHECK(kind->partial_max <= INTAKE_SCRATCH / 2);
-	if (input == NULL)
-		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	input->kind = kind;
-	input->fd = -1;
-	input->intake = intake;
-	input->row = ledger_listener(intake->ledger, kind->name, address);
-	input->fd = address_bind(address, SOCK_STREAM, false, error);
-	int code = input->fd < 0 ? input->fd : 0;
-
-	if (code == 0 && input->row == NULL)
-		code = error_set(error, ERR_MEMORY, TEXT_base_memory);
-	if (code == 0)
-		code = watch_add(&input->watch, intake->loop, input->fd, WATCH_READ, listener_ready,
-		    input, error);
-	if (code < 0) {
-		streams_close(input);
-		return code;
-	}
-	*ret = input;
-	return 0;
-}
-
-void streams_pause(struct input *input, bool paused)
-{
-	if (input->paused == paused)
-		return;
-	input->paused = paused;
-	for (struct stream *stream = input->streams; stream != NULL; stream = stream->next)
-		stream_watch(stream);
-}
-
-/* Those that owe an answer stay until streams_close; nobody else comes in. */
-void streams_finish(struct input *input)
-{
-	struct stream *next;
-
-	listener_close(input);
-	for (struct stream *stream = input->streams; stream != NULL; stream = next) {
-		bool more = true;
-
-		next = stream->next;
-		for (int round = 0; round < ROUNDS && more; round++) {
-			if (stream->ended || stream->held || stream->broken ||
-			    stream_is_behind(stream))
-				break;
-			if (stream->rested)
-				stream_resume(stream);
-			else
-				stream_read(stream, &more);
-		}
-		stream_end(stream);
-	}
-}
-
-/*
- * Nothing has come for too long, or a message does not come to its end (one byte now and then). A
- * clock that was set back begins the wait anew.
- */
-static bool stream_is_idle(struct stream *stream, int64_t now_ns, int64_t idle_ns)
-{
-	int64_t patience_ns = stream->input->kind->patience_ns;
-
-	if (now_ns < stream->active_ns || now_ns < stream->frame_ns)
-		stream->active_ns = stream->frame_ns = now_ns;
-	if (patience_ns == 0 || patience_ns > idle_ns)
-		patience_ns = idle_ns;
-	return idle_ns > 0 && !stream->waits && (now_ns - stream->active_ns > idle_ns ||
-	    (stream->partial_len > 0 && now_ns - stream->frame_ns > patience_ns));
-}
-
-/* Since a reload, it may not send any more. */
-static bool stream_is_barred(const struct stream *stream)
-{
-	return stream->identified && stream->row->barred && !stream->row->shared;
-}
-
-void streams_tick(struct input *input)
-{
-	int64_t idle_ns = input->intake->options->idle_ns;
-	int64_t now_ns = input->intake->now_ns;
-	struct stream *next;
-
-	if (input->accept_paused && watch_set(input->watch, WATCH_READ, NULL) == 0)
-		input->accept_paused = false;
-	for (struct stream *stream = input->streams; stream != NULL && input->kind->tick != NULL;
-	     stream = stream->next)
-		input->kind->tick(stream);
-	for (struct stream *stream = input->streams; stream != NULL && !input->paused;
-	     stream = next) {
-		next = stream->next;
-		/* Resuming may have failed for want of memory. */
-		stream_watch(stream);
-		if (stream_is_barred(stream)) {
-			stream->row->counts.barred_connections++;
-			stream_close(stream);
-		} else if (stream_settle(stream) && stream_is_idle(stream, now_ns, idle_ns)) {
-			/* It has had its time, answers or not. */
-			stream->broken = stream->ended;
-			stream_end(stream);
-		}
-	}
-}
-
-unsigned streams_port(const struct input *input)
-{
-	return address_port(input->fd);
+	stream_end(stream);
 }

@@ -24,6 +24,8 @@ struct stream_kind {
 	size_t shared_bytes;      /* of what the connections of one listener share, likewise */
 	size_t partial_max;       /* most that take may leave; at most INTAKE_SCRATCH / 2 */
 	int64_t patience_ns;      /* a message that has begun is whole by then; 0: the idle time */
+	bool local;               /* its addresses are paths of Unix sockets */
+	bool tls;                 /* whatever its address says */
 	bool identifies;          /* stream_identify will say who it is: not refused at accept */
 	bool reads_on;            /* while the bus is behind: its answers say so */
 	/* A connection is there. False: refuse it. May be NULL. */
@@ -75,7 +77,7 @@ void stream_hold(struct stream *stream, bool held);
 /* Nothing more is read; closed once all is written and nothing is owed. */
 void stream_finish(struct stream *stream);
 
-/* What an input over connections is made of. */
+/* What an input over connections is made of. address: as wire.h has it. */
 int streams_open(struct input **ret, const struct stream_kind *kind, struct intake *intake,
     const char *address, struct error *error);
 void streams_close(struct input *input); /* accepts NULL */

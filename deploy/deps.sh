@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing, asking nothing.   deploy/deps.sh run|test
 set -eu
 
-run="gcc make libc6-dev librdkafka-dev libpcre2-dev libjansson-dev liblmdb-dev libyaml-dev zlib1g-dev bsdutils"
+run="gcc make libc6-dev librdkafka-dev libpcre2-dev libjansson-dev liblmdb-dev libyaml-dev zlib1g-dev libssl-dev bsdutils"
 test="$run libcmocka-dev clang libclang-rt-14-dev python3 rsyslog rsyslog-relp openjdk-17-jre-headless maven \
 	binutils procps iproute2 bash"
 

@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 512
@@ -212,4 +214,129 @@ unsigned address_port(int fd)
 	if (at.ss_family == AF_INET)
 		return ntohs(((struct sockaddr_in *)&at)->sin_port);
 	return at.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&at)->sin6_port) : 0;
+}
+
+/* Somebody may be behind a name that exists: only one that refuses is taken away. */
+static int unix_remove_stale(const struct sockaddr_un *at, int type, struct error *error)
+{
+	struct stat status;
+
+	if (lstat(at->sun_path, &status) != 0)
+		return errno == ENOENT
+			   ? 0 : error_system(error, errno, TEXT_net_bind, at->sun_path);
+	if (!S_ISSOCK(status.st_mode))
+		return error_system(error, EEXIST, TEXT_net_bind, at->sun_path);
+	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)at, sizeof(*at)) != 0 &&
+	    errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	if (!refused)
+		return error_system(error, EADDRINUSE, TEXT_net_bind, at->sun_path);
+	return unlink(at->sun_path) == 0 || errno == ENOENT
+		   ? 0 : error_system(error, errno, TEXT_net_bind, at->sun_path);
+}
+
+int address_bind_unix(const char *path, int type, struct error *error)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(at.sun_path))
+		return error_set(
+		    error, ERR_DOCUMENT, TEXT_net_path_long, path, sizeof(at.sun_path) - 1);
+	memcpy(at.sun_path, path, strlen(path) + 1);
+	int code = unix_remove_stale(&at, type, error);
+
+	if (code < 0)
+		return code;
+	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return error_system(error, errno, TEXT_net_bind, path);
+	/* Every program on this machine may log, as with /dev/log; the folder says who comes in. */
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || chmod(path, 0666) != 0 ||
+	    (type == SOCK_STREAM && listen(fd, BACKLOG) != 0)) {
+		code = error_system(error, errno, TEXT_net_bind, path);
+		close(fd);
+		return code;
+	}
+	return fd;
+}
+
+struct sockaddr_storage address_of_this_machine(void)
+{
+	struct sockaddr_storage ret = {0};
+	struct sockaddr_in *in = (struct sockaddr_in *)&ret;
+
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return ret;
+}
+
+struct str address_format_local(const char *path, long pid, long uid, char out[ADDRESS_TEXT])
+{
+	char who[48];
+	int who_len = snprintf(who, sizeof(who), "[pid %ld, uid %ld]", pid, uid);
+	size_t len = strlen(path), room = ADDRESS_TEXT - 1 - (size_t)who_len;
+
+	if (len > room)
+		path += len - room;
+	int all = snprintf(out, ADDRESS_TEXT, "%s%s", path, who);
+
+	return str_from(out, (size_t)all);
+}
+
+/* ---- networks ---- */
+
+static uint8_t bytes_of(const struct sockaddr *address, const uint8_t **ret)
+{
+	if (address->sa_family == AF_INET) {
+		*ret = (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)
+			   ->sin_addr;
+		return 4;
+	}
+	if (address->sa_family != AF_INET6)
+		return 0;
+	const struct in6_addr *in =
+	    &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	bool mapped = IN6_IS_ADDR_V4MAPPED(in);
+
+	*ret = in->s6_addr + (mapped ? 12 : 0);
+	return mapped ? 4 : 16;
+}
+
+bool network_parse(struct str text, struct network *ret)
+{
+	size_t slash = str_find_char(text, '/');
+	struct str host = str_slice(text, 0, slash);
+	char copy[INET6_ADDRSTRLEN];
+	uint64_t prefix;
+
+	if (host.len >= sizeof(copy) || str_find_char(host, '\0') != STR_NOT_FOUND)
+		return false;
+	snprintf(copy, sizeof(copy), "%.*s", STR_ARG(host));
+	if (inet_pton(AF_INET, copy, ret->bytes) == 1)
+		ret->size = 4;
+	else if (inet_pton(AF_INET6, copy, ret->bytes) == 1)
+		ret->size = 16;
+	else
+		return false;
+	prefix = ret->size * 8u;
+	if (slash != STR_NOT_FOUND &&
+	    (!str_to_u64(str_slice(text, slash + 1, text.len), &prefix) || prefix > ret->size * 8u))
+		return false;
+	ret->prefix = (uint8_t)prefix;
+	return true;
+}
+
+bool network_has(const struct network *network, const struct sockaddr *address)
+{
+	const uint8_t *bytes = NULL;
+	size_t whole = network->prefix / 8u, rest = network->prefix % 8u;
+
+	if (bytes_of(address, &bytes) != network->size ||
+	    memcmp(bytes, network->bytes, whole) != 0)
+		return false;
+	return rest == 0 || (bytes[whole] ^ network->bytes[whole]) >> (8 - rest) == 0;
 }

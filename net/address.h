@@ -26,4 +26,22 @@ struct str address_host(struct str text);
 /* The port that a bound socket has; 0 when it has none. */
 unsigned address_port(int fd);
 
+/* A bound, non-blocking Unix socket, mode 0666: an old one that nobody serves is replaced. */
+int address_bind_unix(const char *path, int type, struct error *error);
+
+/* Who speaks over a Unix socket is on this machine: 127.0.0.1, without a port. */
+struct sockaddr_storage address_of_this_machine(void);
+/* "/run/tocsin/log[pid 812, uid 0]"; of a long path the end. */
+struct str address_format_local(const char *path, long pid, long uid, char out[ADDRESS_TEXT]);
+
+struct network {
+	uint8_t bytes[16];
+	uint8_t size, prefix; /* 4 or 16; bits */
+};
+
+/* "192.0.2.0/24", "2001:db8::/32", or an address alone. */
+bool network_parse(struct str text, struct network *ret);
+/* An IPv4 peer of an IPv6 socket counts as IPv4. */
+bool network_has(const struct network *network, const struct sockaddr *address);
+
 #endif

@@ -1,0 +1,14 @@
+/*
+ * syslog.h - a stream of syslog frames, whatever carries it: what such inputs have in common.
+ */
+#ifndef TOCSIN_COLLECTOR_SYSLOG_H
+#define TOCSIN_COLLECTOR_SYSLOG_H
+
+#include "collector/framer.h"
+#include "collector/stream.h"
+
+/* For a stream_kind whose state is a struct framer. */
+bool syslog_begin(struct stream *stream);
+bool syslog_take(struct stream *stream, struct str *bytes, bool end);
+
+#endif
