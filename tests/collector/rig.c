@@ -92,6 +92,8 @@ static void see(struct rig *rig, uint32_t partition, const struct event *event)
 	    .decoder = copy(event->decoder),
 	    .raw = copy(event->raw),
 	    .raw_len = event->raw.len};
+	snprintf(rig->seen[rig->seen_count - 1].who, sizeof(rig->seen[0].who), "%.*s/%.*s/%.*s",
+	    STR_ARG(event->agency), STR_ARG(event->system), STR_ARG(event->decoder));
 }
 
 static void see_gap(struct rig *rig, const struct frame *frame)

@@ -20,6 +20,7 @@ struct seen {
 	int64_t received_ns;
 	int32_t zone_s;
 	char *sender, *peer, *decoder, *raw;
+	char who[96]; /* "agency/system/decoder" */
 	size_t raw_len;
 };
 

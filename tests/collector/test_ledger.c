@@ -113,12 +113,69 @@ static void test_listener(void **state)
 	ledger_free(ledger);
 }
 
+static struct agencies *parse(const char *yaml)
+{
+	struct agencies *agencies;
+	struct error error = {0};
+
+	if (agencies_parse(&agencies, str_of(yaml), "a", STR("site"), &error) < 0)
+		fail_msg("%s", error.text);
+	return agencies;
+}
+
+static struct ledger_row *known(struct ledger *ledger, const struct agencies *agencies,
+    const char *agency, uint32_t host)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(host)}};
+	const struct identity_of *who = agencies_by_name(agencies, str_of(agency), STR(""));
+
+	assert_non_null(who);
+	return ledger_known(ledger, "http", (struct sockaddr *)&at, who);
+}
+
+/* By an address several can send: each who has shown a token has a row, and whoever has not. */
+static void test_known(void **state)
+{
+	struct agencies *first = parse("agencies: [{name: a}, {name: b, inputs: http}, {name: c}]\n");
+	struct agencies *second =
+	    parse("agencies: [{name: a, inputs: none}, {name: b}, {name: d, networks: 0.0.0.0/0}]\n");
+	struct ledger *ledger = ledger_new(4, 8, first);
+
+	(void)state;
+	struct ledger_row *none = four(ledger, 7, 1), *a = known(ledger, first, "a", 7);
+	struct ledger_row *b = known(ledger, first, "b", 7), *c = known(ledger, first, "c", 7);
+
+	assert_true(none != a && a != b && none != b && c != b);
+	assert_ptr_equal(known(ledger, first, "a", 7), a);
+	assert_ptr_equal(four(ledger, 7, 1), none);
+	assert_false(none->counts.known || !a->counts.known);
+	assert_true(a->partition == none->partition);
+	/* Beyond the ceiling: the others of each, and they do not grow. */
+	struct ledger_row *others = known(ledger, first, "a", 8);
+
+	assert_true(others->shared && str_eq(others->counts.agency, STR("a")));
+	assert_ptr_equal(known(ledger, first, "a", 9), others);
+	assert_true(known(ledger, first, "b", 8) != others);
+	assert_true(four(ledger, 8, 1)->shared && !four(ledger, 8, 1)->counts.known);
+	/* Other agencies: by name, by network, or nobody any more. */
+	ledger_identify(ledger, second);
+	agencies_free(first);
+	assert_true(a->barred && str_eq(a->counts.agency, STR("a")));
+	assert_true(!b->barred && str_eq(b->counts.agency, STR("b")));
+	assert_true(c->barred && !c->counts.known);
+	assert_true(!none->barred && str_eq(none->counts.agency, STR("d")));
+	assert_true(others->barred && str_eq(others->counts.agency, STR("a")));
+	ledger_free(ledger);
+	agencies_free(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_one_row_a_sender),
 	    cmocka_unit_test(test_ceiling),
 	    cmocka_unit_test(test_listener),
+	    cmocka_unit_test(test_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,7 @@ static const char usual[] = "unknown: {inputs: [syslog-udp]}\n"
 			    "    networks: 127.0.0.2\n"
 			    "    systems:\n"
 			    "      - {name: firewall, networks: 127.0.0.3, zone: '+07:00',\n"
+			    "         decoder: kv,\n"
 			    "         inputs: syslog-udp}\n"
 			    "      - {name: portal, tokens: token-of-portal}\n"
 			    "      - {name: closed, tokens: token-of-closed, inputs: syslog-tcp}\n";
@@ -184,6 +185,9 @@ static void test_rows(void **state)
 	assert_true(str_eq(row.system, STR("firewall")) && row.known);
 	assert_int_equal(rig_find(&stand.rig, "<13>three")->zone_s, 25200);
 	assert_int_equal(rig_find(&stand.rig, "<13>one")->zone_s, 0);
+	assert_string_equal(rig_find(&stand.rig, "<13>one")->who, "langson//");
+	assert_string_equal(rig_find(&stand.rig, "<13>three")->who, "langson/firewall/kv");
+	assert_string_equal(rig_find(&stand.rig, "<13>four")->who, "site//");
 	assert_true(row.lag_ns >= 5 * NS_PER_MS && row.lag_ns <= 50 * NS_PER_MS);
 	assert_true(row.lag_max_ns == row.lag_ns);
 	row = row_of(&stand, "127.0.0.4", "syslog-udp");
@@ -278,6 +282,66 @@ static unsigned ask(struct stand *stand, int fd, const char *authorization)
 			status = (unsigned)strtoul(answer + 9, NULL, 10);
 	}
 	return status;
+}
+
+/* A minute's wait for a quota is not a minute's silence. */
+static void test_patience(void **state)
+{
+	struct stand stand;
+
+	(void)state;
+	stand_open(&stand, "unknown: {quota: {events: 1, burst: 1s}}\n", 0, 0);
+	int tcp = dial(&stand, TCP, 2), goes = dial(&stand, TCP, 3);
+
+	char lines[701 * 6 + 1];
+
+	for (unsigned i = 0; i < 700; i++)
+		snprintf(lines + i * 6, 7, "<13>x\n");
+	say(tcp, lines);
+	steps(&stand, 2);
+	assert_int_equal(row_of(&stand, "127.0.0.2", "syslog-tcp").received, 700);
+	say(tcp, "<13>later\n");
+	/* One that goes while it waits. */
+	for (unsigned i = 0; i < 10; i++)
+		say(goes, "<13>y\n");
+	steps(&stand, 2);
+	close(goes);
+	for (unsigned i = 0; i < 800; i++) {
+		now_ns += NS_PER_S;
+		steps(&stand, 1);
+	}
+	assert_false(is_closed(tcp));
+	assert_non_null(rig_find(&stand.rig, "<13>later"));
+	say(tcp, "<13>last\n");
+	steps(&stand, 5);
+	assert_non_null(rig_find(&stand.rig, "<13>last"));
+	close(tcp);
+	stand_close(&stand);
+}
+
+/* What is closed while connections wait. */
+static void test_end_of_waiting(void **state)
+{
+	struct stand stand;
+
+	(void)state;
+	stand_open(&stand, "unknown: {quota: {events: 1, burst: 1s}}\n", 0, 0);
+	int fds[8];
+
+	for (unsigned i = 0; i < 8; i++) {
+		fds[i] = dial(&stand, TCP, 2 + i);
+		for (unsigned j = 0; j < 50; j++)
+			say(fds[i], "<13>x\n");
+	}
+	steps(&stand, 3);
+	put_agencies(&stand, "unknown: {inputs: none}\n");
+	assert_int_equal(collector_reload(stand.collector, NULL), 0);
+	steps(&stand, 250);
+	for (unsigned i = 0; i < 8; i++) {
+		assert_true(is_closed(fds[i]));
+		close(fds[i]);
+	}
+	stand_close(&stand);
 }
 
 static void test_tokens(void **state)
@@ -409,6 +473,8 @@ static void test_quota_streams(void **state)
 
 	say(two, lines);
 	say(three, lines);
+	/* They wait, and the loop sleeps. */
+	assert_int_equal(loop_step(stand.loop, 0, NULL), 0);
 	steps(&stand, 50);
 	assert_true(durable_of(&stand, "a") == first || first < 6000);
 	for (unsigned i = 0; i < 2000 && durable_of(&stand, "a") < 6200; i++)
@@ -502,6 +568,7 @@ static void test_told(void **state)
 					  "\"sender\":\"127.0.0.2\",\"input\":\"syslog-udp\","
 					  "\"agency\":\"a\""));
 	assert_string_equal(told->sender, "127.0.0.2");
+	assert_string_equal(told->who, "a//tocsin");
 	assert_true(row_of(&stand, "127.0.0.2", "syslog-udp").silent);
 	assert_int_equal(row_of(&stand, "127.0.0.2", "syslog-udp").received, 60);
 	assert_int_equal(row_of(&stand, "(tocsin collector)", "tocsin").durable, 1);
@@ -515,6 +582,8 @@ int main(void)
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_barred),
 	    cmocka_unit_test(test_reload),
+	    cmocka_unit_test(test_patience),
+	    cmocka_unit_test(test_end_of_waiting),
 	    cmocka_unit_test(test_tokens),
 	    cmocka_unit_test(test_quota_datagrams),
 	    cmocka_unit_test(test_quota_streams),
