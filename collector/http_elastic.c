@@ -36,7 +36,8 @@ void elastic_barred(struct exchange *exchange, enum identified why)
 		elastic_error(exchange, 403, "security_exception", "action is not allowed");
 		return;
 	}
-	exchange_header(exchange, "WWW-Authenticate", STR("Basic realm=\"tocsin\", charset=\"UTF-8\""));
+	exchange_header(
+	    exchange, "WWW-Authenticate", STR("Basic realm=\"tocsin\", charset=\"UTF-8\""));
 	elastic_error(exchange, 401, "security_exception",
 	    why == IDENTITY_WANTED ? "missing authentication credentials"
 				   : "unable to authenticate");

@@ -88,8 +88,8 @@ static const struct hec_answer *answer_of(enum hec code)
 static void answer(struct exchange *exchange, enum hec code, struct str more)
 {
 	const struct hec_answer *a = answer_of(code);
-	struct str body = arena_printf(exchange_arena(exchange), "{\"text\":\"%s\",\"code\":%d%.*s}",
-	    a->text, (int)code, STR_ARG(more));
+	struct str body = arena_printf(exchange_arena(exchange),
+	    "{\"text\":\"%s\",\"code\":%d%.*s}", a->text, (int)code, STR_ARG(more));
 
 	if (a->status == 503)
 		exchange_header(exchange, "Retry-After", STR("5"));
@@ -104,7 +104,8 @@ static void barred(struct exchange *exchange, enum identified why)
 
 	switch (why) {
 	case IDENTITY_WANTED:
-		answer(exchange, offered.len == 0 ? HEC_TOKEN_REQUIRED : HEC_AUTHORIZATION, STR_NONE);
+		answer(exchange, offered.len == 0 ? HEC_TOKEN_REQUIRED : HEC_AUTHORIZATION,
+		    STR_NONE);
 		return;
 	case IDENTITY_WRONG:
 		answer(exchange, HEC_TOKEN, STR_NONE);

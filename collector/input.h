@@ -26,7 +26,7 @@ struct intake {
 	struct packer *packer;
 	int64_t now_ns; /* receive time of what is read now */
 	int32_t zone_s;
-	struct str decoder; /* of the events that are handed on now, before their sender's; or empty */
+	struct str decoder; /* of what is handed on now, before its sender's; or empty */
 	struct stream *waiting; /* for their quota (stream.c) */
 	int64_t wake_ns;        /* when the first of them may go on; 0: none waits */
 	struct door *door;      /* what stands before connections (wire.h); NULL: nothing */

@@ -158,7 +158,7 @@ static const struct {
     {"GET", "/_ingest/pipeline/winlogbeat-8.19-routing", "200 {}"},
     {"PUT", "/_component_template/x", "200 {\"acknowledged\":true}"},
     {"GET", "/_alias/x", "200 {}"},
-    {"POST", "/_search", "404 {\"error\":{\"root_cause\":[{\"type\":\"resource_not_found_exception\""},
+    {"POST", "/_search", "404 {\"error\":{\"root_cause\":[{\"type\":\"resource_not_found"},
 };
 
 static void what_is_asked_before(void **state)
@@ -187,7 +187,8 @@ static void who_may_send(void **state)
 
 	(void)state;
 	bench_open_for(&bench, 0,
-	    "unknown: {inputs: none}\nagencies:\n  - name: ubnd\n    tokens: [right-0123456789abcdef]\n");
+	    "unknown: {inputs: none}\n"
+	    "agencies:\n  - name: ubnd\n    tokens: [right-0123456789abcdef]\n");
 	assert_string_equal(bench_ask(&bench, "GET", "/", "", STR_NONE),
 	    "401 {\"error\":{\"root_cause\":[{\"type\":\"security_exception\",\"reason\":\"missing "
 	    "authentication credentials\"}],\"type\":\"security_exception\",\"reason\":\"missing "

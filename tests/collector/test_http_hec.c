@@ -41,7 +41,8 @@ static const struct {
     {"POST", "/services/collector/raw", "", "one\r\n\ntwo", OK, 2},
     {"POST", "/services/collector/raw/1.0?host=fw1", "", "one\n", OK, 1},
     {"POST", "/services/collector/raw", "", "\n", "400 {\"text\":\"No data\",\"code\":5}", 0},
-    {"GET", "/services/collector/health", "", "", "200 {\"text\":\"HEC is healthy\",\"code\":17}", 0},
+    {"GET", "/services/collector/health", "", "",
+	"200 {\"text\":\"HEC is healthy\",\"code\":17}", 0},
     {"GET", "/services/collector/health/1.0", "", "",
 	"200 {\"text\":\"HEC is healthy\",\"code\":17}", 0},
     {"OPTIONS", EVENT "/1.0", "", "", "200 ", 0},
@@ -83,8 +84,8 @@ static void what_is_kept(void **state)
 	(void)state;
 	bench_open(&bench, 0);
 	bench_ask(&bench, "POST", EVENT, "", STR(" { \"time\" : 1.5, \"event\":\"\\u0041\"} "));
-	bench_ask(&bench, "POST", "/services/collector/raw?sourcetype=a%22b&host=t%E1%BB%89nh+1", "",
-	    str_of(line));
+	bench_ask(&bench, "POST",
+	    "/services/collector/raw?sourcetype=a%22b&host=t%E1%BB%89nh+1", "", str_of(line));
 	bench_ask(&bench, "POST", "/services/collector/raw?channel=0", "", STR("plain"));
 	rig_read(&bench.rig);
 	const struct seen *seen = rig_find(&bench.rig, "{ \"time\" : 1.5, \"event\":\"\\u0041\"}");
@@ -131,12 +132,14 @@ static void acks_are_true_once(void **state)
 
 	(void)state;
 	bench_open(&bench, 0);
-	assert_string_equal(bench_ask(&bench, "POST", EVENT "?channel=c1", "", STR("{\"event\":1}")),
+	assert_string_equal(
+	    bench_ask(&bench, "POST", EVENT "?channel=c1", "", STR("{\"event\":1}")),
 	    "200 {\"text\":\"Success\",\"code\":0,\"ackId\":0}");
 	assert_string_equal(bench_ask(&bench, "POST", EVENT, "X-Splunk-Request-Channel: c1\r\n",
 				STR("{\"event\":1}")),
 	    "200 {\"text\":\"Success\",\"code\":0,\"ackId\":1}");
-	assert_string_equal(bench_ask(&bench, "POST", EVENT "?channel=c2", "", STR("{\"event\":1}")),
+	assert_string_equal(
+	    bench_ask(&bench, "POST", EVENT "?channel=c2", "", STR("{\"event\":1}")),
 	    "200 {\"text\":\"Success\",\"code\":0,\"ackId\":0}");
 	assert_string_equal(bench_ask(&bench, "POST", ACK, "", STR("{\"acks\":[1,2]}")),
 	    "200 {\"acks\":{\"1\":true,\"2\":false}}");
@@ -214,7 +217,8 @@ static void a_bus_that_is_behind(void **state)
 	    "503 {\"text\":\"Server is busy\",\"code\":9}");
 	assert_string_equal(bench_ask(&bench, "GET", "/services/collector/health", "", STR_NONE),
 	    "503 {\"text\":\"HEC is unhealthy, queues are full\",\"code\":18}");
-	bench_say(&bench, STR("POST " EVENT " HTTP/1.1\r\nContent-Length: 11\r\n\r\n{\"event\":1}"));
+	bench_say(&bench,
+	    STR("POST " EVENT " HTTP/1.1\r\nContent-Length: 11\r\n\r\n{\"event\":1}"));
 	snprintf(answer, sizeof(answer), "%s", bench_hear(&bench));
 	assert_non_null(strstr(answer, "\r\nRetry-After: 5\r\n"));
 	bench.rig.fault = FAULT_NONE;
