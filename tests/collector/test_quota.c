@@ -105,6 +105,23 @@ static void test_clock_back(void **state)
 	assert_true(quota_wait(&bucket, &quota, back_ns + 86400 * NS_PER_S) > 0);
 }
 
+/* Five quiet seconds save up no more than the burst. */
+static void test_burst(void **state)
+{
+	struct quota quota = {100, 1000, NS_PER_S};
+	struct bucket bucket = {0};
+	unsigned count = 0;
+
+	(void)state;
+	quota_take(&bucket, &quota, 10, T0);
+	for (; quota_wait(&bucket, &quota, T0 + 5 * NS_PER_S) == 0; count++)
+		quota_take(&bucket, &quota, 1, T0 + 5 * NS_PER_S);
+	assert_int_equal(count, 100);
+	for (count = 0; quota_wait(&bucket, &quota, T0 + 10 * NS_PER_S) == 0; count++)
+		quota_take(&bucket, &quota, 100, T0 + 10 * NS_PER_S);
+	assert_int_equal(count, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +129,7 @@ int main(void)
 	    cmocka_unit_test(test_none),
 	    cmocka_unit_test(test_wait),
 	    cmocka_unit_test(test_clock_back),
+	    cmocka_unit_test(test_burst),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
