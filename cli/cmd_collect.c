@@ -118,6 +118,7 @@ static void row_fields(struct json *json, const struct source_row *row)
 	json_pair_i64(json, "lag_max_ns", row->lag_max_ns);
 	json_pair_u64(json, "truncated", row->truncated);
 	json_pair_u64(json, "bad_frames", row->bad_frames);
+	json_pair_u64(json, "repeats", row->repeats);
 	json_pair_u64(json, "with_nul", row->with_nul);
 	json_pair_u64(json, "bad_utf8", row->bad_utf8);
 	json_pair_u64(json, "tls_refused", row->tls_refused);

@@ -340,6 +340,7 @@ static bool row_sum(void *context, const struct source_row *row)
 	total->waits += row->waits;
 	total->truncated += row->truncated;
 	total->bad_frames += row->bad_frames;
+	total->repeats += row->repeats;
 	total->with_nul += row->with_nul;
 	total->bad_utf8 += row->bad_utf8;
 	total->tls_refused += row->tls_refused;

@@ -89,7 +89,10 @@ static void open_with(struct peer *peer, const char *input, const char *const *s
 	    .frame_bytes = 16384, .frame_delay_ns = 0, .tick_ns = NS_PER_S, .senders_max = 16,
 	    .agencies_path = agencies_path(peer), .clock = peer_clock};
 
-	assert_int_equal(collector_open(&peer->collector, &options, NULL), 0);
+	struct error error = {0};
+
+	if (collector_open(&peer->collector, &options, &error) < 0)
+		fail_msg("%s", error.text);
 }
 
 void peer_open(struct peer *peer, const char *input, const char *const *settings, bool datagrams)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Real senders that wait for an answer, unmodified, through kill -9 of the collector: nothing is lost.
 
-Debian's rsyslog with omrelp; Elastic's go-lumber, from the Go module proxy. What a sender needs and is not there is said, and skipped.
+Debian's rsyslog with omrelp; Elastic's go-lumber, from the Go module proxy; npm's @fluent-org/logger,
+with a shared key and without. Debian's python3-fluent-logger does not wait; it is only heard. What a sender needs and is not there is said, and skipped.
 """
 import os
 import re
@@ -152,7 +153,7 @@ def through_program(name, door, command):
 
 def lumberjack():
     program, why = go_lumber()
-    for level in ("3", "0"):
+    for level in ("3", "0") if LONG else ("3",):
         if program is None:
             skip(f"go-lumber, compression {level}", why)
             continue
@@ -161,7 +162,81 @@ def lumberjack():
                         [program, f"127.0.0.1:{door.port}", str(EVENTS), level])
 
 
-SENDERS = {"relp": relp, "lumberjack": lumberjack}
+def npm():
+    """The folder with node_modules, or None and why not."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return None, "node or npm is not installed"
+    out = os.path.join(ROOT, "build", "senders", "npm")
+    os.makedirs(out, exist_ok=True)
+    for name in os.listdir(os.path.join(ROOT, "tests", "flow", "npm")):
+        shutil.copy(os.path.join(ROOT, "tests", "flow", "npm", name), out)
+    if not os.path.isdir(os.path.join(out, "node_modules", "gelf-pro")):
+        try:
+            made = subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=out, capture_output=True,
+                                  text=True, timeout=120)
+        except subprocess.TimeoutExpired:
+            return None, "npm's packages cannot be had in time"
+        if made.returncode != 0:
+            return None, "npm's packages cannot be had: " + (made.stderr.strip().splitlines() or [""])[-1]
+    return out, ""
+
+
+KEYS = """unknown: {inputs: none}
+agencies:
+- name: So TTTT
+  shared_keys: [khóa-dùng-chung]
+"""
+
+
+def forward():
+    folder, why = npm()
+    modes = (("PackedForward", "khóa-dùng-chung"), ("CompressedPackedForward", ""), ("Message", ""), ("Forward", ""))
+    for mode, key in modes if LONG else modes[:2]:
+        name = f"@fluent-org/logger, {mode}{', shared key' if key else ''}"
+        if folder is None:
+            skip(name, why)
+            continue
+        door = Door("forward.listen")
+        if key:
+            path = os.path.join(door.house.path, "agencies.yml")
+            with open(path, "w") as file:
+                file.write(KEYS)
+            door.house.settings.append(f"collector.agencies={path}")
+        through_program(name, door, ["node", os.path.join(folder, "forward.js"), str(door.port), mode, str(EVENTS)]
+                        + ([key] if key else []))
+
+
+FLUENT = """
+import sys
+from fluent import sender
+logger = sender.FluentSender("province", host="127.0.0.1", port=int(sys.argv[1]), nanosecond_precision=True)
+for number in range(int(sys.argv[2])):
+    assert logger.emit("app", {"message": f"numbered-{number}- Hồ sơ của tỉnh"})
+logger.close()
+"""
+
+
+def fluent_logger():
+    python = "/usr/bin/python3"
+    if not os.path.exists(python) or \
+            subprocess.run([python, "-c", "import fluent.sender"], capture_output=True).returncode != 0:
+        skip("python3-fluent-logger", "python3-fluent-logger is not installed")
+        return
+    door = Door("forward.listen")
+    try:
+        case("python3-fluent-logger: the collector starts", door.open(), door.house.log())
+        said = subprocess.run([python, "-c", FLUENT, str(door.port), str(EVENTS)], capture_output=True, text=True,
+                              timeout=60)
+        case("python3-fluent-logger: it sends", said.returncode == 0, said.stderr)
+        wait_for(lambda: len(door.seen()) >= EVENTS, 20, 0.1)
+        seen = door.seen()
+        case(f"python3-fluent-logger: {EVENTS} events, each once", seen == {n: 1 for n in range(EVENTS)}, len(seen),
+             door.house.log())
+    finally:
+        door.close()
+
+
+SENDERS = {"relp": relp, "lumberjack": lumberjack, "forward": forward, "fluent-logger": fluent_logger}
 
 
 def main():
