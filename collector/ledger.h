@@ -38,7 +38,8 @@ struct ledger_row {
 	bool shared;          /* of many senders: the row of those beyond the ceiling */
 	uint64_t gap_refused; /* refused, and not yet told in a gap frame ... */
 	int64_t gap_from_ns;  /* ... and since when */
-	int64_t told_ns;      /* when the program was last told what is wrong; 0: never */
+	int64_t told_ns;      /* when the program was last told what is wrong; 0: never ... */
+	enum text_id told;    /* ... and what */
 	char text[64];        /* counts.sender points here */
 };
 

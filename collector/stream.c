@@ -384,10 +384,8 @@ void stream_ready(void *context, unsigned ready)
 			stream_read(stream, &more);
 	}
 	/* What TLS still has inside does not wake the loop by itself. */
-	if (stream->wire.tls != NULL && stream_settle(stream))
+	if (stream_settle(stream) && stream->wire.tls != NULL)
 		stream_watch(stream);
-	else if (stream->wire.tls == NULL)
-		stream_settle(stream);
 }
 
 /* Nothing more will be read: what is there is what there is. */

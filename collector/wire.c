@@ -167,8 +167,8 @@ void door_tell(struct intake *intake, struct ledger_row *row, enum text_id id, s
 	int64_t now_ns = intake->now_ns, since_ns = now_ns - row->told_ns;
 	struct error error = {0};
 
-	if (options->tell == NULL ||
-	    (row->told_ns != 0 && since_ns >= 0 && since_ns < 60 * NS_PER_S))
+	if (options->tell == NULL || (row->told_ns != 0 && row->told == id && since_ns >= 0 &&
+	    since_ns < 60 * NS_PER_S))
 		return;
 	if (now_ns / NS_PER_S != door->told_ns / NS_PER_S)
 		door->told = 0;
@@ -176,6 +176,7 @@ void door_tell(struct intake *intake, struct ledger_row *row, enum text_id id, s
 	if (door->told++ >= TOLD_A_SECOND)
 		return;
 	row->told_ns = now_ns;
+	row->told = id;
 	error_set(&error, ERR_FOREIGN, id, row->counts.input, STR_ARG(peer), why);
 	options->tell(options->tell_context, &error);
 }

@@ -597,7 +597,6 @@ static void a_slow_writer_is_understood(void **unused)
 	assert_int_equal(meet(&ends, &options, NULL), TLS_OPEN);
 	BIO *memory = BIO_new(BIO_s_mem());
 
-	BIO_up_ref(SSL_get_rbio(ends.client));
 	SSL_set0_wbio(ends.client, memory);
 	say(&ends, "in pieces");
 	int len = BIO_read(memory, wire, sizeof(wire));
