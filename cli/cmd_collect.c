@@ -5,7 +5,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/metrics.h"
+#include "collector/agencies.h"
 #include "collector/input.h"
+#include "decoder/decoder.h"
 
 struct collect {
 	struct context *context;
@@ -184,13 +186,22 @@ static struct collector_listener *listeners_of(const struct context *context, si
 	return listeners;
 }
 
-static void log_overlaps(struct collect *collect)
+/* What agencies.yml says and hardly means. */
+static void log_doubts(struct collect *collect)
 {
+	const struct agencies *agencies = collector_agencies(collect->collector);
+	struct log *log = &collect->context->log;
 	const char *overlap;
 
-	for (size_t i = 0; (overlap = collector_overlap(collect->collector, i)) != NULL; i++)
-		log_put(&collect->context->log, clock_wall_ns(), LOG_LEVEL_WARNING,
-		    TEXT_cli_agencies_overlap, overlap);
+	for (size_t i = 0; (overlap = agencies_overlap(agencies, i)) != NULL; i++)
+		log_put(log, clock_wall_ns(), LOG_LEVEL_WARNING, TEXT_cli_agencies_doubt, overlap);
+	for (size_t i = 0; i < agencies_count(agencies); i++) {
+		const struct identity_of *who = agencies_at(agencies, i);
+
+		if (who->decoder.len > 0 && decoder_find(who->decoder) == NULL)
+			log_put(log, clock_wall_ns(), LOG_LEVEL_WARNING,
+			    TEXT_cli_agencies_decoder, STR_ARG(who->decoder), STR_ARG(who->agency));
+	}
 }
 
 /* agencies.yml; connections stay. */
@@ -200,7 +211,7 @@ static int collect_reload(void *self, struct error *error)
 	int code = collector_reload(collect->collector, error);
 
 	if (code == 0)
-		log_overlaps(collect);
+		log_doubts(collect);
 	return code;
 }
 
@@ -254,7 +265,7 @@ static int collect_open(struct collect *collect, struct error *error)
 	if (code == 0)
 		code = collector_open(&collect->collector, &options, error);
 	if (code == 0)
-		log_overlaps(collect);
+		log_doubts(collect);
 	return code;
 }
 

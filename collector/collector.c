@@ -76,9 +76,9 @@ int collector_reload(struct collector *collector, struct error *error)
 	return 0;
 }
 
-const char *collector_overlap(const struct collector *collector, size_t index)
+const struct agencies *collector_agencies(const struct collector *collector)
 {
-	return agencies_overlap(collector->agencies, index);
+	return collector->agencies;
 }
 
 static int collector_fill(struct collector *collector, struct error *error)

@@ -13,6 +13,7 @@
 #include "bus/bus.h"
 #include "net/loop.h"
 
+struct agencies;
 struct collector;
 
 struct collector_listener {
@@ -70,8 +71,8 @@ void collector_set_zone(struct collector *collector, int32_t zone_s);
  * negative.
  */
 int collector_reload(struct collector *collector, struct error *error);
-/* What is suspicious in agencies.yml, in words; NULL behind the last. */
-const char *collector_overlap(const struct collector *collector, size_t index);
+/* Those in force; until the next reload. */
+const struct agencies *collector_agencies(const struct collector *collector);
 
 /*
  * Row of the ledger: a sender by one input; counts since the start of the process. received =

@@ -136,9 +136,10 @@ static struct ledger_row *known(struct ledger *ledger, const struct agencies *ag
 /* By an address several can send: each who has shown a token has a row, and whoever has not. */
 static void test_known(void **state)
 {
-	struct agencies *first = parse("agencies: [{name: a}, {name: b, inputs: http}, {name: c}]\n");
-	struct agencies *second =
-	    parse("agencies: [{name: a, inputs: none}, {name: b}, {name: d, networks: 0.0.0.0/0}]\n");
+	struct agencies *first =
+	    parse("agencies: [{name: a}, {name: b, inputs: http}, {name: c}]\n");
+	struct agencies *second = parse("agencies: [{name: a, inputs: none}, {name: b},\n"
+					"  {name: d, networks: 0.0.0.0/0}]\n");
 	struct ledger *ledger = ledger_new(4, 8, first);
 
 	(void)state;

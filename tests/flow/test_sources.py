@@ -214,8 +214,9 @@ def main():
     path = os.path.join(house.path, "agencies.yml")
     house.settings.append(f"collector.agencies={path}")
     try:
-        write(path, AGENCIES.format(firewall="level: 4"))
+        write(path, AGENCIES.format(firewall="level: 4, decoder: nosuch"))
         house.run()
+        case("a decoder that is none is told", wait_for(lambda: "'nosuch', of 'langson', is no decoder" in house.log(), 5))
         pid = house.status()["collect"]["pid"]
         watched = dial(house, "127.0.0.4", socket.SOCK_DGRAM)
         for _ in range(3):
