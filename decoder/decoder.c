@@ -25,7 +25,7 @@ static const struct decoder *const decoders[] = {
 };
 
 #define DECODERS (sizeof(decoders) / sizeof(decoders[0]))
-#define NAMES	 4 /* decoders that can take part in one event */
+#define NAMES	 5 /* decoders that can take part in one event */
 
 struct program {
 	struct str name;
@@ -135,7 +135,7 @@ static const struct decoder *try_hint(struct chain *chain, struct str text)
 	const struct decoder *hint = name.len > 0 ? decoder_find(name) : NULL;
 
 	if (hint == NULL || hint->stage == DECODER_APPLICATION || hint->stage == DECODER_SOURCE ||
-	    !try_one(chain, hint, text))
+	    hint->stage == DECODER_ENVELOPE || !try_one(chain, hint, text))
 		return NULL;
 	return hint;
 }
@@ -256,6 +256,34 @@ static void finish(struct chain *chain)
 	record->decoders = chain_names(chain);
 }
 
+/* What the envelope holds, or the text itself; false: nothing is left of it but fields. */
+static bool open_envelope(struct chain *chain, struct str *text)
+{
+	struct record *record = chain->record;
+	const struct decoder *hint = decoder_find(record->event->decoder);
+
+	if (hint == NULL || hint->stage != DECODER_ENVELOPE || !try_one(chain, hint, *text))
+		return true;
+	*text = record->message = without_end(record->message);
+	return text->len > 0;
+}
+
+static void run_text(struct chain *chain, struct str text)
+{
+	struct record *record = chain->record;
+	const struct decoder *hint = try_hint(chain, text);
+
+	if (hint != NULL && hint->stage == DECODER_PAYLOAD) {
+		chain->payload = true;
+		try_stage(chain, DECODER_SOURCE, record->message);
+		return;
+	}
+	/* a line that begins as JSON has no header: both would say so, and slowly */
+	if (hint == NULL && scan_peek(text, 0) != '{')
+		try_stage(chain, DECODER_HEADER, text);
+	run_payload(chain);
+}
+
 void decoding_run(struct decoding *decoding, struct record *record, const struct event *event,
     struct arena *arena)
 {
@@ -267,16 +295,8 @@ void decoding_run(struct decoding *decoding, struct record *record, const struct
 	notes_begin(&notes, decoding == NULL ? NULL : decoding->book);
 	record->message = text;
 	record->flags |= RECORD_NO_TIME;
-	const struct decoder *hint = try_hint(&chain, text);
-	if (hint != NULL && hint->stage == DECODER_PAYLOAD) {
-		chain.payload = true;
-		try_stage(&chain, DECODER_SOURCE, record->message);
-	} else {
-		/* a line that begins as JSON has no header: both would say so, and slowly */
-		if (hint == NULL && scan_peek(text, 0) != '{')
-			try_stage(&chain, DECODER_HEADER, text);
-		run_payload(&chain);
-	}
+	if (event->decoder.len == 0 || open_envelope(&chain, &text))
+		run_text(&chain, text);
 	if (chain.count == 0)
 		try_one(&chain, &decode_plain, text);
 	finish(&chain);

@@ -17,6 +17,7 @@ enum decode_status {
 };
 
 enum decoder_stage {
+	DECODER_ENVELOPE,    /* gets the whole line, when the event names it (envelope.h) */
 	DECODER_HEADER,      /* gets the whole line */
 	DECODER_PAYLOAD,     /* gets the message: a format in itself (JSON, CEF, key=value) */
 	DECODER_SOURCE,      /* gets the fields of a payload: names what they come from */
