@@ -9,12 +9,16 @@
 #include "collector/input.h"
 #include "decoder/decoder.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 struct collect {
 	struct context *context;
 	struct bus *bus;
 	struct loop *loop;
 	struct collector *collector;
 	int64_t zone_asked_ns;
+	bool only_stdin; /* which ends, and the program with it */
 };
 
 static int collect_step(void *self, int64_t timeout_ns, struct error *error)
@@ -28,6 +32,9 @@ static int collect_step(void *self, int64_t timeout_ns, struct error *error)
 		collect->zone_asked_ns = now_ns;
 		collector_set_zone(collect->collector, clock_zone_s(now_ns));
 	}
+	/* The same end as by a signal. */
+	if (collect->only_stdin && collector_ended(collect->collector))
+		kill(getpid(), SIGTERM);
 	return collector_step(collect->collector, timeout_ns, error);
 }
 
@@ -168,13 +175,16 @@ static int collect_answer(void *self, struct str request, struct buf *out, struc
 }
 
 /* Of all inputs, as the configuration has them. NULL without memory. */
-static struct collector_listener *listeners_of(const struct context *context, size_t *ret_count)
+static struct collector_listener *listeners_of(
+    const struct context *context, bool only_stdin, size_t *ret_count)
 {
 	struct collector_listener *listeners =
 	    arena_array(context->arena, COLLECTOR_LISTENERS_MAX, sizeof(*listeners));
 	size_t count = 0;
 
-	for (size_t i = 0; listeners != NULL && i < input_count(); i++) {
+	if (only_stdin && listeners != NULL)
+		listeners[count++] = (struct collector_listener){"stdin", "-"};
+	for (size_t i = 0; listeners != NULL && !only_stdin && i < input_count(); i++) {
 		const struct input_kind *kind = input_at(i);
 
 		for (size_t j = 0; j < config_count(context->config, kind->listen) &&
@@ -230,7 +240,7 @@ static int collect_open(struct collect *collect, struct error *error)
 	const struct config *c = context->config;
 	int64_t zone = config_number(c, CONFIG_SITE_ZONE);
 	size_t count;
-	struct collector_listener *listeners = listeners_of(context, &count);
+	struct collector_listener *listeners = listeners_of(context, collect->only_stdin, &count);
 	struct str agencies = config_text(c, CONFIG_COLLECTOR_AGENCIES);
 
 	if (listeners == NULL)
@@ -277,7 +287,7 @@ static int collect_run(struct context *context, const struct arguments *argument
 	    .reload = collect_reload, .self = &collect};
 	struct error error = {0}, ending = {0};
 
-	(void)arguments;
+	collect.only_stdin = arguments_has(arguments, "stdin");
 	stage_signals();
 	context->log.stage = str_of(stage.name);
 	int code = context_bus(context, &collect.bus, &error);
@@ -296,15 +306,21 @@ static int collect_run(struct context *context, const struct arguments *argument
 	bus_close(collect.bus);
 	if (code < 0)
 		log_error(&context->log, clock_wall_ns(), &error);
+	/* What standard input brought, nobody can bring again. */
+	if (code == 0 && collect.only_stdin && ending.code < 0)
+		return context_code(&ending);
 	return code < 0 ? context_code(&error) : EXIT_OK;
 }
 
 const struct command command_collect = {
     .name = "collect",
-    .synopsis = "[-c FILE]",
+    .synopsis = "[-c FILE] [--stdin]",
     .summary = TEXT_cli_collect,
     .description = TEXT_cli_collect_about,
     .examples = (const struct example_row[]){
-	{"tocsin collect -c /etc/tocsin.yml", TEXT_cli_collect_example}, {NULL, TEXT_COUNT}},
+	{"tocsin collect -c /etc/tocsin.yml", TEXT_cli_collect_example},
+	{"zcat old.gz | tocsin collect --stdin", TEXT_cli_collect_stdin}, {NULL, TEXT_COUNT}},
+    .options = (const struct option_row[]){
+	{0, "stdin", NULL, TEXT_cli_opt_stdin}, {0, NULL, NULL, TEXT_COUNT}},
     .run = collect_run,
 };

@@ -306,6 +306,17 @@ unsigned collector_port(const struct collector *collector, size_t listener)
 	return collector->listeners[listener].kind->port(collector->listeners[listener].input);
 }
 
+bool collector_ended(const struct collector *collector)
+{
+	for (size_t i = 0; i < collector->listener_count; i++) {
+		const struct listener *listener = &collector->listeners[i];
+
+		if (listener->kind->ended == NULL || !listener->kind->ended(listener->input))
+			return false;
+	}
+	return collector->listener_count > 0 && packer_in_flight(collector->intake.packer) == 0;
+}
+
 void collector_set_zone(struct collector *collector, int32_t zone_s)
 {
 	collector->intake.zone_s = zone_s;

@@ -21,7 +21,7 @@ struct collector_listener {
 	const char *address; /* "127.0.0.1:5514", "[::]:514", "*:514" */
 };
 
-#define COLLECTOR_LISTENERS_MAX 32
+#define COLLECTOR_LISTENERS_MAX 128
 
 struct collector_options {
 	struct bus *bus;	   /* used by this collector alone; outlives it */
@@ -62,6 +62,8 @@ void collector_close(struct collector *collector); /* accepts NULL */
 int collector_step(struct collector *collector, int64_t timeout_ns, struct error *error);
 /* The port that a listener got, for port 0; 0 when it has none. */
 unsigned collector_port(const struct collector *collector, size_t listener);
+/* Every input has come to its end (standard input), and nothing is under way. */
+bool collector_ended(const struct collector *collector);
 /* Another zone is in force (DST): for events from now on. */
 void collector_set_zone(struct collector *collector, int32_t zone_s);
 

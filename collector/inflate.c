@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PIECE (64u << 10)
@@ -49,4 +50,51 @@ enum inflated inflate_all(struct buf *out, struct str packed)
 	} while (result == INFLATE_DONE && stream.avail_in > 0 && inflateReset(&stream) == Z_OK);
 	inflateEnd(&stream);
 	return result;
+}
+
+struct inflater {
+	z_stream stream;
+	bool member_over;
+};
+
+struct inflater *inflater_new(void)
+{
+	struct inflater *inflater = calloc(1, sizeof(*inflater));
+
+	if (inflater != NULL && inflateInit2(&inflater->stream, EITHER_FORMAT) != Z_OK) {
+		free(inflater);
+		return NULL;
+	}
+	return inflater;
+}
+
+void inflater_free(struct inflater *inflater)
+{
+	if (inflater == NULL)
+		return;
+	inflateEnd(&inflater->stream);
+	free(inflater);
+}
+
+enum inflated inflater_next(struct inflater *inflater, struct str *packed, char *out, size_t len,
+    size_t *ret_len)
+{
+	z_stream *stream = &inflater->stream;
+	int state = Z_OK;
+
+	stream->next_in = (unsigned char *)(uintptr_t)packed->ptr;
+	stream->avail_in = (unsigned)packed->len;
+	stream->next_out = (unsigned char *)out;
+	stream->avail_out = (unsigned)len;
+	while (state == Z_OK && stream->avail_in > 0 && stream->avail_out > 0) {
+		if (inflater->member_over && inflateReset(stream) != Z_OK)
+			return INFLATE_BAD;
+		inflater->member_over = false;
+		state = inflate(stream, Z_NO_FLUSH);
+		inflater->member_over = state == Z_STREAM_END;
+		state = state == Z_STREAM_END || state == Z_BUF_ERROR ? Z_OK : state;
+	}
+	*packed = str_slice(*packed, packed->len - stream->avail_in, packed->len);
+	*ret_len = len - stream->avail_out;
+	return state == Z_OK ? INFLATE_DONE : state == Z_MEM_ERROR ? INFLATE_MEMORY : INFLATE_BAD;
 }

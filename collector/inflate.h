@@ -16,4 +16,16 @@ enum inflated { INFLATE_DONE, INFLATE_BAD, INFLATE_LARGE, INFLATE_MEMORY };
  */
 enum inflated inflate_all(struct buf *out, struct str packed);
 
+/* The same a piece at a time, for what is larger than memory should be. */
+struct inflater;
+
+struct inflater *inflater_new(void);            /* NULL: no memory */
+void inflater_free(struct inflater *inflater); /* accepts NULL */
+/*
+ * Takes what it needs off *packed and puts at most len bytes at out. DONE: *ret_len of them, which
+ * may be none until there is more of packed.
+ */
+enum inflated inflater_next(struct inflater *inflater, struct str *packed, char *out, size_t len,
+    size_t *ret_len);
+
 #endif

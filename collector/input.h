@@ -14,6 +14,7 @@
 
 struct agencies;
 struct door;
+struct files;
 struct stream;
 
 /* Shared by the inputs of one collector. */
@@ -30,6 +31,7 @@ struct intake {
 	struct stream *waiting; /* for their quota (stream.c) */
 	int64_t wake_ns;        /* when the first of them may go on; 0: none waits */
 	struct door *door;      /* what stands before connections (wire.h); NULL: nothing */
+	struct files *files;    /* what the inputs of files share (input_file.c) */
 	char *scratch; /* INTAKE_SCRATCH bytes, for one call at a time */
 };
 
@@ -55,6 +57,8 @@ struct input_kind {
 	/* About once a second: deadlines, counters of the kernel. */
 	void (*tick)(struct input *input);
 	unsigned (*port)(const struct input *input);
+	/* It has come to its end: nothing will follow. May be NULL: it never does. */
+	bool (*ended)(const struct input *input);
 };
 
 const struct input_kind *input_find(struct str name);

@@ -252,6 +252,21 @@ struct ledger_row *ledger_known(struct ledger *ledger, const char *input,
 	return row_of(ledger, input, peer, identity, who_of(identity));
 }
 
+struct ledger_row *ledger_local(struct ledger *ledger, const char *input, struct str name)
+{
+	const struct sockaddr_in local = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct sockaddr *peer = (const struct sockaddr *)(const void *)&local;
+	struct sender sender = {.input = input};
+
+	sender.key_len = key_of(peer, sender.key);
+	struct ledger_row *row = slot_find(ledger->slots, ledger->slot_count, &sender)->row;
+
+	if (row != NULL)
+		return row;
+	return row_add(ledger, &sender, name, agencies_by_network(ledger->agencies, peer));
+}
+
 struct ledger_row *ledger_listener(struct ledger *ledger, const char *input, const char *address)
 {
 	char text[64];
