@@ -99,9 +99,7 @@ def resident(pid):
 
 def idle(house, pid):
     """Connections that say nothing, or one byte, cost a bounded amount; a sender beside them is served."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    count = min(IDLE, limit[1] - 500)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(count + 500, limit[1]), limit[1]))
+    count = min(IDLE, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 500)
     before = resident(pid)
     crowd = []
     for i in range(count):
@@ -206,6 +204,9 @@ def scrape(port):
 
 def main():
     need_binary()
+    # For the crowd, here and in the collector, which has it from here.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(IDLE + 500, most), most))
     monitor = free_port()
     house = House(settings=("syslog.tcp.connections=20000", "syslog.tcp.connections_per_peer=20000",
                             "collector.senders=20000", "syslog.udp.receive_buffer=65536",
