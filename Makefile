@@ -65,9 +65,13 @@ LDFLAGS_fuzz    := -fsanitize=address,undefined,fuzzer
 LDFLAGS_coverage := --coverage
 
 VERSION := 0.1.0
-CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. $(WARN) $(CFLAGS_$(MODE)) \
+CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. $(WARN) $(CFLAGS_$(MODE)) $(OPT) \
 	-MMD -MP $(CFLAGS)
 LDFLAGS_ALL = $(LDFLAGS_$(MODE)) $(LDFLAGS)
+
+# The rooms that every event goes through.
+OPT_release := -O3
+$(foreach r,base event decoder sigma correlator,$(B)/$(r)/%.o): OPT = $(OPT_$(MODE))
 
 OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 # The archives that a program of a room links, and the libraries behind them.
