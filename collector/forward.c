@@ -1,11 +1,9 @@
 #include "collector/forward.h"
 
-#include "base/check.h"
+#include "base/civil.h"
+#include "net/digest.h"
 
 #include <math.h>
-#include <openssl/evp.h>
-#include <stdio.h>
-#include <time.h>
 
 static bool take_kind(struct str *bytes, enum msgpack_kind kind, struct msgpack *ret)
 {
@@ -168,9 +166,7 @@ static void json_time(struct json *json, const struct msgpack *value)
 {
 	int64_t seconds = 0;
 	uint32_t ns = 0;
-	struct tm tm;
-	char text[64];
-	time_t clock;
+	char text[CIVIL_TEXT];
 
 	if (value->kind == MSGPACK_EXT) {
 		seconds = be32(value->bytes.ptr);
@@ -181,13 +177,9 @@ static void json_time(struct json *json, const struct msgpack *value)
 	} else if (value->kind == MSGPACK_UNSIGNED && value->number < 4000000000u) {
 		seconds = (int64_t)value->number;
 	}
-	clock = (time_t)seconds;
-	if (seconds == 0 || gmtime_r(&clock, &tm) == NULL)
-		return;
-	size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-
-	snprintf(text + len, sizeof(text) - len, ".%09uZ", ns);
-	json_pair(json, "@timestamp", str_of(text));
+	if (seconds != 0)
+		json_pair(json, "@timestamp",
+		    civil_format(seconds * INT64_C(1000000000) + ns, 0, 9, text));
 }
 
 static bool has_time(struct str pairs, uint64_t count)
@@ -243,18 +235,10 @@ void forward_digest(struct str salt, struct str host, struct str nonce, struct s
 {
 	const struct str parts[] = {salt, host, nonce, key};
 	static const char digits[] = "0123456789abcdef";
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	unsigned len = 0;
-	bool good = context != NULL && EVP_DigestInit_ex(context, EVP_sha512(), NULL) == 1;
+	uint8_t digest[DIGEST_SHA512];
 
-	for (size_t i = 0; good && i < sizeof(parts) / sizeof(parts[0]); i++)
-		good = parts[i].len == 0 ||
-		    EVP_DigestUpdate(context, parts[i].ptr, parts[i].len) == 1;
-	good = good && EVP_DigestFinal_ex(context, digest, &len) == 1;
-	EVP_MD_CTX_free(context);
-	CHECK(good && len * 2 == FORWARD_DIGEST);
-	for (size_t i = 0; i < len; i++) {
+	digest_sha512(parts, sizeof(parts) / sizeof(parts[0]), digest);
+	for (size_t i = 0; i < DIGEST_SHA512; i++) {
 		ret[2 * i] = digits[digest[i] >> 4];
 		ret[2 * i + 1] = digits[digest[i] & 15];
 	}

@@ -339,7 +339,8 @@ static bool take_messages(struct stream *stream, struct str *bytes)
 
 		*bytes = str_slice(*bytes, message.len, bytes->len);
 		state->end = (struct msgpack_end){0};
-		if (!(state->greeted ? message_serve(stream, message) : ping_serve(stream, message)))
+		if (!(state->greeted ? message_serve(stream, message)
+				     : ping_serve(stream, message)))
 			return false;
 	}
 	return true;

@@ -45,7 +45,7 @@ struct msgpack_end {
 	uint64_t left[MSGPACK_DEPTH + 1];
 };
 
-/* MSGPACK_OK: end->at is where it ends. MSGPACK_BAD: also when it is longer than max, or too deep. */
+/* OK: end->at is where it ends. BAD: also when it is longer than max or too deep. */
 enum msgpack_status msgpack_find_end(struct msgpack_end *end, struct str bytes, size_t max);
 /* Takes a whole value off *bytes, to be looked at later. */
 bool msgpack_pass(struct str *bytes, struct str *ret);

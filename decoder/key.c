@@ -35,8 +35,9 @@ void keybook_begin(struct keybook *book)
 
 struct key key_ask(struct str name)
 {
-	static const struct str messages[] = {
-	    STR_INIT("message"), STR_INIT("Message"), STR_INIT("msg"), STR_INIT("log")};
+	/* The last one is GELF's. */
+	static const struct str messages[] = {STR_INIT("message"), STR_INIT("Message"),
+	    STR_INIT("msg"), STR_INIT("log"), STR_INIT("short_message")};
 	enum field_id id = field_lookup(name);
 	struct key key = {.id = (uint16_t)id, .mark = (uint8_t)(id < FIELD_COUNT ? id : 0)};
 

@@ -38,17 +38,19 @@ static const struct {
     ROW("packed, binary", "\x93\xa1t\xc4\x1a" E1 E2 CHUNK, ACK, J1, J2),
     ROW("packed, text", "\x93\xa1t\xba" E1 E2 CHUNK, ACK, J1, J2),
     ROW("no entries", "\x93\xa1t\x90" CHUNK, ACK, NULL, NULL),
-    ROW("metadata beside the time", "\x92\xa1t\x91\x92\x92\xce\x6b\x02\x8b\x34\x80\x81\xa1\x61\x01", "",
-	J1, J1),
-    ROW("a time of its own",
-	"\x93\xa1t\x01\x81\xaa@timestamp\xa1y", "", "{\"fluent_tag\":\"t\",\"@timestamp\":\"y\"}", NULL),
+    ROW("metadata beside the time",
+	"\x92\xa1t\x91\x92\x92\xce\x6b\x02\x8b\x34\x80\x81\xa1\x61\x01", "", J1, J1),
+    ROW("a time of its own", "\x93\xa1t\x01\x81\xaa@timestamp\xa1y", "",
+	"{\"fluent_tag\":\"t\",\"@timestamp\":\"y\"}", NULL),
     ROW("no record", "\x93\xa1t\x00\xa1y", "", "{\"fluent_tag\":\"t\",\"record\":\"y\"}", NULL),
     ROW("heartbeats", "\xc0\xc0\x93\xa1t\x00\x80", "", "{\"fluent_tag\":\"t\"}", NULL),
     ROW("all kinds of values",
-	"\x93\xa1t\x00\x88\xa1" "a\xc0\xa1" "b\xc3\xa1" "c\xd1\xff\xfe\xa1" "d\xcb\x3f\xf8\0\0\0\0\0\0\xa1"
-	"e\x92\x01\xa1\xff\xa1" "f\xd4\x07\xab\x05\xe0\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xc4\x01\"", "",
-	"{\"fluent_tag\":\"t\",\"a\":null,\"b\":true,\"c\":-2,\"d\":1.5,\"e\":[1,\"\xef\xbf\xbd\"],"
-	"\"f\":\"ab\",\"5\":-32,\"18446744073709551615\":\"\\\"\"}", NULL),
+	"\x93\xa1t\x00\x88\xa1" "a\xc0\xa1" "b\xc3\xa1" "c\xd1\xff\xfe\xa1"
+	"d\xcb\x3f\xf8\0\0\0\0\0\0\xa1" "e\x92\x01\xa1\xff\xa1" "f\xd4\x07\xab"
+	"\x05\xe0\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xc4\x01\"", "",
+	"{\"fluent_tag\":\"t\",\"a\":null,\"b\":true,\"c\":-2,\"d\":1.5,"
+	"\"e\":[1,\"\xef\xbf\xbd\"],\"f\":\"ab\",\"5\":-32,"
+	"\"18446744073709551615\":\"\\\"\"}", NULL),
 };
 
 static void modes_of_messages(void **state)
@@ -131,8 +133,8 @@ static void compressed_messages(void **state)
 	unsigned char packed[256];
 	struct buf said = BUF(4096);
 	struct peer peer;
-	z_stream z = {.next_in = (unsigned char *)(uintptr_t)entries, .avail_in = sizeof(entries) - 1,
-	    .next_out = packed, .avail_out = sizeof(packed)};
+	z_stream z = {.next_in = (unsigned char *)(uintptr_t)entries,
+	    .avail_in = sizeof(entries) - 1, .next_out = packed, .avail_out = sizeof(packed)};
 
 	(void)state;
 	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
@@ -260,7 +262,8 @@ static void heartbeats_over_udp(void **state)
 	peer_close(&peer);
 }
 
-#define AGENCIES "unknown: {inputs: none}\nagencies:\n- name: hue\n  shared_keys: [first-key-of-hue-0123, second-key-of-hue-0123]\n"
+#define AGENCIES "unknown: {inputs: none}\nagencies:\n- name: hue\n" \
+	"  shared_keys: [first-key-of-hue-0123, second-key-of-hue-0123]\n"
 
 /* The nonce of the HELO. */
 static struct str nonce_of(struct peer *peer, char nonce[FORWARD_NONCE])
@@ -297,7 +300,9 @@ static void who_has_the_key_may_send(void **state)
 	static const struct {
 		const char *key;
 		bool good;
-	} keys[] = {{"first-key-of-hue-0123", true}, {"second-key-of-hue-0123", true}, {"third-key-of-hue-0123", false}, {"", false}};
+	} keys[] = {{"first-key-of-hue-0123", true},
+	    {"second-key-of-hue-0123", true},
+	    {"third-key-of-hue-0123", false}, {"", false}};
 	char bytes[FORWARD_NONCE], digest[FORWARD_DIGEST];
 	struct peer peer;
 

@@ -39,7 +39,8 @@ static void put_packed(struct buf *out, struct str frames)
 	unsigned char *packed = malloc(len);
 
 	assert_non_null(packed);
-	assert_int_equal(compress2(packed, &len, (const unsigned char *)frames.ptr, frames.len, 9), Z_OK);
+	assert_int_equal(
+	    compress2(packed, &len, (const unsigned char *)frames.ptr, frames.len, 9), Z_OK);
 	buf_str_put(out, STR("2C"));
 	put_be(out, (uint32_t)len);
 	buf_put(out, packed, len);

@@ -63,7 +63,8 @@ static const struct {
 	const char *name, *said, *heard;
 	uint64_t bad;
 } table[] = {
-    {"close", OPEN "2 syslog 1 a\n3 close 0\n", OPEN_ANSWER "2 rsp 6 200 OK\n3 rsp 0\n" BYE "(closed)", 0},
+    {"close", OPEN "2 syslog 1 a\n3 close 0\n",
+	OPEN_ANSWER "2 rsp 6 200 OK\n3 rsp 0\n" BYE "(closed)", 0},
     {"close of old senders", "1 close 0 \n", "1 rsp 0\n" BYE "(closed)", 0},
     {"version 1", "1 open 30 relp_version=1\ncommands=syslog\n",
 	"1 rsp 58 200 OK\nrelp_version=1\nrelp_software=tocsin\ncommands=syslog\n", 0},
@@ -166,7 +167,8 @@ static void the_end_of_the_stage_answers_and_says_so(void **state)
 	char text[256] = "";
 	ssize_t n, len = 0;
 
-	while ((n = recv(peer.client, text + len, sizeof(text) - 1 - (size_t)len, MSG_DONTWAIT)) > 0)
+	while ((n = recv(
+		    peer.client, text + len, sizeof(text) - 1 - (size_t)len, MSG_DONTWAIT)) > 0)
 		len += n;
 	assert_int_equal(n, 0);
 	assert_string_equal(text, "2 rsp 6 200 OK\n" BYE);
@@ -187,9 +189,10 @@ static void pieces(void **state)
 
 		for (int part = 0; part < 2; part++) {
 			while (relp_next(&relp, &rest, &frame) == RELP_FRAME)
-				snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%u %.*s %.*s|",
-				    frame.txnr, STR_ARG(frame.command), STR_ARG(frame.data));
-			rest = (struct str){rest.ptr, (size_t)(stream + sizeof(stream) - 1 - rest.ptr)};
+				snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen),
+				    "%u %.*s %.*s|", frame.txnr, STR_ARG(frame.command),
+				    STR_ARG(frame.data));
+			rest.len = (size_t)(stream + sizeof(stream) - 1 - rest.ptr);
 		}
 		assert_string_equal(seen, "1 open rel|2 syslog abc|3 close |999999999 x a\nb|");
 	}

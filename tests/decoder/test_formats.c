@@ -17,6 +17,8 @@ static const struct decoded_row json[] = {
     ROW("<14>Nov 22 03:04:05 web01 app: @cee: {\"msg\":\"hi\",\"user\":\"lan\"}",
 	".decoders=rfc3164/json\n.message=hi\nUser=lan\nhost=web01\napp=app"),
     ROW("@cee:{\"msg\":\"hi\"}", ".decoders=json\n.message=hi"),
+    ROW("{\"version\":\"1.1\",\"host\":\"web01\",\"short_message\":\"hi\",\"_a\":1}",
+	".decoders=json\n.message=hi\nhost=web01\n_a=1"),
     ROW("<134>Nov 22 03:04:05 ids01 suricata[5]: "
 	"{\"timestamp\":\"2026-11-22T03:04:05.263892+0000\","
 	"\"src_ip\":\"192.0.2.5\",\"dest_ip\":\"192.0.2.9\",\"dest_port\":443,\"proto\":\"TCP\"}",

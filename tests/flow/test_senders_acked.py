@@ -2,7 +2,8 @@
 """Real senders that wait for an answer, unmodified, through kill -9 of the collector: nothing is lost.
 
 Debian's rsyslog with omrelp; Elastic's go-lumber, from the Go module proxy; npm's @fluent-org/logger,
-with a shared key and without. Debian's python3-fluent-logger does not wait; it is only heard. What a sender needs and is not there is said, and skipped.
+with a shared key and without. Debian's python3-fluent-logger and npm's gelf-pro do not wait; they
+are only heard. What a sender needs and is not there is said, and skipped.
 """
 import os
 import re
@@ -236,7 +237,30 @@ def fluent_logger():
         door.close()
 
 
-SENDERS = {"relp": relp, "lumberjack": lumberjack, "forward": forward, "fluent-logger": fluent_logger}
+def gelf():
+    folder, why = npm()
+    for adapter in ("udp", "tcp"):
+        if folder is None:
+            skip(f"gelf-pro over {adapter}", why)
+            continue
+        door = Door(f"gelf.{adapter}.listen")
+        name = f"gelf-pro over {adapter}"
+        try:
+            case(f"{name}: the collector starts", door.open(), door.house.log())
+            said = subprocess.run(["node", os.path.join(folder, "gelf.js"), adapter, str(door.port), str(EVENTS)],
+                                  capture_output=True, text=True, timeout=120)
+            case(f"{name}: it sends", said.returncode == 0 and not said.stdout, said.stdout, said.stderr)
+            wait_for(lambda: len(door.seen()) >= EVENTS, 20, 0.1)
+            seen = door.seen()
+            total = door.house.total()
+            case(f"{name}: {EVENTS} events, each once", seen == {n: 1 for n in range(EVENTS)}, len(seen), total,
+                 door.house.log())
+            case(f"{name}: no frame was bad", total.get("bad_frames") == 0, total)
+        finally:
+            door.close()
+
+
+SENDERS = {"relp": relp, "lumberjack": lumberjack, "forward": forward, "fluent-logger": fluent_logger, "gelf": gelf}
 
 
 def main():
