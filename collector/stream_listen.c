@@ -232,11 +232,15 @@ static void stream_accept(struct input *input, int fd, const struct sockaddr *pe
 		stream_close(stream);
 }
 
-/* A sender that lost its power is noticed after two minutes, not after the system's two hours. */
+/*
+ * A sender that lost its power is noticed after two minutes, not after the system's two hours.
+ * Answers are written whole, and wait for nothing.
+ */
 static void keep_alive(int fd)
 {
 	int on = 1, idle_s = 60, interval_s = 10, count = 6;
 
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));

@@ -35,8 +35,8 @@ int64_t door_patience_ns(const struct door *door); /* until a connection is read
 size_t door_ceiling(const struct door *door);      /* of connections that are not */
 bool door_asks(const struct door *door);           /* clients for certificates */
 /*
- * Tells the program, the same of a row once a minute: id has "%s: %.*s", input and peer; and "%s", why, unless
- * that is NULL.
+ * Tells the program, the same of a row once a minute: id has "%s: %.*s", input and peer; and "%s",
+ * why, unless that is NULL.
  */
 void door_tell(struct intake *intake, struct ledger_row *row, enum text_id id, struct str peer,
     const char *why);

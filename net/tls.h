@@ -4,9 +4,9 @@
  * A server is a certificate, its key, and what is asked of clients; a connection lives on a
  * descriptor that stays the caller's. Nothing here blocks: what the socket does not take is kept
  * (bounded), and what the socket has brought is taken out of TLS at once, so that nothing ever
- * waits inside without the descriptor telling. TLS 1.2 and later; no tickets and no resumption (a client
- * that only writes never reads a ticket, and its close then becomes a reset that loses its last
- * lines), no renegotiation, no compression.
+ * waits inside without the descriptor telling. TLS 1.2 and later; no tickets and no resumption (a
+ * client that only writes never reads a ticket, and its close then becomes a reset that loses its
+ * last lines), no renegotiation, no compression.
  */
 #ifndef TOCSIN_NET_TLS_H
 #define TOCSIN_NET_TLS_H
