@@ -218,6 +218,28 @@ static void test_long_and_dirty(void **state)
 	stand_close(&stand);
 }
 
+/* Longer than what it is known by, and cut behind that. */
+static void test_truncated_behind_head(void **state)
+{
+	struct stand stand;
+	char line[101];
+
+	(void)state;
+	stand_prepare(&stand);
+	memset(line, 'x', 99);
+	memcpy(line + 99, "\n", 2);
+	for (unsigned i = 0; i < 30; i++)
+		put(&stand, "app.log", line);
+	stand_start(&stand);
+	steps(&stand, 20);
+	assert_int_equal(stand.rig.seen_count, 30);
+	assert_int_equal(truncate(in(&stand, "app.log"), 1200), 0);
+	put(&stand, "app.log", "fresh\n");
+	steps(&stand, 20);
+	assert_int_equal(times(&stand, "fresh"), 1);
+	stand_close(&stand);
+}
+
 /* What happens to a file of which "one" and "two" were read, and what must be seen then. */
 static void by_rename(struct stand *stand)
 {
@@ -228,10 +250,11 @@ static void by_rename(struct stand *stand)
 
 static void by_rename_and_writer(struct stand *stand)
 {
+	put(stand, "app.log", "left ");
 	rename(in(stand, "app.log"), in(stand, "app.log.1"));
 	put(stand, "app.log", "fresh\n");
 	steps(stand, 20);
-	put(stand, "app.log.1", "left over\n");
+	put(stand, "app.log.1", "over\n");
 }
 
 static void by_rename_twice(struct stand *stand)
@@ -378,6 +401,77 @@ static void test_truncated_shorter(void **state)
 	stand_close(&stand);
 }
 
+/* Numbers are given again: what is there now is read from its start, and nothing of the old one. */
+static void test_inode_again(void **state)
+{
+	struct stand stand;
+
+	(void)state;
+	for (int closed = 0; closed < 2; closed++) {
+		stand_prepare(&stand);
+		put(&stand, "app.log", "one\ntwo\n");
+		stand_start(&stand);
+		steps(&stand, 20);
+		if (closed)
+			stand_kill(&stand);
+		unlink(in(&stand, "app.log"));
+		put(&stand, "other.log", "another one\nwith more in it\n");
+		put(&stand, "app.log", "3\n");
+		if (closed)
+			stand_start(&stand);
+		steps(&stand, 100);
+		assert_seen(&stand, LINES("one", "two", "3", "another one", "with more in it"));
+		stand_close(&stand);
+	}
+}
+
+/* Neither waits for a writer, nor is read. */
+static void test_no_file(void **state)
+{
+	struct stand stand;
+
+	(void)state;
+	stand_prepare(&stand);
+	assert_int_equal(mkfifo(in(&stand, "fifo.log"), 0600), 0);
+	assert_int_equal(mkdir(in(&stand, "dir.log"), 0700), 0);
+	assert_int_equal(symlink("nowhere", in(&stand, "link.log")), 0);
+	assert_int_equal(symlink("app.log", in(&stand, "again.log")), 0);
+	put(&stand, "app.log", "one\n");
+	put(&stand, "packed.log.gz", "no gzip\n");
+	stand_start(&stand);
+	steps(&stand, 30);
+	assert_seen(&stand, LINES("one"));
+	rmdir(in(&stand, "dir.log"));
+	stand_close(&stand);
+}
+
+/* More than one read of it: the others are not kept waiting. */
+static void test_fair(void **state)
+{
+	struct stand stand;
+	char line[32];
+	size_t small = 0;
+
+	(void)state;
+	stand_prepare(&stand);
+	FILE *file = fopen(in(&stand, "large.log"), "wb");
+
+	for (unsigned i = 0; i < 200000; i++)
+		fprintf(file, "line %u of a large file\n", i);
+	fclose(file);
+	snprintf(line, sizeof(line), "of a small one\n");
+	put(&stand, "small.log", line);
+	stand_start(&stand);
+	for (unsigned i = 0; i < 100; i++)
+		steps(&stand, 1);
+	assert_int_equal(stand.rig.seen_count, 200001);
+	while (strcmp(stand.rig.seen[small].raw, "of a small one") != 0)
+		small++;
+	/* Of four partitions it has one alone, and frames of it wait for none of the other. */
+	assert_true(small < 60000);
+	stand_close(&stand);
+}
+
 /* The bus has not said that it is durable: the position stays, and the tail is repeated. */
 static void test_kill_repeats(void **state)
 {
@@ -394,6 +488,9 @@ static void test_kill_repeats(void **state)
 	for (int i = 0; i < 30; i++) {
 		now_ns += 100 * NS_PER_MS;
 		collector_step(stand.collector, 0, NULL);
+		/* Another one makes it write the positions of all. */
+		if (i == 10)
+			put(&stand, "other.log", "of the other\n");
 	}
 	stand_kill(&stand);
 	stand.rig.fault = FAULT_NONE;
@@ -401,6 +498,7 @@ static void test_kill_repeats(void **state)
 	steps(&stand, 20);
 	assert_int_equal(times(&stand, "one"), 1);
 	assert_int_equal(times(&stand, "two"), 2);
+	assert_true(times(&stand, "of the other") >= 1);
 	stand_close(&stand);
 }
 
@@ -699,7 +797,11 @@ int main(void)
 	    cmocka_unit_test(test_grows),
 	    cmocka_unit_test(test_long_and_dirty),
 	    cmocka_unit_test(test_truncated_shorter),
+	    cmocka_unit_test(test_truncated_behind_head),
 	    cmocka_unit_test(test_changes),
+	    cmocka_unit_test(test_inode_again),
+	    cmocka_unit_test(test_no_file),
+	    cmocka_unit_test(test_fair),
 	    cmocka_unit_test(test_kill_repeats),
 	    cmocka_unit_test(test_state_damaged),
 	    cmocka_unit_test(test_state_not_written),
