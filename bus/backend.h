@@ -39,6 +39,7 @@ struct bus {
 	uint32_t partitions[TOPIC_COUNT];
 	char identity[64];
 	size_t pending;
+	bool eager; /* it has work of its own and wants to be driven soon */
 	struct bus_stats stats;
 };
 
@@ -48,7 +49,7 @@ struct bus_reader {
 	struct bus_assignment assignment;
 };
 
-extern const struct bus_backend bus_local, bus_kafka, bus_memory;
+extern const struct bus_backend bus_local, bus_kafka, bus_memory, bus_spool;
 
 /*
  * bus_fault wraps another bus for tests: the plan is asked before each call and may delay it, fail

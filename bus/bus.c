@@ -123,6 +123,11 @@ size_t bus_pending(const struct bus *bus)
 	return bus->pending;
 }
 
+bool bus_is_eager(const struct bus *bus)
+{
+	return bus->eager;
+}
+
 int bus_flush(struct bus *bus, int64_t timeout_ns, struct error *error)
 {
 	return bus->backend->flush(bus, timeout_ns, error);

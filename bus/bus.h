@@ -1,6 +1,6 @@
 /*
- * bus.h - how records travel: one interface, four backends (bus_local, bus_kafka, bus_memory,
- * bus_fault), one conformance suite (tests/bus).
+ * bus.h - how records travel: one interface, five backends (bus_local, bus_kafka, bus_memory,
+ * bus_spool, bus_fault), one conformance suite (tests/bus).
  *
  * Life: bus_open, any number of bus_publish / bus_receipts and readers, bus_close. One handle is
  * used by one thread. Promises of every backend:
@@ -33,12 +33,14 @@ bool bus_topic_parse(struct str name, enum bus_topic *ret);
 struct bus;
 struct bus_reader;
 
+struct bus_spool_options;
+
 struct bus_setting {
 	struct str name, value;
 };
 
 struct bus_options {
-	const char *backend;                /* "local", "kafka", "memory" */
+	const char *backend;                /* "local", "kafka", "memory", "spool" */
 	const char *path;                   /* local: folder */
 	uint32_t partitions[TOPIC_COUNT];   /* used when a topic is made; 1..256 */
 	/* local: limits of each topic; 0: the default of config.def */
@@ -51,6 +53,7 @@ struct bus_options {
 	const char *prefix;                 /* of topic names, e.g. "tocsin." */
 	const struct bus_setting *settings; /* librdkafka properties, passed through */
 	size_t setting_count;
+	const struct bus_spool_options *spool; /* spool: bus_spool.h */
 	bool memory_durable;                /* memory: a log named by path outlives its handles */
 };
 
@@ -99,6 +102,8 @@ int bus_receipts(struct bus *bus, struct bus_receipt *ret, size_t max, int64_t t
     struct error *error);
 /* Accepted and not yet receipted records. */
 size_t bus_pending(const struct bus *bus);
+/* A spool drains: bus_receipts should be called soon, though nothing may be pending. */
+bool bus_is_eager(const struct bus *bus);
 /* Commits now and drives until nothing is pending or timeout_ns passed; receipts stay to be
  * collected. */
 int bus_flush(struct bus *bus, int64_t timeout_ns, struct error *error);

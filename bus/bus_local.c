@@ -220,6 +220,49 @@ static int local_committed(struct bus *base, const char *group, enum bus_topic t
 	return group_get(((struct local_bus *)base)->topics[topic], group, partition, ret, error);
 }
 
+int local_trim(struct bus *base, const char *group, enum bus_topic topic, uint64_t next,
+    struct error *error)
+{
+	struct local_topic *chain = ((struct local_bus *)base)->topics[topic];
+	int code;
+
+	/* most often there is nothing to remove */
+	if (chain->count < 2 || (chain->segments[1]->state == SEGMENT_GOOD &&
+	    chain->segments[1]->base[0] > next))
+		return 0;
+	code = group_sync(chain, group, 0, error);
+	if (code == 0)
+		code = topic_lock(chain, error);
+	if (code != 0)
+		return code;
+	code = topic_refresh(chain, error);
+	if (code == 0)
+		code = topic_drop_before(chain, next, error);
+	mark_set(chain, 0);
+	topic_unlock(chain);
+	return code;
+}
+
+int local_clear(struct bus *base, const char *group, enum bus_topic topic, struct error *error)
+{
+	struct local_topic *chain = ((struct local_bus *)base)->topics[topic];
+	/* first the position: a death between repeats records, the other order loses some */
+	int code = group_put(chain, group, 0, 0, error);
+
+	if (code == 0)
+		code = group_sync(chain, group, 0, error);
+	if (code == 0)
+		code = topic_lock(chain, error);
+	if (code != 0)
+		return code;
+	code = topic_refresh(chain, error);
+	if (code == 0)
+		code = topic_drop_all(chain, error);
+	mark_set(chain, 0);
+	topic_unlock(chain);
+	return code;
+}
+
 const struct bus_backend bus_local = {
 	.name = "local",
 	.open = local_open,

@@ -60,4 +60,16 @@ int local_seek(struct bus_reader *reader, uint32_t partition, uint64_t offset,
 int local_commit(struct bus_reader *reader, uint32_t partition, uint64_t next,
     struct error *error);
 
+/*
+ * Removes the files that group has passed, whose records all lie before next; its committed offset
+ * is synced first. For a topic of one partition. 0 or a negative code.
+ */
+int local_trim(struct bus *bus, const char *group, enum bus_topic topic, uint64_t next,
+    struct error *error);
+/*
+ * Removes all files, for a disk that has no room for another one: group has passed every record.
+ * Offsets begin with 0 again, and so does the group. 0 or a negative code.
+ */
+int local_clear(struct bus *bus, const char *group, enum bus_topic topic, struct error *error);
+
 #endif

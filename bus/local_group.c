@@ -64,6 +64,19 @@ int group_get(const struct local_topic *topic, const char *group, uint32_t parti
 	return 0;
 }
 
+int group_sync(const struct local_topic *topic, const char *group, uint32_t partition,
+    struct error *error)
+{
+	int fd = group_open(topic, group, partition, O_RDWR), failure = 0;
+
+	if (fd < 0)
+		return error_system(error, errno, TEXT_base_open, topic->path);
+	if (fdatasync(fd) != 0 || fsync(topic->folder) != 0)
+		failure = errno;
+	(void)close(fd);
+	return failure == 0 ? 0 : error_system(error, failure, TEXT_base_write, topic->path);
+}
+
 int group_put(const struct local_topic *topic, const char *group, uint32_t partition,
     uint64_t next, struct error *error)
 {

@@ -579,6 +579,29 @@ int topic_retain(struct local_topic *topic, int64_t now_ns, uint64_t coming, str
 	return code;
 }
 
+int topic_drop_before(struct local_topic *topic, uint64_t next, struct error *error)
+{
+	bool good = false;
+	int code = 0;
+
+	while (code == 0 && topic->count > 1) {
+		code = segment_good(topic, topic->segments[1], &good, error);
+		if (code != 0 || !good || topic->segments[1]->base[0] > next)
+			break;
+		code = drop_oldest(topic, error);
+	}
+	return code;
+}
+
+int topic_drop_all(struct local_topic *topic, struct error *error)
+{
+	int code = 0;
+
+	while (code == 0 && topic->count > 0)
+		code = drop_oldest(topic, error);
+	return code;
+}
+
 /* ---- waking ---- */
 
 static long futex(const uint32_t *at, int operation, uint32_t value, const struct timespec *timeout)

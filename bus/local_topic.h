@@ -29,6 +29,10 @@ int topic_roll(struct local_topic *topic, int64_t now_ns, struct error *error);
 int topic_expire(struct local_topic *topic, int64_t now_ns, struct error *error);
 /* Under the lock: drops the oldest segments beyond the limits, coming bytes counted in. */
 int topic_retain(struct local_topic *topic, int64_t now_ns, uint64_t coming, struct error *error);
+/* Under the lock: drops the oldest segments whose records of partition 0 are all before next. */
+int topic_drop_before(struct local_topic *topic, uint64_t next, struct error *error);
+/* Under the lock: drops every segment. */
+int topic_drop_all(struct local_topic *topic, struct error *error);
 void topic_wake(struct local_topic *topic);
 uint32_t topic_wake_count(const struct local_topic *topic);
 /* Until the counter is no longer seen, or timeout. */
@@ -52,6 +56,8 @@ void mark_forget(const struct local_topic *topic, uint64_t sequence);
 
 int group_get(const struct local_topic *topic, const char *group, uint32_t partition,
     uint64_t *ret, struct error *error);
+int group_sync(const struct local_topic *topic, const char *group, uint32_t partition,
+    struct error *error);
 int group_put(const struct local_topic *topic, const char *group, uint32_t partition,
     uint64_t next, struct error *error);
 

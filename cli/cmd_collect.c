@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/metrics.h"
+#include "bus/bus_spool.h"
 #include "collector/agencies.h"
 #include "collector/input.h"
 #include "decoder/decoder.h"
@@ -73,6 +74,43 @@ static void measure_senders(const struct collector *collector)
 	metrics_set(METRIC_SENDERS_LOUD, census.loud);
 }
 
+static uint64_t spool_age_ns(const struct bus_spool_stats *spool)
+{
+	int64_t age_ns = clock_wall_ns() - spool->oldest_ns;
+
+	return spool->oldest_ns == 0 || age_ns < 0 ? 0 : (uint64_t)age_ns;
+}
+
+static void measure_spool(const struct bus *bus)
+{
+	struct bus_spool_stats spool;
+
+	(void)bus_spool_stats(bus, &spool);
+	metrics_set(METRIC_SPOOL_RECORDS, spool.records);
+	metrics_set(METRIC_SPOOL_BYTES, spool.bytes);
+	metrics_set(METRIC_SPOOL_OLDEST, spool_age_ns(&spool) / (uint64_t)NS_PER_S);
+	metrics_set(METRIC_SPOOL_RATE, spool.drain_rate);
+	metrics_set(METRIC_SPOOL_SPOOLED, spool.spooled);
+	metrics_set(METRIC_SPOOL_DRAINED, spool.drained);
+	metrics_set(METRIC_SPOOL_DROPPED, spool.dropped);
+}
+
+static void spool_fields(struct json *json, const struct bus *bus)
+{
+	struct bus_spool_stats spool;
+
+	if (!bus_spool_stats(bus, &spool))
+		return;
+	json_pair_u64(json, "spooling", spool.spooling ? spool.outages : 0);
+	json_pair_u64(json, "spool_records", spool.records);
+	json_pair_u64(json, "spool_bytes", spool.bytes);
+	json_pair_u64(json, "spool_age_ns", spool_age_ns(&spool));
+	json_pair_u64(json, "spool_spooled", spool.spooled);
+	json_pair_u64(json, "spool_drained", spool.drained);
+	json_pair_u64(json, "spool_dropped", spool.dropped);
+	json_pair_u64(json, "spool_drain_rate", spool.drain_rate);
+}
+
 static void collect_measure(void *self)
 {
 	struct collect *collect = self;
@@ -98,6 +136,7 @@ static void collect_measure(void *self)
 	measure_senders(collect->collector);
 	metrics_set(METRIC_BUS_PUBLISHED, bus.published);
 	metrics_set(METRIC_BUS_PENDING_BYTES, bus.pending_bytes);
+	measure_spool(collect->bus);
 }
 
 static void row_fields(struct json *json, const struct source_row *row)
@@ -146,6 +185,7 @@ static void collect_status(void *self, struct buf *out)
 	json_open(&json, '{');
 	row_fields(&json, &total);
 	json_pair_u64(&json, "in_flight", collector_in_flight(collect->collector));
+	spool_fields(&json, collect->bus);
 	json_close(&json, '}');
 }
 
@@ -290,7 +330,9 @@ static int collect_run(struct context *context, const struct arguments *argument
 	collect.only_stdin = arguments_has(arguments, "stdin");
 	stage_signals();
 	context->log.stage = str_of(stage.name);
-	int code = context_bus(context, &collect.bus, &error);
+	/* one process has the spool, and whoever feeds standard input can wait */
+	int code = collect.only_stdin ? context_bus(context, &collect.bus, &error)
+				      : context_bus_spooled(context, &collect.bus, &error);
 
 	if (code == 0)
 		code = loop_open(&collect.loop, &error);

@@ -33,6 +33,8 @@ static const struct check checks[] = {
     {"collect", "refused_connections", 0, HEALTH_WARNING, TEXT_cli_check_connections},
     {"collect", "truncated", 0, HEALTH_WARNING, TEXT_cli_check_cut},
     {"collect", "bad_frames", 0, HEALTH_WARNING, TEXT_cli_check_frames},
+    {"collect", "spooling", 0, HEALTH_WARNING, TEXT_cli_check_spooling},
+    {"collect", "spool_dropped", 0, HEALTH_WARNING, TEXT_cli_check_spool_dropped},
     {"correlate", "rules_refused", 0, HEALTH_WARNING, TEXT_cli_check_rules},
     {"correlate", "reload_failed", 0, HEALTH_WARNING, TEXT_cli_check_reload},
     {"correlate", "rules_kept_damaged", 0, HEALTH_WARNING, TEXT_cli_check_kept},
@@ -183,6 +185,29 @@ static const char *state_text(const char *state)
 	    strcmp(state, "disk-full") == 0 ? TEXT_cli_state_full : TEXT_cli_state_waiting);
 }
 
+static uint64_t number_of(const json_t *details, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(details, key));
+
+	return value < 0 ? 0 : (uint64_t)value;
+}
+
+static void print_spool(const json_t *details)
+{
+	struct buf line = BUF(1024);
+	char age[32];
+
+	if (number_of(details, "spool_records") == 0)
+		return;
+	format_duration((int64_t)number_of(details, "spool_age_ns"), age);
+	put_text(&line, TEXT_cli_status_spool,
+	    (unsigned long long)number_of(details, "spool_records"),
+	    (unsigned long long)number_of(details, "spool_bytes") >> 10, age,
+	    (unsigned long long)number_of(details, "spool_drain_rate") >> 10);
+	printf("    %.*s\n", STR_ARG(buf_str(&line)));
+	buf_free(&line);
+}
+
 static void print_stages(const json_t *stages)
 {
 	size_t i;
@@ -199,6 +224,7 @@ static void print_stages(const json_t *stages)
 		    json_integer_value(json_object_get(stage, "pid")), up,
 		    json_integer_value(json_object_get(stage, "resident_bytes")) >> 20,
 		    state_text(json_string_value(json_object_get(stage, "state"))));
+		print_spool(json_object_get(stage, "details"));
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "base/civil.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "bus/bus_spool.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,7 +72,7 @@ static int kafka_settings(struct context *context, struct bus_options *options,
 	return 0;
 }
 
-int context_bus(struct context *context, struct bus **ret, struct error *error)
+static int bus_settings(struct context *context, struct bus_options *ret, struct error *error)
 {
 	static const char *const backends[] = {"local", "kafka", "memory"};
 	const struct config *c = context->config;
@@ -91,9 +92,50 @@ int context_bus(struct context *context, struct bus **ret, struct error *error)
 	};
 	int code = kafka_settings(context, &options, error);
 
+	*ret = options;
 	if (code == 0 && config_number(c, CONFIG_BUS_BACKEND) == 0)
 		code = file_make_folder(options.path, 0750, error);
+	return code;
+}
+
+int context_bus(struct context *context, struct bus **ret, struct error *error)
+{
+	struct bus_options options;
+	int code = bus_settings(context, &options, error);
+
 	return code < 0 ? code : bus_open(ret, &options, error);
+}
+
+static const char *spool_path(struct context *context)
+{
+	struct str path = config_text(context->config, CONFIG_BUS_SPOOL_PATH);
+
+	return path.len > 0 ? joined(context, path, "") : context_data_path(context, "spool");
+}
+
+int context_bus_spooled(struct context *context, struct bus **ret, struct error *error)
+{
+	const struct config *c = context->config;
+	struct bus_spool_options *spool = arena_zalloc(context->arena, sizeof(*spool));
+	struct bus_options options;
+	int code = spool == NULL ? error_set(error, ERR_MEMORY, TEXT_base_memory)
+				 : bus_settings(context, &options, error);
+
+	if (code < 0)
+		return code;
+	*spool = (struct bus_spool_options){
+	    .inner = options.backend,
+	    .path = spool_path(context),
+	    .bytes = (uint64_t)config_number(c, CONFIG_BUS_SPOOL_BYTES),
+	    .age_ns = config_number(c, CONFIG_BUS_SPOOL_AGE),
+	    .after_ns = config_number(c, CONFIG_BUS_SPOOL_AFTER),
+	};
+	/* the local bus is on the same disk, and in memory nothing is to be kept */
+	if (strcmp(options.backend, "kafka") == 0 && config_number(c, CONFIG_BUS_SPOOL_ENABLED)) {
+		options.backend = "spool";
+		options.spool = spool;
+	}
+	return bus_open(ret, &options, error);
 }
 
 /* Several stages may start at once in a new folder; the first key stays. */

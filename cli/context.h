@@ -39,6 +39,8 @@ const char *context_replay_path(struct context *context, const char *name);
 
 /* Opens the bus of the configuration; folders are made. */
 int context_bus(struct context *context, struct bus **ret, struct error *error);
+/* The same with the spool in front, where the configuration has one: for what collects. */
+int context_bus_spooled(struct context *context, struct bus **ret, struct error *error);
 /* The site's key: data.path/site.key, made once, 16 random bytes as 32 digits. */
 int context_site_key(struct context *context, struct hash_key *ret, struct error *error);
 /* What the configuration says of the rules. In the process arena. */

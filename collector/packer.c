@@ -574,6 +574,8 @@ uint64_t packer_in_flight(const struct packer *packer)
 
 int64_t packer_due(const struct packer *packer, int64_t now_ns, int64_t limit_ns)
 {
+	if (bus_is_eager(packer->options.bus) && limit_ns > DRIVE_NS)
+		limit_ns = DRIVE_NS;
 	/* Something is under way: the bus wants to be driven for its commit and its receipts. */
 	if ((packer->waiting.first != NULL || packer->sent_count > 0) && limit_ns > DRIVE_NS)
 		limit_ns = DRIVE_NS;
