@@ -196,7 +196,7 @@ static enum hec request_check(struct exchange *exchange, struct str channel)
 	return exchange_is_busy(exchange) ? HEC_BUSY : HEC_SUCCESS;
 }
 
-/* NULL: answered already. */
+/* NULL: answered already, and the exchange is gone. */
 static struct request *request_begin(struct exchange *exchange)
 {
 	struct str channel = channel_of(exchange);
@@ -243,8 +243,8 @@ static void take_envelope(struct exchange *exchange, struct request *request, st
 /* Objects one behind the other, with or without white space or commas, or in an array. */
 static void serve_event(struct exchange *exchange)
 {
-	struct request *request = request_begin(exchange);
 	struct str rest = exchange_body(exchange), value, element;
+	struct request *request = request_begin(exchange);
 
 	if (request == NULL)
 		return;
@@ -315,9 +315,9 @@ static void take_line(struct exchange *exchange, struct str line, struct str met
 
 static void serve_raw(struct exchange *exchange)
 {
-	struct request *request = request_begin(exchange);
 	size_t limit = stream_intake(exchange_stream(exchange))->options->frame_limit;
 	struct str rest = exchange_body(exchange), line, meta;
+	struct request *request = request_begin(exchange);
 	char *room = NULL;
 
 	if (request == NULL)

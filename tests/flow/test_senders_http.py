@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Real senders over HTTP, unmodified, through kill -9 of the collector: nothing is lost.
+
+npm's @elastic/elasticsearch, splunk-logging and OpenTelemetry's exporters (JSON and protobuf); Debian's
+rsyslog with omelasticsearch, and syslog-ng's http. What a sender needs and is not there is said, and skipped.
+"""
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from flow import LONG, ROOT, House, case, done, free_port, need_binary, note, skip, wait_for  # noqa: E402
+
+EVENTS = 10000 if LONG else 1000
+KILLS = 5 if LONG else 1
+TOKEN = "0f7c1d2e-tinh-dong-thap-5b6a"
+MARK = re.compile(r"numbered-(\d+)-")
+PACKAGES = ["@elastic/elasticsearch@9.4.3", "splunk-logging@0.11.1", "@opentelemetry/exporter-logs-otlp-http@0.223.1",
+            "@opentelemetry/exporter-logs-otlp-proto@0.223.1", "@opentelemetry/sdk-logs@0.223.1",
+            "@opentelemetry/resources@2.12.1"]
+AGENCIES = f"unknown: {{inputs: none}}\nagencies:\n  - name: so-tttt\n    tokens: [{TOKEN}]\n"
+
+
+class Door:
+    """A collector alone on a local bus, with the HTTP port, that can be killed."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.house = House(settings=[f"http.listen=127.0.0.1:{self.port}", "bus.local.commit_delay=20ms"])
+        agencies = os.path.join(self.house.path, "agencies.yml")
+        with open(agencies, "w") as file:
+            file.write(AGENCIES)
+        self.house.settings = [s for s in self.house.settings if not s.startswith("syslog.")]
+        self.house.settings += ["syslog.udp.listen=", "syslog.tcp.listen=", f"collector.agencies={agencies}"]
+
+    def __enter__(self):
+        case("the collector starts", self.open(), self.house.log())
+        return self
+
+    def open(self):
+        self.house.start("collect")
+        return wait_for(lambda: "collect" in self.house.status(), 20)
+
+    def kill(self):
+        self.house.stop("collect", signal.SIGKILL)
+        return self.open()
+
+    def raw(self):
+        return self.house.tool("bus", "cat", "events", "--raw").stdout
+
+    def seen(self):
+        """Each number to how often it is on the bus."""
+        count = {}
+        for number in MARK.findall(self.raw()):
+            count[int(number)] = count.get(int(number), 0) + 1
+        return count
+
+    def __exit__(self, *_):
+        self.house.close()
+
+
+def through_kills(name, door, process, said):
+    """Kills while the sender sends, until all have come."""
+    met = []
+    for kill in range(KILLS):
+        wanted = EVENTS * (kill + 1) // (KILLS + 1)
+        wait_for(lambda: len(door.seen()) >= wanted or process.poll() is not None, 60, 0.02)
+        met.append(len(door.seen()))
+        if not case(f"{name}: the collector comes back after kill {kill + 1}", door.kill(), door.house.log()):
+            return
+    wait_for(lambda: len(door.seen()) >= EVENTS, 60 if not LONG else 300, 0.2)
+    seen = door.seen()
+    missing = sorted(set(range(EVENTS)) - set(seen))
+    case(f"{name}: nothing of {EVENTS} events is lost through kill -9", not missing,
+         f"{len(missing)} are missing: {missing[:20]}", said(), door.house.log())
+    note(f"{name}: killed at {met} events; {sum(seen.values()) - len(seen)} came more than once")
+    total = door.house.total()
+    case(f"{name}: no frame was bad", total.get("bad_frames") == 0, total)
+
+
+def run(name, line, door, environment=None):
+    path = os.path.join(door.house.path, name + ".txt")
+
+    def said():
+        with open(path, errors="replace") as file:
+            return file.read()[-2000:]
+    with open(path, "w") as out:
+        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)
+    try:
+        through_kills(name, door, process, said)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def modules():
+    """The folder with npm's packages, or None and why."""
+    folder = os.path.join(ROOT, "build", "npm-http")
+    mark = os.path.join(folder, "packages.json")
+    if os.path.exists(mark) and json.load(open(mark)) == PACKAGES:
+        return folder, None
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return None, "node and npm are not installed"
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "package.json"), "w") as file:
+        json.dump({"private": True}, file)
+    try:
+        got = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-save", *PACKAGES], cwd=folder,
+                             capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return None, "npm install: not within three minutes"
+    if got.returncode != 0:
+        return None, "npm install: " + got.stderr.strip().replace("\n", " ")[-80:]
+    with open(mark, "w") as file:
+        json.dump(PACKAGES, file)
+    return folder, None
+
+
+def node(folder, client, *parts):
+    with Door() as door:
+        script = os.path.join(ROOT, "tests", "flow", "senders_http.js")
+        run(client, [shutil.which("node"), script, client, str(door.port), str(EVENTS), TOKEN], door,
+            dict(os.environ, NODE_PATH=os.path.join(folder, "node_modules")))
+        raw = door.raw()
+        case(f"{client}: what came with the text is kept", all(part in raw for part in parts), raw[:600])
+        rows = door.house.tool("sources", "--json").stdout
+        case(f"{client}: it is known whose it is", '"agency":"so-tttt"' in rows, rows)
+
+
+def fill(path):
+    with open(path, "w") as log:
+        for number in range(EVENTS):
+            log.write(f"numbered-{number}- Hồ sơ của tỉnh {'x' * 200}\n")
+
+
+OMELASTICSEARCH = """global(workDirectory="{folder}")
+module(load="imfile")
+module(load="omelasticsearch")
+input(type="imfile" file="{folder}/log" tag="numbered:" ruleset="out")
+template(name="document" type="list" option.jsonf="on") {{
+  property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf")
+  property(outname="host" name="hostname" format="jsonf")
+  property(outname="message" name="msg" format="jsonf")
+}}
+ruleset(name="out") {{
+  action(type="omelasticsearch" server="127.0.0.1" serverport="{port}" searchIndex="numbered" searchType=""
+         bulkmode="on" maxbytes="8k" uid="rsyslog" pwd="{token}" template="document" action.resumeRetryCount="-1"
+         action.resumeInterval="1" queue.type="LinkedList" queue.dequeueBatchSize="20" queue.dequeueSlowdown="2000")
+}}
+"""
+
+
+def rsyslog():
+    program = shutil.which("rsyslogd") or shutil.which("/usr/sbin/rsyslogd")
+    if program is None or not glob.glob("/usr/lib/*/rsyslog/omelasticsearch.so"):
+        return skip("rsyslog's omelasticsearch", "not installed (Debian: rsyslog, rsyslog-elasticsearch)")
+    with Door() as door:
+        folder = os.path.join(door.house.path, "rsyslog")
+        os.mkdir(folder)
+        fill(os.path.join(folder, "log"))
+        with open(os.path.join(folder, "rsyslog.conf"), "w") as file:
+            file.write(OMELASTICSEARCH.format(folder=folder, port=door.port, token=TOKEN))
+        return run("omelasticsearch", [program, "-n", "-f", os.path.join(folder, "rsyslog.conf"), "-i",
+                                       os.path.join(folder, "pid")], door)
+
+
+SYSLOG_NG = """@version: 3.38
+options {{ time-reopen(1); }};
+source s {{ file("{folder}/log" follow-freq(0.2) flags(no-parse) log-fetch-limit(100)); }};
+destination d {{ http(url("http://127.0.0.1:{port}/_bulk") method("POST") user("syslog-ng") password("{token}")
+  headers("Content-Type: application/x-ndjson") batch-lines(20) batch-timeout(100) retries(100)
+  body("{{\\"index\\":{{\\"_index\\":\\"numbered\\"}}}}\\n$(format-json message=$MSG)") delimiter("\\n")
+  body-suffix("\\n")); }};
+log {{ source(s); destination(d); flags(flow-control); }};
+"""
+
+
+def syslog_ng():
+    folder = os.path.join(ROOT, "build", "syslog-ng-http")
+    program = os.path.join(folder, "root/usr/sbin/syslog-ng")
+    if not os.path.exists(program) or not glob.glob(folder + "/root/usr/lib/syslog-ng/*/libhttp.so"):
+        os.makedirs(folder, exist_ok=True)
+        got = subprocess.run("apt-get download -q syslog-ng-core syslog-ng-mod-http"
+                             " && dpkg -x syslog-ng-core_*.deb root && dpkg -x syslog-ng-mod-http_*.deb root", shell=True, cwd=folder,
+                             capture_output=True, text=True, timeout=120)
+        if got.returncode != 0:
+            return skip("syslog-ng's http", "apt-get download: " + got.stderr.strip()[-80:])
+    base = os.path.join(folder, "root/usr/lib/syslog-ng")
+    plugins = next(e.path for e in os.scandir(base) if e.is_dir())
+    environment = dict(os.environ, LD_LIBRARY_PATH=f"{base}:{plugins}")
+    for name in (program, os.path.join(plugins, "libhttp.so")):
+        if "not found" in subprocess.run(["ldd", name], env=environment, capture_output=True, text=True).stdout:
+            return skip("syslog-ng's http", "its libraries are not installed "
+                        "(Debian: libivykis0 libnet1 libjson-c5 libpcre3 libwrap0 libcurl4)")
+    with Door() as door:
+        own = os.path.join(door.house.path, "syslog-ng")
+        os.mkdir(own)
+        fill(os.path.join(own, "log"))
+        config = os.path.join(own, "syslog-ng.conf")
+        with open(config, "w") as file:
+            file.write(SYSLOG_NG.format(folder=own, port=door.port, token=TOKEN))
+        return run("syslog-ng", [program, "-F", "--no-caps", "-f", config, "-R", own + "/persist", "-p", own + "/pid",
+                                 "-c", own + "/ctl", "--module-path", plugins], door, environment)
+
+
+def main():
+    need_binary()
+    folder, why = modules()
+    clients = {"elastic": ['{"create":{"_index":"numbered","_id":"n-7"}}'],
+               "hec": ['"host":"may-1"', '"sourcetype":"numbered"'],
+               "otlp-http": ['"service.name"', '"severityText":"INFO"', '"half"'],
+               "otlp-proto": ['"service.name"', '"severityText":"INFO"', '{"doubleValue":0.5}']}
+    for client, parts in clients.items():
+        if folder is None:
+            skip(f"npm's client for {client}", why)
+        else:
+            node(folder, client, *parts)
+    rsyslog()
+    syslog_ng()
+    done()
+
+
+main()
