@@ -189,6 +189,28 @@ static void a_chunk_that_comes_again_is_not_taken_again(void **state)
 	peer_close(&peer);
 }
 
+/* More than have places of their own: none is taken for another. */
+static void different_chunks_are_no_repeats(void **state)
+{
+	struct buf said = BUF(1u << 20);
+	struct peer peer;
+
+	(void)state;
+	peer_open(&peer, "forward", NULL, false);
+	for (unsigned i = 0; i < 3000; i++) {
+		buf_str_put(&said, STR("\x93\xa1t\x91\x92\x01\x81\xa1n\xcd"));
+		buf_u16(&said, (uint16_t)i);
+		buf_str_put(&said, STR(CHUNK));
+	}
+	peer_say(&peer, buf_str(&said));
+	for (int i = 0; i < 20; i++)
+		peer_hear(&peer);
+	assert_int_equal(peer_events(&peer), 3000);
+	assert_int_equal(peer_total(&peer).repeats, 0);
+	buf_free(&said);
+	peer_close(&peer);
+}
+
 static void large_messages_and_many(void **state)
 {
 	struct buf said = BUF(8u << 20);
@@ -353,6 +375,7 @@ int main(void)
 	    cmocka_unit_test(what_is_refused_closes),
 	    cmocka_unit_test(compressed_messages),
 	    cmocka_unit_test(a_chunk_that_comes_again_is_not_taken_again),
+	    cmocka_unit_test(different_chunks_are_no_repeats),
 	    cmocka_unit_test(large_messages_and_many),
 	    cmocka_unit_test(memory_and_patience_are_bounded),
 	    cmocka_unit_test(heartbeats_over_udp),
