@@ -1,7 +1,8 @@
 /*
  * alloc_fault.h - the allocator of the C library, refusing on purpose and counting.
  *
- * alloc_fault.c interposes malloc, calloc, realloc, aligned_alloc and free for the whole test program.
+ * alloc_fault.c interposes malloc, calloc, realloc, aligned_alloc and free for the whole test
+ * program.
  */
 #ifndef TOCSIN_TESTS_BASE_ALLOC_FAULT_H
 #define TOCSIN_TESTS_BASE_ALLOC_FAULT_H

@@ -287,8 +287,8 @@ static void start(struct town *town, int64_t at_ns, const char *computer, unsign
 	char body[128];
 
 	snprintf(body, sizeof(body),
-	    "{\"act\":\"start\",\"Computer\":\"%s\",\"Image\":\"i%u.exe\",\"User\":\"u\"}", computer,
-	    image);
+	    "{\"act\":\"start\",\"Computer\":\"%s\",\"Image\":\"i%u.exe\",\"User\":\"u\"}",
+	    computer, image);
 	if (at_ns > town->now_ns)
 		town->now_ns = at_ns;
 	town_send(town, "web01", at_ns, body);
@@ -311,7 +311,8 @@ static void test_ceiling_is_kept_and_told(void **state)
 	struct town town;
 
 	(void)state;
-	town_open(&town, &(struct town_options){.rules = simple, .detections = 1, .memory_max = 19});
+	town_open(
+	    &town, &(struct town_options){.rules = simple, .detections = 1, .memory_max = 19});
 	for (unsigned i = 0; i < 100; i++) {
 		start(&town, TOWN_START + i * 60 * SECOND, "pc", i);
 		start(&town, TOWN_START + i * 60 * SECOND + SECOND, "pc", 0);

@@ -353,7 +353,7 @@ static void test_repeated_json_events(void **state)
 	town_close(&town);
 }
 
-/* A batch is so many events, however many of them lie in a frame, and ticks between do not count. */
+/* A batch is so many events, however many lie in a frame, and ticks between do not count. */
 static void test_batch_counts_events(void **state)
 {
 	struct town town;

@@ -1,5 +1,6 @@
 /*
- * What a matcher counts of each rule, what goes on into the next one, and which rules are always tried.
+ * What a matcher counts of each rule, what goes on into the next one, and which rules are always
+ * tried.
  */
 #include "tests/correlator/rulebook.h"
 

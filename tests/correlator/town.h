@@ -28,8 +28,8 @@ struct town_options {
 	void *plan_context;
 	uint64_t retain_bytes;
 	/*
-	 * As the program does it: rules are kept in the checkpoint, and a worker begins with what is
-	 * kept; rules is what lies on the disk, and comes by town_reload alone.
+	 * As the program does it: rules are kept in the checkpoint, and a worker begins with what
+	 * is kept; rules is what lies on the disk, and comes by town_reload alone.
 	 */
 	bool keeps;
 	bool on_disk;              /* the checkpoint is a real file, opened anew after each death */

@@ -181,7 +181,8 @@ static void test_cut_and_foreign_bytes_are_refused(void **state)
 
 	(void)state;
 	bundle_begin(&whole, &(struct bundle_head){0});
-	bundle_add(&whole, &(struct bundle_file){BUNDLE_RULES, STR("a.yml"), STR(RULE("a", ": x"))});
+	bundle_add(
+	    &whole, &(struct bundle_file){BUNDLE_RULES, STR("a.yml"), STR(RULE("a", ": x"))});
 	for (size_t len = 0; len < whole.len; len++) {
 		struct error error = {0};
 

@@ -463,7 +463,8 @@ static void first_seen_has_a_scope_of_its_own(void **state)
 			FIRST_SEEN("b", "fields: [P, Q], by: [H, G], within: 9d, learn: 1d", "")),
 		"x", NULL, NULL),
 	    0);
-	const struct rule a = *ruleset_find(ruleset, STR("a")), *b = ruleset_find(ruleset, STR("b"));
+	const struct rule a = *ruleset_find(ruleset, STR("a")),
+			  *b = ruleset_find(ruleset, STR("b"));
 	const struct first_seen seen = *a.first_seen;
 	const struct hash128 scope = seen.scope, hash = a.meta.hash;
 
@@ -482,14 +483,16 @@ static void first_seen_has_a_scope_of_its_own(void **state)
 	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 9d, learn: 1d", ""), true, true},
 	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 8d, learn: 1d", ""), true, false},
 	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 9d, learn: 0", ""), true, false},
-	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 9d, learn: 1d", ", B: 2"), true, false},
+	    {FIRST_SEEN("a", "fields: [Q, P], by: [G, H], within: 9d, learn: 1d", ", B: 2"), true,
+		false},
 	    {FIRST_SEEN("a", "fields: [Q], by: [G, H], within: 9d, learn: 1d", ""), false, false},
 	    {FIRST_SEEN("a", "fields: [Q, P], within: 9d, learn: 1d", ""), false, false},
 	    {FIRST_SEEN("a", "fields: [G, H, P, Q], within: 9d, learn: 1d", ""), false, false},
 	};
 
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
-		assert_int_equal(ruleset_load_text(&ruleset, str_of(others[i].text), "x", NULL, NULL), 0);
+		assert_int_equal(
+		    ruleset_load_text(&ruleset, str_of(others[i].text), "x", NULL, NULL), 0);
 		const struct rule *rule = ruleset_find(ruleset, STR("a"));
 
 		assert_int_equal(hash128_eq(rule->first_seen->scope, scope), others[i].same_scope);
