@@ -21,6 +21,7 @@
 #define BYTES_DEFAULT (UINT64_C(4) << 30)
 #define AFTER_DEFAULT (2 * NS_PER_S)
 #define WAIT_SLICE    (2 * NS_PER_MS)
+#define LOCK_WAIT     (2 * NS_PER_S)
 #define RECEIPTS      256
 
 struct spool_reader {
@@ -395,6 +396,19 @@ static bool rings_make(struct bus_spool *spool)
 	    spool->drains != NULL && spool->losses != NULL;
 }
 
+/* A child of one that was killed (local_mark.c) may hold the lock for a moment longer. */
+static bool lock_take(int lock)
+{
+	int64_t end_ns = clock_monotonic_ns() + LOCK_WAIT;
+
+	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		if (clock_monotonic_ns() > end_ns)
+			return false;
+		nanosleep(&(struct timespec){.tv_nsec = WAIT_SLICE}, NULL);
+	}
+	return true;
+}
+
 static int folder_take(struct bus_spool *spool, struct error *error)
 {
 	char *path = NULL;
@@ -407,7 +421,7 @@ static int folder_take(struct bus_spool *spool, struct error *error)
 	spool->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (spool->lock < 0)
 		code = error_system(error, errno, TEXT_base_open, path);
-	else if (flock(spool->lock, LOCK_EX | LOCK_NB) != 0)
+	else if (!lock_take(spool->lock))
 		code = error_set(error, ERR_USAGE, TEXT_bus_spool_taken, spool->options.path);
 	free(path);
 	return code;
