@@ -6,7 +6,7 @@ let again = 0;
 function dial() {
 	const client = new FluentClient("province", {
 		eventMode: mode,
-		ack: { ackTimeout: 3000 },
+		ack: { ackTimeout: 1000 },
 		socket: { host: "127.0.0.1", port: Number(port), timeout: 3000, reconnect: { minDelay: 50, maxDelay: 200, backoff: 1.5 } },
 		flushInterval: 20,
 		security: key ? { clientHostname: "web1.example.vn", sharedKey: key } : undefined,
