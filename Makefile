@@ -19,7 +19,7 @@ LIBS_event := -ljansson
 LIBS_db := -llmdb
 LIBS_net := -lssl -lcrypto
 LIBS_bus := -lrdkafka -lpthread
-LIBS_collector := -lz
+LIBS_collector := -lz -lm
 LIBS_sigma := -lpcre2-8
 LIBS_cli := -lpthread
 
