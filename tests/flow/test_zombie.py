@@ -22,7 +22,7 @@ from kills import Campaign, bus_truth, clean_run, found, judge  # noqa: E402
 
 SEED = int(os.environ.get("TOCSIN_SEED", "1"))
 SETTINGS = ("correlate.lateness=2s", "correlate.idle=5s", "correlate.snapshot=1s", "collector.tick=1s")
-LIBRARIES = ["-lyaml", "-ljansson", "-llmdb", "-lrdkafka", "-lpcre2-8", "-lpthread", "-lm"]
+LIBRARIES = ["-lyaml", "-ljansson", "-llmdb", "-lrdkafka", "-lpcre2-8", "-lz", "-lssl", "-lcrypto", "-lpthread", "-lm"]
 
 
 class Zombies(Campaign):
