@@ -227,12 +227,12 @@ static struct collector_listener *listeners_of(
 	for (size_t i = 0; listeners != NULL && !only_stdin && i < input_count(); i++) {
 		const struct input_kind *kind = input_at(i);
 
-		for (size_t j = 0; j < config_count(context->config, kind->listen) &&
-		     count < COLLECTOR_LISTENERS_MAX; j++)
-			listeners[count++] = (struct collector_listener){kind->name,
-			    config_item(context->config, kind->listen, j).ptr};
+		for (size_t j = 0; j < config_count(context->config, kind->listen); j++, count++)
+			if (count < COLLECTOR_LISTENERS_MAX)
+				listeners[count] = (struct collector_listener){kind->name,
+				    config_item(context->config, kind->listen, j).ptr};
 	}
-	*ret_count = count;
+	*ret_count = count; /* also of those that found no room */
 	return listeners;
 }
 
@@ -285,6 +285,9 @@ static int collect_open(struct collect *collect, struct error *error)
 
 	if (listeners == NULL)
 		return error_set(error, ERR_MEMORY, TEXT_base_memory);
+	if (count > COLLECTOR_LISTENERS_MAX)
+		return error_set(error, ERR_DOCUMENT, TEXT_collector_listeners, count,
+		    COLLECTOR_LISTENERS_MAX);
 	struct collector_options options = {
 	    .bus = collect->bus,
 	    .loop = collect->loop,

@@ -1,6 +1,7 @@
 /*
  * What Tocsin says about itself: a JSON object that begins with which stage says it. The collector
- * tells of senders that became silent or loud.
+ * tells of senders that became silent or loud. Such an event has no peer; whatever came through a
+ * door has one, so nobody outside can say it in our name.
  */
 #include "decoder/decoders.h"
 
@@ -8,7 +9,7 @@
 
 static enum decode_status decode(struct record *record, struct str text, struct notes *notes)
 {
-	if (!str_starts(text, BEGINNING) ||
+	if (record->event->peer.len > 0 || !str_starts(text, BEGINNING) ||
 	    decode_json.decode_noted(record, text, notes) != DECODE_YES)
 		return DECODE_NO;
 	struct str stage = str_slice(text, BEGINNING.len, text.len);

@@ -52,6 +52,11 @@ def refusals(home):
                        ("steer", "\"da\\e[31mta\": 1\n")):
         with open(os.path.join(bad, name + ".yml"), "w", encoding="latin-1") as file:
             file.write(text)
+    inputs = ("syslog.udp", "syslog.tcp", "syslog.tls", "relp", "http", "lumberjack", "forward", "gelf.udp", "gelf.tcp")
+    with open(os.path.join(bad, "doors.yml"), "w", encoding="ascii") as file:
+        file.write(f"data.path: {home}/doors\n")
+        for name in inputs:
+            file.write(f"{name}.listen: {json.dumps(['127.0.0.1:0'] * 16)}\n")
     none = ["-o", f"data.path={home}/none"]
     empty = ["-o", f"rules.paths={home}/empty"]
     os.mkdir(f"{home}/empty")
@@ -86,6 +91,7 @@ def refusals(home):
         (["config", "-c", f"{bad}/tab.yml"], 2, "2:1: a tab"),
         (["config", "-c", f"{bad}/bytes.yml"], 2, "bytes.yml:1"),
         (["config", "-c", f"{bad}/steer.yml"], 2, "steer.yml:1:1"),
+        (["collect", "-c", f"{bad}/doors.yml"], 2, "144"),
     ]
     for words, code, piece in rows:
         out = run(*words)

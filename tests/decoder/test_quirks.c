@@ -226,6 +226,22 @@ static void test_peer(void **state)
 	decoded_check_event(&event, "host=web01");
 }
 
+/* What Tocsin says of itself has no peer; the same from outside is a line of JSON like any other. */
+static void test_own_voice(void **state)
+{
+	struct event event = {
+	    .raw = STR("{\"tocsin\":\"collector\",\"event\":\"sender_silent\"}"),
+	    .decoder = STR("tocsin"),
+	    .received_ns = decoded_time(DECODED_RECEIVED)};
+
+	(void)state;
+	decoded_check_event(&event, ".source=tocsin//collector\nevent=sender_silent");
+	event.peer = STR("203.0.113.7:40112");
+	decoded_check_event(&event, ".source=//\nevent=sender_silent");
+	event.decoder = STR_NONE;
+	decoded_check_event(&event, ".source=//\nevent=sender_silent");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +251,7 @@ int main(void)
 	    cmocka_unit_test(test_zone),
 	    cmocka_unit_test(test_turn_of_year),
 	    cmocka_unit_test(test_peer),
+	    cmocka_unit_test(test_own_voice),
 	};
 
 	return cmocka_run_group_tests_name("quirks", tests, NULL, NULL);
