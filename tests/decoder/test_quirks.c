@@ -226,7 +226,7 @@ static void test_peer(void **state)
 	decoded_check_event(&event, "host=web01");
 }
 
-/* What Tocsin says of itself has no peer; the same from outside is a line of JSON like any other. */
+/* What Tocsin says of itself has no peer; the same from outside is JSON like any other. */
 static void test_own_voice(void **state)
 {
 	struct event event = {
