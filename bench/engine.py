@@ -67,6 +67,11 @@ def lines_of(path):
         return text.read().splitlines()
 
 
+def is_process_creation(event):
+    return str(event.get("EventID")) == "4688" or \
+        str(event.get("EventID")) == "1" and "Sysmon" in event.get("Channel", "")
+
+
 def prepare(folder, name, rules):
     """The events as they are, and as both read them: with number and log source."""
     raw = os.path.join(folder, name + ".raw")
@@ -74,6 +79,11 @@ def prepare(folder, name, rules):
         with open(raw, "wb") as out:
             subprocess.run([sys.executable, os.path.join(ROOT, "bench/corpus.py"), name[4:], "30000"],
                            check=True, stdout=out)
+    elif name == "process creations":
+        with open(raw, "wb") as out:
+            for corpus in ("mixed", "windows"):
+                with gzip.open(os.path.join(CORPORA, corpus + "-events-bench.ndjson.gz")) as text:
+                    out.writelines(line for line in text if is_process_creation(json.loads(line)))
     else:
         with gzip.open(os.path.join(CORPORA, name + "-events-bench.ndjson.gz")) as text, \
                 open(raw, "wb") as out:
@@ -204,7 +214,7 @@ def main():
         with tarfile.open(os.path.join(CORPORA, "sigmahq-rules.tar.gz")) as archive:
             archive.extractall(folder)
         rules = os.path.join(folder, "rules")
-        for name in ("mixed", "windows", "own windows", "own syslog"):
+        for name in ("mixed", "windows", "process creations", "own windows", "own syslog"):
             raw, flat = prepare(folder, name, rules)
             figure = measure_self(name, rules, raw, flat)
             beside = measure_beside(figure, name, rules, flat) if PEER else {
