@@ -38,6 +38,7 @@ struct files {
 	char *state_path;
 	bool dirty;                  /* it says less than is durable */
 	int64_t saved_ns, ticked_ns;
+	int64_t told_ns;             /* when it was last said that it cannot be saved */
 	int bell;                    /* eventfd: some are ready, or a look is due */
 	int inotify;                 /* -1: only looked at now and then */
 	struct watch *bell_watch, *inotify_watch;

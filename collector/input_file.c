@@ -98,6 +98,19 @@ void files_finish(struct files *files, struct follow *follow)
 
 /* ---- what is kept ---- */
 
+/* Once a minute while it lasts: nothing is lost, but a death would repeat all since then. */
+static void tell_unsaved(struct files *files, const struct error *error)
+{
+	const struct collector_options *options = files->intake->options;
+	int64_t now_ns = files->intake->now_ns, since_ns = now_ns - files->told_ns;
+
+	if (options->tell == NULL ||
+	    (files->told_ns != 0 && since_ns >= 0 && since_ns < 60 * NS_PER_S))
+		return;
+	files->told_ns = now_ns;
+	options->tell(options->tell_context, error);
+}
+
 static void save(struct files *files)
 {
 	struct buf out = BUF((size_t)256 << 20);
@@ -109,9 +122,14 @@ static void save(struct files *files)
 		follow_row(files->all[i], &row);
 		file_state_put(&out, &row);
 	}
+	int code = out.failed ? error_set(&error, ERR_MEMORY, TEXT_base_memory)
+			      : file_replace(files->state_path, buf_str(&out), 0600, &error);
+
 	/* Not written: what is there says less, and is tried again. */
-	if (!out.failed && file_replace(files->state_path, buf_str(&out), 0600, &error) == 0)
+	if (code == 0)
 		files->dirty = false;
+	else
+		tell_unsaved(files, &error);
 	files->saved_ns = files->intake->now_ns;
 	buf_free(&out);
 }

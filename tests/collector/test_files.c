@@ -562,7 +562,15 @@ static void test_state_not_written(void **state)
 	stand_close(&stand);
 }
 
-/* The disk is full after so many bytes: what was there stays whole, and nothing is lost. */
+static void count_told(void *context, const struct error *error)
+{
+	unsigned *told = context;
+
+	assert_non_null(strstr(error->text, "files.state"));
+	++*told;
+}
+
+/* The disk is full after so many bytes: what was there stays whole, nothing is lost, it is said. */
 static void test_state_cut_short(void **state)
 {
 	struct rlimit before, little;
@@ -573,16 +581,21 @@ static void test_state_cut_short(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	for (unsigned bytes = 0; bytes < 220; bytes += 11) {
 		struct stand stand;
+		unsigned told = 0;
 
 		stand_prepare(&stand);
+		stand.options.tell = count_told;
+		stand.options.tell_context = &told;
 		put(&stand, "app.log", "one\n");
 		stand_start(&stand);
 		steps(&stand, 20);
+		assert_int_equal(told, 0);
 		snprintf(line, sizeof(line), "two of %u\n", bytes);
 		put(&stand, "app.log", line);
 		little = (struct rlimit){.rlim_cur = bytes, .rlim_max = before.rlim_max};
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
 		steps(&stand, 20);
+		assert_true(bytes < 100 ? told == 1 : told <= 1);
 		stand_kill(&stand);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 		line[strlen(line) - 1] = '\0';
