@@ -490,3 +490,10 @@ bool bus_spool_stats(const struct bus *bus, struct bus_spool_stats *ret)
 	ret->oldest_ns = spool->oldest_ns;
 	return true;
 }
+
+int bus_spool_each(struct bus *bus, void (*visit)(void *context, struct str value), void *context,
+    struct error *error)
+{
+	return bus->backend == &bus_spool ? spool_log_each(spool_of(bus), visit, context, error)
+					  : 0;
+}

@@ -45,6 +45,12 @@ struct bus_spool_stats {
 	uint64_t outages;   /* how often spooling began */
 };
 
+/*
+ * The values of the records of "events" that wait in the log, in their order, each until the next.
+ * 0 or negative; 0 too for a bus that is no spool.
+ */
+int bus_spool_each(struct bus *bus, void (*visit)(void *context, struct str value), void *context,
+    struct error *error);
 /* False: it is no spool, and *ret is zero. */
 bool bus_spool_stats(const struct bus *bus, struct bus_spool_stats *ret);
 

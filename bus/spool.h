@@ -156,6 +156,9 @@ int spool_log_put(struct bus_spool *spool, enum bus_topic topic, uint32_t partit
     struct str key, struct str value, const uint64_t *tag);
 /* Commits of the log into receipts; waits up to timeout_ns. 0 or a negative code. */
 int spool_log_take(struct bus_spool *spool, int64_t timeout_ns, struct error *error);
+/* What is there and not drained; values of "events". 0 or negative. */
+int spool_log_each(struct bus_spool *spool, void (*visit)(void *context, struct str value),
+    void *context, struct error *error);
 /* False: not a record of ours. */
 bool spool_log_parse(const struct bus_record *record, enum bus_topic *ret_topic,
     uint32_t *ret_partition, uint64_t *ret_before, struct str *ret_key);

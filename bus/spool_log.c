@@ -194,3 +194,38 @@ int spool_log_take(struct bus_spool *spool, int64_t timeout_ns, struct error *er
 	} while (count == RECEIPTS);
 	return count < 0 ? count : 0;
 }
+
+/* ---- looking ---- */
+
+static void log_visit(const struct bus_record *record,
+    void (*visit)(void *context, struct str value), void *context)
+{
+	enum bus_topic topic;
+	uint32_t partition;
+	uint64_t before;
+	struct str key;
+
+	if (record->kind == BUS_RECORD &&
+	    spool_log_parse(record, &topic, &partition, &before, &key) && topic == TOPIC_EVENTS)
+		visit(context, record->value);
+}
+
+int spool_log_each(struct bus_spool *spool, void (*visit)(void *context, struct str value),
+    void *context, struct error *error)
+{
+	struct bus_reader_options reading = {.topic = TOPIC_EVENTS, .group = "look"};
+	struct bus_record records[SPOOL_BATCH];
+	struct bus_reader *reader;
+	int count, code = bus_reader_open(&reader, spool->log, &reading, error);
+
+	if (code < 0)
+		return code;
+	code = bus_seek(reader, 0, spool->position, error);
+	while (code == 0 && (count = bus_poll(reader, records, SPOOL_BATCH, 0, error)) != 0) {
+		for (int i = 0; i < count; i++)
+			log_visit(&records[i], visit, context);
+		code = count < 0 ? count : 0;
+	}
+	bus_reader_close(reader);
+	return code;
+}

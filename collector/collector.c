@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "collector/agencies.h"
 #include "collector/presence.h"
+#include "collector/recall.h"
 #include "collector/stream.h"
 #include "collector/wire.h"
 
@@ -81,6 +82,32 @@ const struct agencies *collector_agencies(const struct collector *collector)
 	return collector->agencies;
 }
 
+/* What cannot be read back now is told, and no reason not to begin. False: no memory. */
+static bool repeats_begin(struct collector *collector, struct packer_options *packing)
+{
+	const struct collector_options *o = &collector->options;
+	struct intake *intake = &collector->intake;
+	struct error why = {0}, told = {0};
+	int64_t most;
+
+	if (intake->config == NULL)
+		return false;
+	most = config_number(intake->config, CONFIG_COLLECTOR_REPEATS);
+	if (most == 0)
+		return true;
+	intake->messages = messages_new(packing->identity.collector, (size_t)most,
+	    config_number(intake->config, CONFIG_COLLECTOR_REPEATS_AGE));
+	packing->messages = intake->messages;
+	if (intake->messages == NULL)
+		return false;
+	if (recall(intake->messages, o->bus, packing->identity.collector, &why) < 0 &&
+	    o->tell != NULL) {
+		error_set(&told, ERR_BUS, TEXT_collector_recall, why.text);
+		o->tell(o->tell_context, &told);
+	}
+	return true;
+}
+
 static int collector_fill(struct collector *collector, struct error *error)
 {
 	const struct collector_options *o = &collector->options;
@@ -107,6 +134,8 @@ static int collector_fill(struct collector *collector, struct error *error)
 	    .zone_s = o->zone_s};
 	intake->ledger =
 	    ledger_new(o->senders_max, bus_partitions(o->bus, TOPIC_EVENTS), collector->agencies);
+	if (!repeats_begin(collector, &packing))
+		return error_set(error, ERR_MEMORY, TEXT_base_memory);
 	intake->packer = packer_new(&packing);
 	intake->scratch = malloc(INTAKE_SCRATCH);
 	if (intake->config == NULL || intake->ledger == NULL || intake->packer == NULL ||
@@ -151,6 +180,7 @@ void collector_close(struct collector *collector)
 		return;
 	listeners_close(collector);
 	packer_free(collector->intake.packer);
+	messages_free(collector->intake.messages);
 	door_free(collector->intake.door);
 	ledger_free(collector->intake.ledger);
 	agencies_free(collector->agencies);

@@ -97,7 +97,7 @@ struct source_row {
 	uint64_t tls_refused;   /* connections: no handshake, a bad certificate */
 	uint64_t tls_truncated; /* ... that ended without saying so */
 	uint64_t proxy_refused; /* ... without a PROXY header, or not from a trusted proxy */
-	uint64_t repeats; /* messages that came again after they were durable, and were not taken */
+	uint64_t repeats; /* named messages that came again and were not taken: not received */
 	uint64_t kernel_drops; /* of its listener; only on the listener's row */
 };
 /* Rows by sender, then the total; visit returns false to stop. */

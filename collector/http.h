@@ -62,6 +62,9 @@ void exchange_event(struct exchange *exchange, struct str raw);
 /* The same, for that decoder; cut: what is there is not all of it. */
 void exchange_event_as(
     struct exchange *exchange, struct str raw, bool cut, struct str decoder);
+/* ... and has that name among those of its sender: when it comes again, it is no second event. */
+void exchange_event_named(
+    struct exchange *exchange, struct str raw, struct str decoder, struct str name);
 /* The bus is behind: what can wait had better be sent again later. */
 bool exchange_is_busy(const struct exchange *exchange);
 /* A message of this request was no good: counted. */

@@ -2,7 +2,8 @@
  * Elasticsearch's _bulk: lines of actions and documents, with an answer for each.
  *
  * A document is kept as it came. Where its action names it ("_id"), the line of the action is kept
- * before it, for the decoder "bulk": by that name repeats are told. A body that is no _bulk is
+ * before it, for the decoder "bulk"; by that name an index or create that comes again, byte by byte
+ * the same, is told from a second event (messages.h). A body that is no _bulk is
  * refused whole, as Elasticsearch does, before anything of it is taken. A delete finds nothing
  * (404): events stay.
  */
@@ -15,20 +16,21 @@
 static const struct {
 	struct str name;
 	bool document;   /* a line of it follows */
+	bool names;      /* it again changes nothing: twice is once */
 	unsigned status; /* when it is durable */
 } verbs[] = {
-    {STR_INIT("index"), true, 201},
-    {STR_INIT("create"), true, 201},
-    {STR_INIT("update"), true, 200},
-    {STR_INIT("delete"), false, 404},
+    {STR_INIT("index"), true, true, 201},
+    {STR_INIT("create"), true, true, 201},
+    {STR_INIT("update"), true, false, 200},
+    {STR_INIT("delete"), false, false, 404},
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 struct item {
-	struct str raw; /* of the event; empty: none */
+	struct str raw;  /* of the event; empty: none */
+	struct str name; /* its _id: raw begins with the action; or empty */
 	uint8_t verb;
-	bool named;     /* raw begins with the action */
 	bool bad;       /* 400 */
 };
 
@@ -52,8 +54,8 @@ static bool next_line(struct str *rest, struct str *line)
 	return false;
 }
 
-/* {"create":{"_index":"x","_id":"1"}}: its verb, or VERBS; *named: it has an _id. */
-static size_t read_action(struct str line, bool *named)
+/* {"create":{"_index":"x","_id":"1"}}: its verb, or VERBS; *name: its _id, as JSON, or empty. */
+static size_t read_action(struct str line, struct str *name)
 {
 	struct str object, inside, key, value, none;
 
@@ -63,7 +65,7 @@ static size_t read_action(struct str line, bool *named)
 	if (!json_cut_member(&inside, &key, &value) || value.ptr[0] != '{' ||
 	    json_cut_member(&inside, &none, &none))
 		return VERBS;
-	*named = json_cut_get(value, STR("_id")).len > 0;
+	*name = json_cut_get(value, STR("_id"));
 	for (size_t i = 0; i < VERBS; i++)
 		if (str_eq(key, verbs[i].name))
 			return i;
@@ -90,12 +92,11 @@ static struct item *item_add(struct exchange *exchange, struct bulk *bulk)
 /* 0: one more item; 1: the end; else the status to answer. */
 static unsigned read_item(struct exchange *exchange, struct bulk *bulk)
 {
-	struct str action, document = STR_NONE;
-	bool named = false;
+	struct str action, document = STR_NONE, name = STR_NONE;
 
 	if (!next_line(&bulk->rest, &action))
 		return 1;
-	size_t verb = read_action(action, &named);
+	size_t verb = read_action(action, &name);
 
 	if (verb == VERBS || (verbs[verb].document && !next_line(&bulk->rest, &document)))
 		return 400;
@@ -107,10 +108,10 @@ static unsigned read_item(struct exchange *exchange, struct bulk *bulk)
 	if (!verbs[verb].document)
 		return 0;
 	item->bad = document.ptr[0] != '{' || document.ptr[document.len - 1] != '}';
-	item->named = named && !item->bad;
-	if (item->named)
-		item->raw = str_from(
-		    action.ptr, (size_t)(document.ptr - action.ptr) + document.len);
+	if (name.len == 0 || item->bad)
+		return 0;
+	item->raw = str_from(action.ptr, (size_t)(document.ptr - action.ptr) + document.len);
+	item->name = name;
 	return 0;
 }
 
@@ -241,6 +242,16 @@ static void refuse(struct exchange *exchange, unsigned status)
 		    "Malformed action/metadata line, expected an action and its document");
 }
 
+static void item_give(struct exchange *exchange, const struct item *item)
+{
+	struct str decoder = item->name.len > 0 ? STR("bulk") : STR_NONE;
+
+	if (verbs[item->verb].names)
+		exchange_event_named(exchange, item->raw, decoder, item->name);
+	else
+		exchange_event_as(exchange, item->raw, false, decoder);
+}
+
 static void serve(struct exchange *exchange)
 {
 	struct bulk *bulk = arena_zalloc(exchange_arena(exchange), sizeof(*bulk));
@@ -265,8 +276,7 @@ static void serve(struct exchange *exchange)
 		if (item->bad)
 			exchange_bad(exchange);
 		else if (item->raw.len > 0)
-			exchange_event_as(exchange, item->raw, false,
-			    item->named ? STR("bulk") : STR_NONE);
+			item_give(exchange, item);
 	}
 	exchange_settle(exchange, done);
 }

@@ -1,6 +1,7 @@
 #include "collector/input.h"
 
 #include "collector/agencies.h"
+#include "collector/syslog.h"
 
 #include "base/utf8.h"
 #include "net/address.h"
@@ -106,6 +107,43 @@ static bool is_refused(struct intake *intake, struct ledger_row *row, const char
 	return row->barred;
 }
 
+/* What the protocol names it; empty: it does not. */
+static struct str name_of(const struct intake *intake, const struct event *event)
+{
+	switch (event->transport) {
+	case TRANSPORT_UDP:
+	case TRANSPORT_TCP:
+	case TRANSPORT_TLS:
+	case TRANSPORT_UNIX:
+	case TRANSPORT_RELP:
+		return syslog_sequence(event->raw);
+	case TRANSPORT_UNKNOWN:
+	case TRANSPORT_HTTP:
+	case TRANSPORT_LUMBERJACK:
+	case TRANSPORT_FORWARD:
+	case TRANSPORT_GELF:
+	case TRANSPORT_FILE:
+	case TRANSPORT_KAFKA:
+	case TRANSPORT_COUNT:
+		break;
+	}
+	return intake->name;
+}
+
+/* It was here before: who waits for it, waits for that. Of a message that is cut nobody knows. */
+static bool is_repeat(struct intake *intake, struct event *event, struct ticket *ticket)
+{
+	struct str name = STR_NONE;
+
+	if (intake->messages != NULL && (event->flags & EVENT_TRUNCATED) == 0)
+		name = name_of(intake, event);
+	if (name.len == 0)
+		return false;
+	event->message = messages_hash(intake->messages, event->sender, name, event->raw);
+	return messages_repeat(
+	    intake->messages, event->sender, event->message, intake->now_ns, ticket);
+}
+
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
     enum transport transport, struct str peer, struct str raw, bool cut,
     struct ticket *ticket)
@@ -132,5 +170,8 @@ void intake_event(struct intake *intake, struct ledger_row *row, const char *inp
 	};
 
 	quota_take(ledger_bucket(row), &identity->quota, raw.len, intake->now_ns);
-	packer_add(intake->packer, row, &event, ticket);
+	if (is_repeat(intake, &event, ticket))
+		row->counts.repeats++;
+	else
+		packer_add(intake->packer, row, &event, ticket);
 }

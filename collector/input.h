@@ -27,6 +27,8 @@ struct intake {
 	struct packer *packer;
 	int64_t now_ns; /* receive time of what is read now */
 	int32_t zone_s;
+	struct messages *messages; /* those that are named; NULL: none is remembered */
+	struct str name;    /* that the protocol gives to what is handed on now; or empty */
 	struct str decoder; /* of what is handed on now, before its sender's; or empty */
 	struct stream *waiting; /* for their quota (stream.c) */
 	int64_t wake_ns;        /* when the first of them may go on; 0: none waits */

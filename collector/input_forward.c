@@ -1,8 +1,9 @@
 /*
  * Fluent's Forward protocol, version 1: Fluentd, Fluent Bit, Docker's driver fluentd. A message
  * with a chunk is acknowledged when all its events are durable; what was refused is not, and the
- * connection is closed, so that it comes again. A chunk that comes again after it was durable, byte
- * by byte the same from the same sender, is acknowledged and counted, and not handed on again.
+ * connection is closed, so that it comes again. The chunk and the place in it name each event: one
+ * that comes again, byte by byte the same from the same sender, is acknowledged and counted, and
+ * not handed on again (messages.h).
  *
  * When agencies.yml has shared keys, each connection has to show one of them first.
  */
@@ -19,15 +20,13 @@
 #include <unistd.h>
 
 #define OWED_MAX   256u /* messages that are not acknowledged yet; then it is not read on */
-#define KNOWN	   8192u /* chunks that were durable, remembered in a place each */
 #define MESSAGE_NS (60 * NS_PER_S) /* a message that has begun is whole by then */
 #define JSON_MAX   (4u << 20)
 #define HOST	   STR("tocsin")
 
 struct shared {
 	uint64_t bytes; /* of messages that have come in part */
-	struct buf json, inflated;
-	struct hash128 known[KNOWN];
+	struct buf json, inflated, name;
 };
 
 struct state {
@@ -37,11 +36,6 @@ struct state {
 	int64_t begun_ns;
 	bool greeted;           /* the handshake is over, or not wanted */
 	char nonce[FORWARD_NONCE];
-};
-
-/* Of an answer: which message, and what is to be written behind it. */
-struct note {
-	struct hash128 message;
 };
 
 static int64_t number_of(const struct stream *stream, enum config_key key)
@@ -57,53 +51,27 @@ static bool refused(struct stream *stream)
 
 /* ---- acknowledgements ---- */
 
-static struct hash128 *known_place(struct stream *stream, struct hash128 message)
-{
-	struct shared *shared = stream_shared(stream);
-
-	return &shared->known[message.low % KNOWN];
-}
-
-/* Who sent it is a part of what it is. */
-static struct hash128 message_hash(struct stream *stream, struct str message)
-{
-	struct hash_key key = hash_process_key();
-
-	key.k0 ^= hash_sip64(key, stream_row(stream)->counts.sender);
-	return hash_sip128(key, message);
-}
-
 static void forward_give(struct stream *stream, const struct answer *answer)
 {
 	struct state *state = stream_state(stream);
-	struct note note;
-	struct str text = str_slice(buf_str(&answer->note), sizeof(note), answer->note.len);
 
-	if (answer->note.failed) {
+	if (answer->note.failed || !answer->durable ||
+	    !stream_write(stream, buf_str(&answer->note))) {
 		stream_finish(stream);
 		return;
 	}
-	memcpy(&note, answer->note.ptr, sizeof(note));
-	if (!answer->durable || !stream_write(stream, text)) {
-		stream_finish(stream);
-		return;
-	}
-	*known_place(stream, note.message) = note.message;
 	if (state->answers.count <= OWED_MAX / 2)
 		stream_hold(stream, false);
 }
 
 /* NULL: no memory. */
-static struct answer *answer_begin(
-    struct stream *stream, struct str chunk, struct hash128 message)
+static struct answer *answer_begin(struct stream *stream, struct str chunk)
 {
 	struct state *state = stream_state(stream);
-	struct note note = {message};
 	struct answer *answer = answer_new(&state->answers, 512);
 
 	if (answer == NULL)
 		return NULL;
-	buf_put(&answer->note, &note, sizeof(note));
 	forward_put_ack(&answer->note, chunk);
 	if (!answer->note.failed)
 		return answer;
@@ -141,10 +109,18 @@ static bool entries_hold(const struct forward_message *message, struct str entri
 static void entries_give(struct stream *stream, const struct forward_message *message,
     struct str entries, struct ticket *ticket)
 {
+	struct shared *shared = stream_shared(stream);
+	struct intake *intake = stream_intake(stream);
 	struct forward_entry entry;
 
-	while (entries.len > 0 && forward_next(message, &entries, &entry))
+	for (unsigned n = 0; entries.len > 0 && forward_next(message, &entries, &entry); n++) {
+		buf_clear(&shared->name);
+		if (message->chunk.len > 0)
+			buf_printf(&shared->name, "%.*s %u", STR_ARG(message->chunk), n);
+		intake->name = buf_str(&shared->name);
 		entry_give(stream, message, &entry, ticket);
+	}
+	intake->name = STR_NONE;
 }
 
 /* What stands in entries, once it is unpacked. False: it cannot be. */
@@ -168,21 +144,16 @@ static bool entries_unpack(
 }
 
 static bool message_give(struct stream *stream, const struct forward_message *message,
-    struct str entries, struct str bytes)
+    struct str entries)
 {
-	struct hash128 hash = {0};
 	struct answer *answer = NULL;
 
 	if (message->chunk.len > 0) {
-		hash = message_hash(stream, bytes);
-		answer = answer_begin(stream, message->chunk, hash);
+		answer = answer_begin(stream, message->chunk);
 		if (answer == NULL)
 			return false;
 	}
-	if (answer != NULL && hash128_eq(*known_place(stream, hash), hash))
-		stream_row(stream)->counts.repeats++;
-	else
-		entries_give(stream, message, entries, answer != NULL ? answer->ticket : NULL);
+	entries_give(stream, message, entries, answer != NULL ? answer->ticket : NULL);
 	if (answer != NULL)
 		answer_settle(answer);
 	return true;
@@ -203,7 +174,7 @@ static bool message_serve(struct stream *stream, struct str bytes)
 
 	if (!good)
 		refused(stream);
-	good = good && message_give(stream, &message, entries, bytes);
+	good = good && message_give(stream, &message, entries);
 	buf_free(&shared->inflated);
 	return good;
 }
@@ -274,6 +245,8 @@ static bool forward_begin(struct stream *stream)
 	answers_begin(&state->answers, stream, forward_give);
 	if (shared->json.ceiling == 0)
 		shared->json = BUF(JSON_MAX);
+	if (shared->name.ceiling == 0)
+		shared->name = BUF(FORWARD_CHUNK_MAX + 32);
 	if (agencies_shared_key(stream_intake(stream)->agencies, 0, &key) == NULL) {
 		state->greeted = true;
 		return stream_identify(stream, NULL);
@@ -410,6 +383,7 @@ static void forward_shared_end(void *context)
 
 	buf_free(&shared->json);
 	buf_free(&shared->inflated);
+	buf_free(&shared->name);
 }
 
 static const struct stream_kind kind = {

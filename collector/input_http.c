@@ -224,6 +224,16 @@ void exchange_event_as(
 	intake->decoder = STR_NONE;
 }
 
+void exchange_event_named(
+    struct exchange *exchange, struct str raw, struct str decoder, struct str name)
+{
+	struct intake *intake = stream_intake(exchange->stream);
+
+	intake->name = name;
+	exchange_event_as(exchange, raw, false, decoder);
+	intake->name = STR_NONE;
+}
+
 void exchange_event(struct exchange *exchange, struct str raw)
 {
 	exchange_event_as(exchange, raw, false, STR_NONE);

@@ -27,6 +27,9 @@ struct parcel {
 	size_t share_count, share_capacity;
 	struct ticket **tickets; /* each held once */
 	size_t ticket_count, ticket_capacity;
+	struct messages *messages; /* of which these are */
+	struct hash128 *named;     /* under way */
+	size_t named_count, named_capacity;
 	uint64_t events;
 };
 
@@ -82,15 +85,24 @@ static void parcel_tickets_release(struct parcel *parcel, bool durable)
 	parcel->ticket_count = 0;
 }
 
+static void parcel_named_settle(struct parcel *parcel, bool durable)
+{
+	for (size_t i = 0; i < parcel->named_count; i++)
+		messages_settle(parcel->messages, parcel->named[i], durable);
+	parcel->named_count = 0;
+}
+
 /* What is freed without a receipt has not become durable. */
 static void parcel_free(struct parcel *parcel)
 {
 	if (parcel == NULL)
 		return;
 	parcel_tickets_release(parcel, false);
+	parcel_named_settle(parcel, false);
 	buf_free(&parcel->bytes);
 	free(parcel->shares);
 	free(parcel->tickets);
+	free(parcel->named);
 	free(parcel);
 }
 
@@ -193,10 +205,36 @@ static bool parcel_ticket(struct parcel *parcel, struct ticket *ticket)
 	return true;
 }
 
+/* Room for one more; the caller puts it there. */
+static bool parcel_named_room(
+    struct parcel *parcel, struct messages *messages, struct hash128 message)
+{
+	if (messages == NULL || !message_is_named(message))
+		return true;
+	parcel->messages = messages;
+	if (parcel->named_count == parcel->named_capacity) {
+		size_t capacity = parcel->named_capacity == 0 ? 8 : parcel->named_capacity * 2;
+		struct hash128 *named = realloc(parcel->named, capacity * sizeof(*named));
+
+		if (named == NULL)
+			return false;
+		parcel->named = named;
+		parcel->named_capacity = capacity;
+	}
+	return true;
+}
+
+static void parcel_named_put(struct parcel *parcel, struct hash128 message)
+{
+	if (parcel->messages != NULL && message_is_named(message))
+		parcel->named[parcel->named_count++] = message;
+}
+
 static size_t parcel_memory(const struct parcel *parcel)
 {
 	return sizeof(*parcel) + parcel->bytes.capacity +
-	       parcel->share_capacity * sizeof(*parcel->shares);
+	       parcel->share_capacity * sizeof(*parcel->shares) +
+	       parcel->named_capacity * sizeof(*parcel->named);
 }
 
 static void packer_enqueue(struct packer *packer, struct parcel *parcel)
@@ -263,10 +301,12 @@ static bool add_json(struct packer *packer, struct ledger_row *row, uint32_t par
 	struct parcel *parcel = parcel_of_json(packer, partition, event);
 
 	if (parcel == NULL || !parcel_share(parcel, row, event->received_ns) ||
-	    !parcel_ticket(parcel, ticket)) {
+	    !parcel_ticket(parcel, ticket) ||
+	    !parcel_named_room(parcel, packer->options.messages, event->message)) {
 		parcel_free(parcel);
 		return false;
 	}
+	parcel_named_put(parcel, event->message);
 	parcel->events = 1;
 	packer->lanes[partition].previous = packer->counter++;
 	packer_enqueue(packer, parcel);
@@ -289,6 +329,7 @@ static bool add_framed(struct packer *packer, struct ledger_row *row, uint32_t p
 	struct parcel *parcel = lane->parcel;
 
 	if (parcel == NULL || !parcel_ticket(parcel, ticket) ||
+	    !parcel_named_room(parcel, packer->options.messages, event->message) ||
 	    !parcel_share(parcel, row, event->received_ns))
 		return false;
 	size_t before = parcel->bytes.len;
@@ -301,6 +342,7 @@ static bool add_framed(struct packer *packer, struct ledger_row *row, uint32_t p
 			parcel->shares[i].count -= parcel->shares[i].row == row;
 		return false;
 	}
+	parcel_named_put(parcel, event->message);
 	parcel->events++;
 	if (parcel->bytes.len >= packer->options.frame_bytes)
 		packer_close(packer, partition, event->received_ns);
@@ -342,6 +384,8 @@ void packer_add(struct packer *packer, struct ledger_row *row, const struct even
 		row->in_flight++;
 		return;
 	}
+	if (packer->options.messages != NULL && message_is_named(event->message))
+		messages_settle(packer->options.messages, event->message, false);
 	row->counts.refused_busy++;
 	tell_later(row, 1, event->received_ns);
 	ticket_hold(ticket);
@@ -420,7 +464,11 @@ static void parcel_done(struct packer *packer, struct parcel *parcel, size_t off
 		parcel->shares[i].row->in_flight -= parcel->shares[i].count;
 	packer->in_flight -= parcel->events;
 	packer->queued_bytes -= parcel_memory(parcel);
-	parcel_tickets_release(parcel, offset == offsetof(struct source_row, durable));
+	bool durable = offset == offsetof(struct source_row, durable);
+
+	/* Before the tickets: what is answered may come again at once. */
+	parcel_named_settle(parcel, durable);
+	parcel_tickets_release(parcel, durable);
 	parcel_free(parcel);
 }
 

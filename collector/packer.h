@@ -11,6 +11,7 @@
 
 #include "collector/identity.h"
 #include "collector/ledger.h"
+#include "collector/messages.h"
 #include "collector/ticket.h"
 #include "event/frame.h"
 
@@ -23,6 +24,7 @@ struct packer_options {
 	int64_t frame_delay_ns;
 	size_t queue_bytes; /* 0: 32 MiB */
 	bool one_event_json;
+	struct messages *messages; /* told what became of named ones; may be NULL */
 };
 
 struct packer *packer_new(const struct packer_options *options); /* NULL: no memory */

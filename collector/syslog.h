@@ -11,4 +11,10 @@
 bool syslog_begin(struct stream *stream);
 bool syslog_take(struct stream *stream, struct str *bytes, bool end);
 
+/*
+ * The sequenceId in the element "meta" of a message of RFC 5424 (section 7.3.1), its digits; empty:
+ * it has none, or is no such message.
+ */
+struct str syslog_sequence(struct str raw);
+
 #endif

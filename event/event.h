@@ -7,7 +7,7 @@
 #ifndef TOCSIN_EVENT_EVENT_H
 #define TOCSIN_EVENT_EVENT_H
 
-#include "base/str.h"
+#include "base/hash.h"
 
 /* Which event is it: never reused (docs/wire.md, section 1). Ordered by its three parts in turn. */
 struct coordinate {
@@ -64,6 +64,8 @@ struct event {
 	struct str system;
 	struct str decoder; /* a hint: the decoder to try first; empty for none */
 	struct str raw;
+	/* Of what its sender's protocol names it, and all of it; zero: it has no name there. */
+	struct hash128 message;
 };
 
 #define COORDINATE_TEXT 64

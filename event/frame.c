@@ -39,7 +39,8 @@ enum event_tag {
 	TAG_ZONE,
 	TAG_DECODER,
 	TAG_ENCODING,
-	TAG_FLAGS
+	TAG_FLAGS,
+	TAG_MESSAGE
 };
 
 enum gap_tag { GAP_TAG_REASON = 1, GAP_TAG_COUNT, GAP_TAG_FROM, GAP_TAG_TO, GAP_TAG_SOURCE };
@@ -97,13 +98,29 @@ static size_t number_size(uint64_t value, size_t size)
 	return value == 0 ? 0 : 2 + size;
 }
 
+static bool is_named(const struct event *event)
+{
+	return (event->message.high | event->message.low) != 0;
+}
+
+static char *put_message(char *at, const struct event *event)
+{
+	if (!is_named(event))
+		return at;
+	*at++ = (char)TAG_MESSAGE;
+	*at++ = 16;
+	set_u64(at, event->message.high);
+	set_u64(at + 8, event->message.low);
+	return at + 16;
+}
+
 static size_t meta_size(const struct event *event)
 {
 	return number_size((uint64_t)event->received_ns, 8) + number_size(event->transport, 1) +
 	    tag_size(event->peer.len) + tag_size(event->sender.len) + tag_size(event->agency.len) +
 	    tag_size(event->system.len) + number_size((uint32_t)event->zone_s, 4) +
 	    tag_size(event->decoder.len) + number_size(event->encoding, 1) +
-	    number_size(event->flags, 4);
+	    number_size(event->flags, 4) + (is_named(event) ? 18 : 0);
 }
 
 static char *put_meta(char *at, const struct event *event)
@@ -117,7 +134,8 @@ static char *put_meta(char *at, const struct event *event)
 	at = put_number(at, TAG_ZONE, (uint32_t)event->zone_s, 4);
 	at = put_str(at, TAG_DECODER, event->decoder);
 	at = put_number(at, TAG_ENCODING, event->encoding, 1);
-	return put_number(at, TAG_FLAGS, event->flags, 4);
+	at = put_number(at, TAG_FLAGS, event->flags, 4);
+	return put_message(at, event);
 }
 
 void frame_begin(struct buf *out)
@@ -352,6 +370,11 @@ static bool event_tag_take(struct event *event, unsigned tag, struct str value)
 		if (value.len != 4)
 			return false;
 		event->flags = get_u32(value.ptr);
+		return true;
+	case TAG_MESSAGE:
+		if (value.len != 16)
+			return false;
+		event->message = (struct hash128){get_u64(value.ptr), get_u64(value.ptr + 8)};
 		return true;
 	default:
 		return true;

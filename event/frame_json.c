@@ -36,6 +36,7 @@ static const struct document_row rows[] = {
 	{"encoding", DOCUMENT_NAME, false, offsetof(struct event, encoding), 0, 0, NULL,
 	    encoding_name},
 	{"flags", DOCUMENT_U32, false, offsetof(struct event, flags), 0, 0, NULL, NULL},
+	{"message", DOCUMENT_HASH, false, offsetof(struct event, message), 0, 0, NULL, NULL},
 	{"raw", DOCUMENT_TEXT, true, offsetof(struct event, raw), 0, 0, NULL, NULL},
 	{NULL, DOCUMENT_TEXT, false, 0, 0, 0, NULL, NULL},
 };

@@ -160,6 +160,10 @@ def read_meta(meta, event):
             event["encoding"] = "json" if number(value, 1) == 1 else "text"
         elif tag == 10:
             event["flags"] = number(value, 4)
+        elif tag == 11:
+            if len(value) != 16:
+                raise Damaged("a hash of %d bytes" % len(value))
+            event["message"] = "%016x%016x" % struct.unpack("<QQ", value)
 
 
 def read_events(head, body):

@@ -512,6 +512,53 @@ static void test_it_starts_without_the_inner_bus(void **state)
 
 /* ---- bounds ---- */
 
+struct looked {
+	uint64_t next, count;
+};
+
+static void look(void *context, struct str value)
+{
+	struct looked *looked = context;
+
+	assert_true(number_of(value) >= looked->next);
+	looked->next = number_of(value) + 1;
+	looked->count++;
+}
+
+static struct looked look_all(struct bus *bus)
+{
+	struct looked looked = {0};
+
+	assert_int_equal(bus_spool_each(bus, look, &looked, NULL), 0);
+	return looked;
+}
+
+/* What waits can be looked at, by the next one too, and the drain goes on as if nobody had. */
+static void test_what_waits_can_be_looked_at(void **state)
+{
+	struct place place;
+	struct told told = {0};
+	struct bus *bus;
+
+	place_make(&place, *state, "looked");
+	bus = place_open(&place);
+	assert_int_equal(look_all(bus).count, 0);
+	send_all(&told, bus, 10);
+	assert_int_equal(look_all(bus).count, 0);
+	mood = DOWN;
+	send_all(&told, bus, 300);
+	assert_int_equal(look_all(bus).next, 300);
+	bus_close(bus);
+	bus = place_open(&place);
+	assert_true(look_all(bus).count >= 290);
+	assert_int_equal(look_all(bus).next, 300);
+	mood = UP;
+	drain(bus);
+	assert_int_equal(look_all(bus).count, 0);
+	bus_close(bus);
+	(void)expect_inner(&place, &told, true);
+}
+
 static void test_a_full_spool_says_busy(void **state)
 {
 	struct place place;
@@ -851,7 +898,8 @@ int main(void)
 		TEST(test_what_was_under_way_goes_to_the_log),
 		TEST(test_nothing_is_drained_before_it_is_durable),
 		TEST(test_unknown_receipts_of_the_drain_are_sent_again),
-		TEST(test_it_starts_without_the_inner_bus), TEST(test_a_full_spool_says_busy),
+		TEST(test_it_starts_without_the_inner_bus),
+		TEST(test_what_waits_can_be_looked_at), TEST(test_a_full_spool_says_busy),
 		TEST(test_what_is_too_old_is_dropped_and_told), TEST(test_damage_is_told_as_a_gap),
 		TEST(test_it_dies_before_every_call), TEST(test_every_call_fails_once),
 		TEST(test_the_disk_is_full_for_a_moment), TEST(test_kill_9_at_any_moment),

@@ -68,13 +68,26 @@ void peer_know(struct peer *peer, const char *yaml)
 		fail_msg("%s", error.text);
 }
 
+static void collector_begin(struct peer *peer)
+{
+	struct collector_listener listener = {peer->input, "127.0.0.1:0"};
+	struct collector_options options = {.bus = peer->rig.bus, .loop = peer->loop,
+	    .config = peer->config, .identity_path = peer->rig.identity,
+	    .listeners = &listener, .listener_count = 1, .connections_max = 16,
+	    .connections_per_peer = 16, .idle_ns = 60 * NS_PER_S, .frame_limit = 1000,
+	    .frame_bytes = 16384, .frame_delay_ns = 0, .tick_ns = NS_PER_S, .senders_max = 16,
+	    .agencies_path = agencies_path(peer), .clock = peer_clock};
+	struct error error = {0};
+
+	if (collector_open(&peer->collector, &options, &error) < 0)
+		fail_msg("%s", error.text);
+}
+
 static void open_with(struct peer *peer, const char *input, const char *const *settings,
     const char *yaml)
 {
-	struct collector_listener listener = {input, "127.0.0.1:0"};
-
 	peer_now_ns = RIG_TIME;
-	*peer = (struct peer){.config = config_new()};
+	*peer = (struct peer){.config = config_new(), .input = input};
 	assert_non_null(peer->config);
 	for (; settings != NULL && *settings != NULL; settings += 2)
 		assert_int_equal(
@@ -82,17 +95,28 @@ static void open_with(struct peer *peer, const char *input, const char *const *s
 	rig_open(&peer->rig, 4u << 20);
 	agencies_write(peer, yaml != NULL ? yaml : "agencies: []\n");
 	assert_int_equal(loop_open(&peer->loop, NULL), 0);
-	struct collector_options options = {.bus = peer->rig.bus, .loop = peer->loop,
-	    .config = peer->config, .identity_path = peer->rig.identity,
-	    .listeners = &listener, .listener_count = 1, .connections_max = 16,
-	    .connections_per_peer = 16, .idle_ns = 60 * NS_PER_S, .frame_limit = 1000,
-	    .frame_bytes = 16384, .frame_delay_ns = 0, .tick_ns = NS_PER_S, .senders_max = 16,
-	    .agencies_path = agencies_path(peer), .clock = peer_clock};
+	collector_begin(peer);
+}
 
-	struct error error = {0};
+void peer_deaf(struct peer *peer)
+{
+	peer->rig.fault = FAULT_BUSY;
+	peer->rig.fault_call = "receipts";
+}
 
-	if (collector_open(&peer->collector, &options, &error) < 0)
-		fail_msg("%s", error.text);
+void peer_restart(struct peer *peer)
+{
+	struct bus_receipt receipts[16];
+
+	rig_read(&peer->rig);
+	rig_restart(&peer->rig);
+	close(peer->client);
+	collector_close(peer->collector);
+	peer->rig.fault = FAULT_NONE;
+	while (bus_receipts(peer->rig.bus, receipts, 16, 0, NULL) > 0)
+		continue;
+	collector_begin(peer);
+	peer_dial(peer);
 }
 
 void peer_open(struct peer *peer, const char *input, const char *const *settings, bool datagrams)

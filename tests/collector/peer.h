@@ -12,6 +12,7 @@ struct peer {
 	struct config *config;
 	struct collector *collector;
 	int client;
+	const char *input;
 };
 
 /* A clock that stands at RIG_TIME, and is moved by hand. */
@@ -26,6 +27,12 @@ void peer_know(struct peer *peer, const char *yaml);
 /* Whoever is connected may no longer send: what it sends until it is told so is refused. */
 #define PEER_BARRED "unknown: {inputs: none}\n"
 void peer_close(struct peer *peer);
+/*
+ * The bus does not tell any more what is durable; then the collector dies, and another one comes
+ * in its place, on the same bus, with a new connection.
+ */
+void peer_deaf(struct peer *peer);
+void peer_restart(struct peer *peer);
 /* Another connection; the last one stays open if it is not closed. */
 void peer_dial(struct peer *peer);
 void peer_say(struct peer *peer, struct str bytes);

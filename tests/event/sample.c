@@ -35,6 +35,7 @@ void sample_events(struct event events[SAMPLE_EVENTS])
 	events[2] = (struct event){
 	    .flags = EVENT_HAS_NUL | EVENT_BAD_UTF8,
 	    .raw = STR("a\0b\xff"),
+	    .message = {0x0123456789abcdefu, 0xfedcba9876543210u},
 	};
 	for (uint64_t i = 0; i < SAMPLE_EVENTS; i++)
 		events[i].at = (struct coordinate){head.collector, head.epoch, head.first + i};

@@ -23,6 +23,7 @@ static void same_event(const struct event *a, const struct event *b)
 	assert_int_equal(a->transport, b->transport);
 	assert_int_equal(a->encoding, b->encoding);
 	assert_int_equal(a->flags, b->flags);
+	assert_true(hash128_eq(a->message, b->message));
 	assert_int_equal(a->zone_s, b->zone_s);
 	same_str(a->peer, b->peer);
 	same_str(a->sender, b->sender);
@@ -269,6 +270,7 @@ static void events_that_do_not_hold(void **state)
 	    {"receive time of 4 bytes", {"\0\6\1\4abcd", 8}, false},
 	    {"zone of 1 byte", {"\0\3\7\1a", 5}, false},
 	    {"transport of 2 bytes", {"\0\4\2\2ab", 6}, false},
+	    {"message of 15 bytes", {"\0\x11\xb\xf" "123456789abcdef", 19}, false},
 	    {"flags of 0 bytes", {"\0\2\xa\0", 4}, false},
 	    {"bytes behind the last event", {"\0\0x", 3}, false},
 	};
