@@ -28,6 +28,7 @@ struct chooser {
 	struct known_price *prices; /* by predicate */
 	uint32_t round;
 	float *openings; /* by slot: the share of a predicate in what it costs to look there */
+	uint64_t serial; /* of the last index */
 	uint32_t *places; /* by predicate: for who asks, all 0 between */
 };
 

@@ -10,7 +10,7 @@
 #define BITS_LEAST  9u
 #define BITMAP_MOST 18u /* 32 KiB */
 #define BUCKET_MOST 20u
-#define BITMAP_MORE 6u
+#define BITMAP_MORE 7u
 #define BUCKET_MORE 1u
 
 #define FACTOR UINT32_C(0x9e3779b1)
@@ -107,21 +107,18 @@ static bool nodes_sort(struct gram *gram, size_t buckets)
 }
 
 static size_t find_plain(const struct gram *gram, struct str text, size_t *at,
-    struct gram_hit *ret, size_t max, bool *high)
+    struct gram_hit *ret, size_t max)
 {
 	size_t count = 0, place = *at;
-	uint32_t seen = 0;
 
 	for (; place < text.len && count < max; place += gram->stride) {
 		uint32_t word = gram_word(text.ptr + place);
 		uint32_t hash = hash_of(gram, word);
 		uint32_t bit = hash >> gram->bitmap_shift;
 
-		seen |= word;
 		if (gram->bitmap[bit >> 5] >> (bit & 31) & 1)
 			ret[count++] = (struct gram_hit){(uint32_t)place, hash};
 	}
-	*high |= (seen & UINT32_C(0x80808080)) != 0;
 	*at = place;
 	return count;
 }
@@ -148,7 +145,7 @@ CPU_V3_CODE static size_t hits_take(uint32_t found, __m256i hashes, size_t place
  */
 CPU_V3_CODE static inline __attribute__((always_inline)) size_t windows_find(
     const struct gram *gram, const char *text, size_t from, size_t to, struct gram_hit *ret,
-    bool *high, size_t stride)
+    size_t stride)
 {
 	const __m256i factor = _mm256_set1_epi32((int)FACTOR);
 	const __m256i loose = _mm256_set1_epi32((int)(LOOSE & gram->mask));
@@ -157,7 +154,6 @@ CPU_V3_CODE static inline __attribute__((always_inline)) size_t windows_find(
 	const __m128i bit_shift = _mm_cvtsi32_si128((int)gram->bitmap_shift);
 	const __m128i word_shift = _mm_cvtsi32_si128((int)gram->bitmap_shift + 5);
 	const int *bitmap = (const int *)gram->bitmap;
-	__m256i all = _mm256_setzero_si256();
 	size_t count = 0;
 
 	for (size_t place = from; place < to; place += 32) {
@@ -174,31 +170,28 @@ CPU_V3_CODE static inline __attribute__((always_inline)) size_t windows_find(
 			uint32_t found = (uint32_t)_mm256_movemask_ps(
 			    _mm256_castsi256_ps(_mm256_sllv_epi32(words, bit)));
 
-			if (by == 0)
-				all = _mm256_or_si256(all, bytes);
 			if (__builtin_expect(found != 0, 0))
 				count += hits_take(found, hash, place + by, ret + count);
 		}
 	}
-	*high |= _mm256_movemask_epi8(all) != 0;
 	return count;
 }
 
 CPU_V3_CODE static inline __attribute__((always_inline)) size_t stride_find(
     const struct gram *gram, struct str text, size_t *at, struct gram_hit *ret, size_t max,
-    bool *high, size_t stride)
+    size_t stride)
 {
 	size_t from = *at, to = from + max * stride / 32 * 32;
 
 	*at = to = to < text.len ? to : text.len;
-	return windows_find(gram, text.ptr, from, to, ret, high, stride);
+	return windows_find(gram, text.ptr, from, to, ret, stride);
 }
 
 #define FINDER(stride)                                                                             \
 	CPU_V3_CODE static size_t find_v3_##stride(const struct gram *gram, struct str text,       \
-	    size_t *at, struct gram_hit *ret, size_t max, bool *high)                              \
+	    size_t *at, struct gram_hit *ret, size_t max)                              \
 	{                                                                                          \
-		return stride_find(gram, text, at, ret, max, high, stride);                        \
+		return stride_find(gram, text, at, ret, max, stride);                        \
 	}
 FINDER(1)
 FINDER(2)

@@ -27,7 +27,7 @@ struct gram_hit {
 };
 
 typedef size_t gram_finder(const struct gram *gram, struct str text, size_t *at,
-    struct gram_hit *ret, size_t max, bool *high);
+    struct gram_hit *ret, size_t max);
 
 struct gram {
 	gram_finder *find; /* as the machine can */
@@ -55,13 +55,12 @@ size_t gram_bytes(const struct gram *gram);
 #define GRAM_PADDING 64u
 /*
  * Looks from *at on, a multiple of 32, until ret, of max places, at least 32, may be full or the
- * text ends, and moves *at there. The case of ASCII letters does not count. *high is set when a
- * byte that was looked at is no ASCII.
+ * text ends, and moves *at there. The case of ASCII letters does not count.
  */
 static inline size_t gram_find(const struct gram *gram, struct str text, size_t *at,
-    struct gram_hit *ret, size_t max, bool *high)
+    struct gram_hit *ret, size_t max)
 {
-	return gram->find(gram, text, at, ret, max, high);
+	return gram->find(gram, text, at, ret, max);
 }
 
 static inline uint32_t gram_word(const char *at)

@@ -180,14 +180,14 @@ static bool texts_choose(struct index *index, struct pairs *pairs, uint32_t *pla
 	return true;
 }
 
-static struct index *index_begin(const struct program *program, const uint32_t *rules,
-    size_t count)
+static struct index *index_begin(struct chooser *chooser, const uint32_t *rules, size_t count)
 {
 	struct index *index = calloc(1, sizeof(*index));
 
 	if (index == NULL)
 		return NULL;
-	index->program = program;
+	index->program = chooser->program;
+	index->serial = ++chooser->serial;
 	index->rules = rules;
 	index->rule_count = count;
 	index->anywhere = NO_TABLE;
@@ -201,7 +201,7 @@ static struct index *index_begin(const struct program *program, const uint32_t *
 struct index *index_new(struct chooser *chooser, const struct study *study,
     const uint32_t *rules, size_t count)
 {
-	struct index *index = index_begin(chooser->program, rules, count);
+	struct index *index = index_begin(chooser, rules, count);
 	struct pairs pairs = {0};
 
 	chooser_begin(chooser, study);
@@ -218,7 +218,7 @@ struct index *index_new(struct chooser *chooser, const struct study *study,
 struct index *index_new_whole(struct chooser *chooser, const struct study *study,
     const uint32_t *rules, size_t count)
 {
-	struct index *index = index_begin(chooser->program, rules, count);
+	struct index *index = index_begin(chooser, rules, count);
 	struct pairs pairs = {0};
 	bool made = index != NULL && texts_choose(index, &pairs, chooser->places) &&
 	    tables_make(index, study);

@@ -20,6 +20,7 @@
 /* The parts are for matcher_index.c and matcher_search.c. Rules go by their number in the class. */
 struct index {
 	const struct program *program;
+	uint64_t serial;         /* no other index of the matcher has had it; never 0 */
 	const uint32_t *rules;   /* of the class; borrowed */
 	size_t rule_count;
 	uint32_t *always;        /* rules without a clause */
@@ -50,7 +51,6 @@ void index_hand_on(struct index *from, struct index *to);
 size_t index_bytes(const struct index *index);
 
 #define CANDIDATES_HITS (2 * TEDDY_STEP)
-#define CANDIDATES_TAIL (2 * TEDDY_BLOCK + GRAM_PADDING)
 
 /* Rules, each once, in no order; and what a search needs room for. */
 struct candidates {
@@ -58,7 +58,6 @@ struct candidates {
 	size_t count;
 	struct teddy_hit hits[CANDIDATES_HITS];
 	struct gram_hit gram_hits[CANDIDATES_HITS];
-	char tail[CANDIDATES_TAIL];
 };
 
 /* The rules that the view may match (matcher_search.c). */

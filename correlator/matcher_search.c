@@ -1,8 +1,5 @@
 #include "correlator/matcher_index.h"
 
-/* Bytes behind a block that are read: its windows reach over it, and what is found there more. */
-#define REACH 16u
-
 /* One search for candidates. */
 struct search {
 	const struct index *index;
@@ -76,16 +73,15 @@ static bool literal_is_at(struct str literal, struct str text, size_t begin)
 	return true;
 }
 
-/* The bytes there, 8 of which may be read, are those at a place of text. */
-static inline void gram_try(struct search *search, const struct gram *gram, const char *there,
-    uint32_t hash, struct str text, size_t at)
+static inline void gram_try(struct search *search, const struct gram *gram, uint32_t hash,
+    struct str text, size_t at)
 {
 	uint32_t bucket = hash >> gram->bucket_shift;
 	const struct gram_node *node = &gram->nodes[gram->buckets[bucket]];
 	const struct gram_node *end = &gram->nodes[gram->buckets[bucket + 1]];
 	uint64_t bytes;
 
-	memcpy(&bytes, there, sizeof(bytes));
+	memcpy(&bytes, text.ptr + at, sizeof(bytes));
 	bytes |= GRAM_LOOSE;
 	for (; node < end; node++) {
 		const struct entry *entry = &search->index->entries[node->entry];
@@ -97,22 +93,17 @@ static inline void gram_try(struct search *search, const struct gram *gram, cons
 	}
 }
 
-/* Places of piece, which begins in text at base. True: all of it is ASCII. */
-static bool gram_search(struct search *search, const struct gram *gram, struct str piece,
-    struct str text, size_t base)
+static void gram_search(struct search *search, const struct gram *gram, struct str text)
 {
 	struct gram_hit *hits = search->out->gram_hits;
-	bool high = false;
 	size_t at = 0;
 
-	while (at < piece.len) {
-		size_t count = gram_find(gram, piece, &at, hits, CANDIDATES_HITS, &high);
+	while (at < text.len) {
+		size_t count = gram_find(gram, text, &at, hits, CANDIDATES_HITS);
 
 		for (size_t i = 0; i < count; i++)
-			gram_try(search, gram, piece.ptr + hits[i].at, hits[i].hash, text,
-			    base + hits[i].at);
+			gram_try(search, gram, hits[i].hash, text, hits[i].at);
 	}
-	return !high;
 }
 
 static void teddy_try(struct search *search, const struct teddy_literal *literal,
@@ -126,35 +117,26 @@ static void teddy_try(struct search *search, const struct teddy_literal *literal
 		entry_found(search, entry);
 }
 
-/*
- * Places of piece, from at on, as places of text, in which piece begins at base. True: all of it is
- * ASCII.
- */
-static bool teddy_search(struct search *search, const struct teddy *teddy, struct str piece,
-    size_t at, struct str text, size_t base)
+static void teddy_search(struct search *search, const struct teddy *teddy, struct str text)
 {
 	struct teddy_hit *hits = search->out->hits;
-	bool high = false;
+	size_t at = 0;
 
-	while (at < piece.len) {
-		size_t count =
-		    teddy_find(teddy, piece, &at, hits, CANDIDATES_HITS, &high);
+	while (at < text.len) {
+		size_t count = teddy_find(teddy, text, &at, hits, CANDIDATES_HITS);
 
 		for (size_t i = 0; i < count; i++)
-			teddy_try(search, &teddy->literals[hits[i].literal], text,
-			    base + hits[i].at);
+			teddy_try(search, &teddy->literals[hits[i].literal], text, hits[i].at);
 	}
-	return !high;
 }
 
 /* The text has FOLD_PADDING behind it. */
 static void scan_search(struct search *search, const struct scan *scan, struct str text)
 {
 	for (unsigned kinds = scan->gram_kinds; kinds != 0; kinds &= kinds - 1)
-		(void)gram_search(
-		    search, &scan->grams[__builtin_ctz(kinds)], text, text, 0);
+		gram_search(search, &scan->grams[__builtin_ctz(kinds)], text);
 	if (scan->teddy != NULL)
-		(void)teddy_search(search, scan->teddy, text, 0, text, 0);
+		teddy_search(search, scan->teddy, text);
 }
 
 /* Where the text of an entry has to stand. */
@@ -257,10 +239,10 @@ static void words_search(struct search *search, const struct words *words, struc
 static void value_search(struct search *search, const struct table *table,
     struct view_value *value)
 {
-	if (value->subject.kind == FIELD_NULL)
-		return;
 	const struct subject *subject = view_subject(search->view, value);
 
+	if (subject->kind == FIELD_NULL)
+		return;
 	if (!subject->padded) { /* without memory: it is looked for the slow way */
 		for (size_t i = 0; i < search->index->entry_count; i++)
 			entry_try(search, &search->index->entries[i]);
@@ -283,124 +265,88 @@ static void present_try(struct search *search, const struct table *table)
 /* ---- keywords ---- */
 
 /*
- * A text that was not folded, of which nothing behind the end may be read: as far as whole blocks
- * go with what is read behind them, then the rest, copied, with a block in front of it. True: all
- * is ASCII.
+ * Keywords of ASCII are found in a text of which only ASCII is folded, but for characters that fold
+ * to ASCII. False: its values have to be folded.
  */
-static bool bare_search(struct search *search, const struct scan *scan, struct str text)
+static bool piece_search(struct search *search, const struct table *table, size_t index)
 {
-	size_t body =
-	    text.len < REACH ? 0 : (text.len - REACH) / TEDDY_BLOCK * TEDDY_BLOCK;
-	size_t before = body == 0 ? 0 : TEDDY_BLOCK;
-	struct str front = str_slice(text, 0, body);
-	struct str tail = {search->out->tail, text.len - body + before};
-	bool ascii = true;
+	const struct view_piece *piece = view_piece(search->view, index);
 
-	memset(search->out->tail, 0, CANDIDATES_TAIL);
-	memcpy(search->out->tail, text.ptr + body - before, tail.len);
-	for (unsigned kinds = scan->gram_kinds; kinds != 0; kinds &= kinds - 1) {
-		const struct gram *gram = &scan->grams[__builtin_ctz(kinds)];
-
-		ascii &= gram_search(search, gram, front, text, 0);
-		ascii &= gram_search(search, gram, tail, text, body - before);
-	}
-	if (scan->teddy != NULL) {
-		ascii &= teddy_search(search, scan->teddy, front, 0, text, 0);
-		ascii &= teddy_search(search, scan->teddy, tail, before, text, body - before);
-	}
-	return ascii;
-}
-
-/*
- * Keywords are found without folding the text, but for characters that fold to ASCII. False: the
- * text has to be folded.
- */
-static bool anywhere_text(struct search *search, const struct table *table, struct str text)
-{
-	return text.len == 0 || bare_search(search, &table->ascii, text) ||
-	    (!table->high.any && fold_keeps_ascii(text));
-}
-
-static void anywhere_values(struct search *search, const struct table *table)
-{
-	for (size_t i = 0; i < search->view->value_count; i++) {
-		if (!view_is_piece(search->view, &search->view->values[i]))
-			value_search(search, table, &search->view->values[i]);
-	}
-}
-
-/* Values that lie one behind the other in memory, as one text. False: they have to be folded. */
-static bool run_search(struct search *search, const struct table *table, struct str run)
-{
-	search->unsure = true;
-	bool done = anywhere_text(search, table, run);
-
+	if (piece->lower == NULL ||
+	    (!piece->ascii && (table->high.any || !fold_keeps_ascii(piece->raw))))
+		return false;
+	/* What is found behind the raw line may go from one value into the next. */
+	search->unsure = index > 0;
+	scan_search(search, &table->ascii, (struct str){piece->lower, piece->raw.len});
 	search->unsure = false;
-	return done;
+	return true;
 }
 
-/*
- * The values that are no pieces of the raw line: a decoder has taken their escapes out, and has put
- * them into one room. A literal in a piece of the raw line is in the raw line.
- */
-static bool runs_search(struct search *search, const struct table *table)
+/* Values of pieces whose bit is not set. What is in a piece of the raw line is in the raw line. */
+static void values_search(struct search *search, const struct table *table, unsigned done)
 {
-	const struct view *view = search->view;
-	const struct view_value *value = view->values;
-	struct str run = STR_NONE;
-	bool done = true;
+	struct view *view = search->view;
 
-	for (size_t count = view->value_count; count > 0 && done; value++, count--) {
-		struct str text = value->subject.raw;
+	for (size_t i = 0; i < view->value_count; i++) {
+		size_t piece = view_piece_of(view, view->record->fields[i].value);
 
-		if (view_is_piece(view, value) || value->subject.kind == FIELD_NULL)
-			continue;
-		uintptr_t from = (uintptr_t)text.ptr - (uintptr_t)run.ptr;
-
-		if (run.len > 0 && from <= run.len && text.len <= run.len - from)
-			continue;
-		if (run.len > 0 && from == run.len) {
-			run.len += text.len;
-			continue;
-		}
-		done = run_search(search, table, run);
-		run = text;
+		if ((done >> piece & 1) == 0)
+			value_search(search, table, &view->values[i]);
 	}
-	return done && run_search(search, table, run);
 }
 
 static void anywhere_search(struct search *search, const struct table *table)
 {
 	struct view *view = search->view;
+	unsigned done = 0, all = (1u << view->piece_count) - 1;
 
 	present_try(search, table);
 	if (table->words.count == 0 && !table->ascii.any && !table->high.any)
 		return;
-	bool bare = table->words.count == 0 && table->ascii.any;
-
-	if (!bare || !anywhere_text(search, table, view->raw.subject.raw))
+	for (size_t i = 0; i < view->piece_count && table->words.count == 0; i++)
+		done |= (unsigned)piece_search(search, table, i) << i;
+	if ((done & 1) == 0)
 		value_search(search, table, &view->raw);
-	if (!bare || !runs_search(search, table))
-		anywhere_values(search, table);
+	done |= 1;
+	if (done != all || view->piece_count == VIEW_PIECES)
+		values_search(search, table, done);
+}
+
+/* What of the index is to be done for records of this shape. */
+static void steps_make(const struct index *index, struct shape *shape)
+{
+	shape->step_count = 0;
+	for (uint32_t i = 0; i < shape->count; i++) {
+		uint32_t slot = shape->slots[i];
+
+		if (slot != SLOT_ANYWHERE && index->table_of[slot] != NO_TABLE)
+			shape->steps[shape->step_count++] =
+			    (struct shape_step){i, index->table_of[slot]};
+	}
+	shape->steps_of = index->serial;
+}
+
+static void fields_search(struct search *search, struct shape *shape)
+{
+	if (shape->steps_of != search->index->serial)
+		steps_make(search->index, shape);
+	for (uint32_t i = 0; i < shape->step_count; i++) {
+		struct shape_step step = shape->steps[i];
+		const struct table *table = &search->index->tables[step.table];
+
+		if (table->present_count > 0 &&
+		    shape->first[shape->slots[step.value]] == step.value)
+			present_try(search, table);
+		value_search(search, table, &search->view->values[step.value]);
+	}
 }
 
 void index_search(const struct index *index, struct view *view, struct candidates *ret)
 {
 	struct search search = {.index = index, .view = view, .out = ret};
 
-	const uint32_t *table_of = index->table_of;
-	struct view_value *value = view->values;
-
 	ret->count = 0;
-	for (size_t i = 0; i < view->value_count; i++, value++) {
-		if (value->slot == SLOT_ANYWHERE || table_of[value->slot] == NO_TABLE)
-			continue;
-		const struct table *table = &index->tables[table_of[value->slot]];
-
-		if (table->present_count > 0 && view->slots[value->slot].first == i)
-			present_try(&search, table);
-		value_search(&search, table, value);
-	}
+	fields_search(&search, view->shape);
 	if (index->anywhere != NO_TABLE)
 		anywhere_search(&search, &index->tables[index->anywhere]);
 	for (size_t i = 0; i < index->always_count; i++) {

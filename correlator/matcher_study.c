@@ -164,13 +164,14 @@ void study_take(struct study *study, struct view *view)
 	study->events++;
 	for (size_t i = 0; i < view->value_count; i++) {
 		struct view_value *value = &view->values[i];
+		uint32_t slot = view->shape->slots[i];
 
-		if (value->slot == SLOT_ANYWHERE || !study->wanted[value->slot])
+		if (slot == SLOT_ANYWHERE || !study->wanted[slot])
 			continue;
-		if (view_first(view, value->slot) == i)
-			count_up(study, place(salt(value->slot, WHAT_PRESENT), 0));
-		if (value->subject.kind != FIELD_NULL)
-			value_take(study, value->slot, view_subject(view, value)->folded);
+		if (view_first(view, slot) == i)
+			count_up(study, place(salt(slot, WHAT_PRESENT), 0));
+		if (view_kind(view, (uint32_t)i) != FIELD_NULL)
+			value_take(study, slot, view_subject(view, value)->folded);
 	}
 }
 

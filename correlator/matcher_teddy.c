@@ -92,15 +92,13 @@ static size_t literals_take(const struct teddy *teddy, const char *text, size_t 
 }
 
 static size_t find_plain(const struct teddy *teddy, struct str text, size_t *at,
-    struct teddy_hit *ret, size_t max, bool *high)
+    struct teddy_hit *ret, size_t max)
 {
 	size_t count = 0, place = *at;
-	uint8_t seen = 0;
 
 	for (; place < text.len && count + TEDDY_STEP <= max; place++) {
 		uint32_t groups = 0xFF;
 
-		seen |= (uint8_t)text.ptr[place];
 		for (size_t i = 0; i < TEDDY_WIDTH && i <= place; i++) {
 			uint8_t byte = (uint8_t)text.ptr[place - i];
 
@@ -110,7 +108,6 @@ static size_t find_plain(const struct teddy *teddy, struct str text, size_t *at,
 		if (groups != 0)
 			count += literals_take(teddy, text.ptr, place, groups, ret + count);
 	}
-	*high |= (seen & 0x80) != 0;
 	*at = place;
 	return count;
 }
@@ -176,14 +173,14 @@ CPU_V3_CODE static size_t hits_take(const struct teddy *teddy, const char *text,
 }
 
 CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, size_t *at,
-    struct teddy_hit *ret, size_t max, bool *high_seen)
+    struct teddy_hit *ret, size_t max)
 {
 	const __m256i low0 = table_load(teddy->low[0]), high0 = table_load(teddy->high[0]);
 	const __m256i low1 = table_load(teddy->low[1]), high1 = table_load(teddy->high[1]);
 	const __m256i low2 = table_load(teddy->low[2]), high2 = table_load(teddy->high[2]);
 	const __m256i low3 = table_load(teddy->low[3]), high3 = table_load(teddy->high[3]);
 	const __m256i half = _mm256_set1_epi8(15);
-	__m256i all = _mm256_setzero_si256(), low, high;
+	__m256i low, high;
 	__m256i before0 = _mm256_set1_epi8(-1), before1 = before0, before2 = before0;
 	size_t count = 0, place = *at;
 
@@ -199,7 +196,6 @@ CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, si
 	for (; place < text.len && count + TEDDY_STEP <= max; place += TEDDY_BLOCK) {
 		__m256i bytes = bytes_load(text.ptr + place);
 
-		all = _mm256_or_si256(all, bytes);
 		low = _mm256_and_si256(bytes, half);
 		high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
 		__m256i now0 = GROUPS(0), now1 = GROUPS(1), now2 = GROUPS(2);
@@ -213,7 +209,6 @@ CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, si
 		if (!_mm256_testz_si256(groups, groups))
 			count += hits_take(teddy, text.ptr, groups, place, ret + count);
 	}
-	*high_seen |= _mm256_movemask_epi8(all) != 0;
 	*at = place;
 	return count;
 }

@@ -39,7 +39,7 @@ struct teddy_hit {
 };
 
 typedef size_t teddy_finder(const struct teddy *teddy, struct str text, size_t *at,
-    struct teddy_hit *ret, size_t max, bool *high);
+    struct teddy_hit *ret, size_t max);
 
 struct teddy {
 	teddy_finder *find; /* as the machine can */
@@ -60,13 +60,13 @@ void teddy_seal(struct teddy *teddy);
 
 /*
  * Looks from *at on, 0 or at least TEDDY_BLOCK, until less than TEDDY_STEP of max places are free
- * in ret or the text ends, and moves *at there. *high is set when a byte that was looked at is no
- * ASCII. Hits may lie behind the end of the text, or begin before it.
+ * in ret or the text ends, and moves *at there. Hits may lie behind the end of the text, or begin
+ * before it.
  */
 static inline size_t teddy_find(const struct teddy *teddy, struct str text, size_t *at,
-    struct teddy_hit *ret, size_t max, bool *high)
+    struct teddy_hit *ret, size_t max)
 {
-	return teddy->find(teddy, text, at, ret, max, high);
+	return teddy->find(teddy, text, at, ret, max);
 }
 
 #endif

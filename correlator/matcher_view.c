@@ -14,17 +14,17 @@
 
 bool view_new(struct view *view, const struct program *program)
 {
-	size_t slots = program->slot_count + 1, predicates = program->predicate_count + 1;
+	size_t predicates = program->predicate_count + 1;
 
 	*view = (struct view){.program = program, .value_capacity = FIRST_VALUES};
 	view->arena = arena_new(ARENA_BYTES);
 	view->regex = regex_scratch_new(program->regex_steps);
 	view->room = malloc(ROOM_BYTES);
 	view->values = calloc(FIRST_VALUES, sizeof(*view->values));
-	view->slots = calloc(slots, sizeof(*view->slots));
+	view->shapes = shapes_new(program);
 	view->memo = calloc(predicates, sizeof(*view->memo));
 	return view->arena != NULL && view->regex != NULL && view->room != NULL &&
-	    view->values != NULL && view->slots != NULL && view->memo != NULL;
+	    view->values != NULL && view->shapes != NULL && view->memo != NULL;
 }
 
 void view_free(struct view *view)
@@ -33,7 +33,7 @@ void view_free(struct view *view)
 	regex_scratch_free(view->regex);
 	free(view->room);
 	free(view->values);
-	free(view->slots);
+	shapes_free(view->shapes);
 	free(view->memo);
 }
 
@@ -47,67 +47,75 @@ static void view_forget(struct view *view)
 		view->stamp++;
 		return;
 	}
-	memset(view->slots, 0, (view->program->slot_count + 1) * sizeof(*view->slots));
+	memset(view->values, 0, view->value_capacity * sizeof(*view->values));
 	memset(view->memo, 0, (view->program->predicate_count + 1) * sizeof(*view->memo));
 	view->stamp = 1;
 }
 
-/* The same for every field, kept out of the view so that no store may change it. */
-struct adder {
-	const struct program *program;
-	struct view_value *values;
-	struct view_slot *slots;
-	uint32_t stamp, generation;
-};
-
-static inline void value_add(struct adder adder, const struct field *field, uint32_t index)
+/* A value that is not in the raw line: in the last run, behind it, or the first of the next. */
+static void run_add(struct view *view, struct str text)
 {
-	struct view_value *value = &adder.values[index];
-	uint32_t slot = program_slot(adder.program, field->id, field->name, adder.generation);
+	struct view_piece *last = &view->pieces[view->piece_count - 1];
 
-	value->subject.kind = field->kind;
-	value->subject.raw = field->value;
-	value->slot = slot;
-	value->next = VIEW_NONE;
-	value->ready = false;
-	if (slot == SLOT_ANYWHERE)
+	if (view->piece_count > 1 && view_is_within(text, last->raw))
 		return;
-	struct view_slot *in = &adder.slots[slot];
+	if (view->piece_count > 1 && text.ptr == last->raw.ptr + last->raw.len)
+		last->raw.len += text.len;
+	else if (view->piece_count < VIEW_PIECES && text.len > 0)
+		view->pieces[view->piece_count++] = (struct view_piece){.raw = text};
+}
 
-	if (in->stamp == adder.stamp)
-		adder.values[in->last].next = index;
-	else
-		in->first = index;
-	in->stamp = adder.stamp;
-	in->last = index;
+/* False without memory. */
+static bool room_for_values(struct view *view, size_t count)
+{
+	if (count <= view->value_capacity)
+		return true;
+	struct view_value *grown = realloc(view->values, count * sizeof(*grown));
+
+	if (grown == NULL)
+		return false;
+	memset(grown + view->value_capacity, 0,
+	    (count - view->value_capacity) * sizeof(*grown));
+	view->values = grown;
+	view->value_capacity = count;
+	return true;
+}
+
+/* The ids go to where shapes are found by them, and what is not in the raw line into runs. */
+static uint64_t ids_take(struct view *view, const struct record *record, uint32_t *ids,
+    uint32_t count)
+{
+	const struct str raw = view->pieces[0].raw;
+	const struct field *fields = record->fields;
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		ids[i] = fields[i].id;
+		hash = shape_hash(hash, fields[i].id);
+		if (!view_is_within(fields[i].value, raw))
+			run_add(view, fields[i].value);
+	}
+	return hash;
 }
 
 void view_begin(struct view *view, const struct record *record)
 {
-	size_t count = record->field_count;
+	uint32_t count = (uint32_t)record->field_count;
+	uint32_t *ids = shapes_ids(view->shapes, count);
 
 	view_forget(view);
 	view->record = record;
-	view->raw = (struct view_value){
-	    .subject = {.kind = FIELD_STRING,
-	        .raw = record->event == NULL ? STR_NONE : record->event->raw}};
-	if (count > view->value_capacity) {
-		struct view_value *grown = realloc(view->values, count * sizeof(*grown));
+	view->raw.stamp = 0;
+	view->pieces[0] = (struct view_piece){
+	    .raw = record->event == NULL ? STR_NONE : record->event->raw};
+	view->piece_count = 1;
+	if (ids == NULL || !room_for_values(view, count))
+		count = 0;
+	uint64_t hash = ids_take(view, record, ids, count);
 
-		if (grown != NULL) {
-			view->values = grown;
-			view->value_capacity = count;
-		} else {
-			view->short_of_memory += count - view->value_capacity;
-			count = view->value_capacity;
-		}
-	}
-	view->value_count = count;
-	struct adder adder = {view->program, view->values, view->slots, view->stamp,
-	    record->generation};
-
-	for (uint32_t i = 0; i < count; i++)
-		value_add(adder, &record->fields[i], i);
+	view->shape = shapes_find(view->shapes, record, count, hash);
+	view->value_count = view->shape->count;
+	view->short_of_memory += record->field_count - view->value_count;
 }
 
 /* Room for a folded text of so many bytes, or NULL. */
@@ -121,12 +129,25 @@ static inline char *room_take(struct view *view, size_t len)
 	return room;
 }
 
-void view_fold(struct view *view, struct view_value *value)
+static void piece_fold(struct view *view, struct view_piece *piece)
+{
+	piece->tried = true;
+	piece->lower = room_take(view, piece->raw.len);
+	piece->ascii = piece->lower != NULL && fold_ascii(piece->lower, piece->raw);
+}
+
+const struct view_piece *view_piece(struct view *view, size_t piece)
+{
+	if (!view->pieces[piece].tried)
+		piece_fold(view, &view->pieces[piece]);
+	return &view->pieces[piece];
+}
+
+static __attribute__((noinline)) void value_fold(struct view *view, struct view_value *value)
 {
 	struct subject *subject = &value->subject;
 	char *room = room_take(view, subject->raw.len);
 
-	value->ready = true;
 	value->ascii = room != NULL && fold_ascii(room, subject->raw);
 	subject->folded = value->ascii ? (struct str){room, subject->raw.len}
 	                               : fold_padded(view->arena, subject->raw);
@@ -137,11 +158,47 @@ void view_fold(struct view *view, struct view_value *value)
 	subject->folded = subject->raw;
 }
 
+/* A slice of its piece, behind which there are readable bytes too; or folded by itself. */
+static inline void value_ready(struct view *view, struct view_value *value, size_t index)
+{
+	struct subject *subject = &value->subject;
+
+	value->stamp = view->stamp;
+	if (index == VIEW_NO_PIECE || !view_piece(view, index)->ascii) {
+		value_fold(view, value);
+		return;
+	}
+	const struct view_piece *piece = &view->pieces[index];
+
+	subject->folded.ptr = piece->lower + (subject->raw.ptr - piece->raw.ptr);
+	subject->folded.len = subject->raw.len;
+	subject->padded = value->ascii = true;
+}
+
+void view_ready(struct view *view, struct view_value *value)
+{
+	struct subject *subject = &value->subject;
+
+	if (value == &view->raw) {
+		subject->kind = FIELD_STRING;
+		subject->raw = view->pieces[0].raw;
+		value_ready(view, value, 0);
+	} else {
+		const struct field *field = &view->record->fields[value - view->values];
+
+		subject->kind = field->kind;
+		subject->raw = field->value;
+		value_ready(view, value, view_piece_of(view, subject->raw));
+	}
+}
+
 static bool value_holds(struct view *view, const struct predicate *predicate,
     struct view_value *value)
 {
-	view->work += value->subject.raw.len / WORK_BYTES + 1;
-	return predicate_holds(predicate, view_subject(view, value), view->regex);
+	const struct subject *subject = view_subject(view, value);
+
+	view->work += subject->raw.len / WORK_BYTES + 1;
+	return predicate_holds(predicate, subject, view->regex);
 }
 
 static uint32_t anywhere_witness(struct view *view, const struct predicate *predicate)
@@ -163,7 +220,7 @@ static bool anywhere_test(struct view *view, const struct predicate *predicate)
 	for (uint32_t i = 0; i < view->value_count; i++) {
 		struct view_value *value = &view->values[i];
 
-		if ((pieces || !view_is_piece(view, value)) && value_holds(view, predicate, value))
+		if ((pieces || view_piece_of(view, view->record->fields[i].value) != 0) && value_holds(view, predicate, value))
 			return true;
 	}
 	return false;
@@ -174,7 +231,7 @@ static bool value_relates(struct view *view, const struct predicate *predicate, 
 	const struct subject *subject = view_subject(view, &view->values[value]);
 	uint32_t other = view_first(view, predicate->other);
 
-	for (; other != VIEW_NONE; other = view->values[other].next) {
+	for (; other != VIEW_NONE; other = view_next(view, other)) {
 		if (predicate_relates(predicate, subject, view_subject(view, &view->values[other])))
 			return true;
 	}
@@ -186,7 +243,7 @@ static bool value_makes(struct view *view, const struct predicate *predicate, ui
 	if (predicate->kind == PREDICATE_FIELD)
 		return value_relates(view, predicate, value);
 	if (predicate->kind == PREDICATE_NULL)
-		return view->values[value].subject.kind == FIELD_NULL;
+		return view_kind(view, value) == FIELD_NULL;
 	if (predicate->kind == PREDICATE_EXISTS)
 		return true;
 	return value_holds(view, predicate, &view->values[value]);
@@ -199,7 +256,7 @@ uint32_t view_witness(struct view *view, const struct predicate *predicate)
 	uint32_t value = view_first(view, predicate->slot);
 
 	while (value != VIEW_NONE && !value_makes(view, predicate, value))
-		value = view->values[value].next;
+		value = view_next(view, value);
 	return value;
 }
 
@@ -222,7 +279,7 @@ static inline bool text_test(struct view *view, const struct predicate *predicat
 		const struct subject *subject = view_subject(view, &view->values[i]);
 		struct str value = subject->folded;
 
-		next = view->values[i].next;
+		next = view_next(view, i);
 		if (value.len < text.len || subject->kind == FIELD_NULL)
 			continue;
 		if (predicate->kind == PREDICATE_CONTAINS) {

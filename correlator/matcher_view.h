@@ -4,23 +4,31 @@
 #ifndef TOCSIN_CORRELATOR_MATCHER_VIEW_H
 #define TOCSIN_CORRELATOR_MATCHER_VIEW_H
 
-#include "sigma/program.h"
+#include "correlator/matcher_shape.h"
 
-#define VIEW_NONE UINT32_MAX
+#define VIEW_NONE ((uint32_t)SHAPE_NONE)
 
-/* A field of the record; values of one slot are chained in order. */
+/* A field of the record. */
 struct view_value {
-	struct subject subject; /* folded when ready */
-	uint32_t slot;
-	uint32_t next;
-	bool ready;
-	bool ascii; /* when ready: the raw value has only ASCII */
+	uint32_t stamp; /* the view's: what follows is of this record */
+	bool ascii;     /* the raw value has only ASCII */
+	struct subject subject;
 };
 
-/* The values of a slot, where the stamp is the view's. */
-struct view_slot {
-	uint32_t stamp, first, last;
+/*
+ * The raw line, and behind it runs of values that are not in it: a decoder has taken their escapes
+ * out and has put them one behind the other. Each is folded as one text, once, and a value of ASCII
+ * is then a slice of that.
+ */
+struct view_piece {
+	struct str raw;
+	char *lower; /* once tried: with ASCII letters folded, FOLD_PADDING behind; or NULL */
+	bool tried;
+	bool ascii;
 };
+
+#define VIEW_PIECES   8u
+#define VIEW_NO_PIECE VIEW_PIECES
 
 /* What every predicate is evaluated against. Made once a thread, begun for each record. */
 struct view {
@@ -31,9 +39,12 @@ struct view {
 	struct regex_scratch *regex;
 	const struct record *record;
 	struct view_value raw;
+	struct view_piece pieces[VIEW_PIECES]; /* the first is the raw line */
+	size_t piece_count;
 	struct view_value *values;
 	size_t value_count, value_capacity;
-	struct view_slot *slots;
+	struct shapes *shapes;
+	struct shape *shape; /* of the record */
 	uint32_t *memo;           /* by predicate: stamp << 1 | truth */
 	uint32_t stamp;           /* 31 bits, never 0 */
 	uint64_t evaluated;
@@ -44,28 +55,45 @@ struct view {
 bool view_new(struct view *view, const struct program *program);
 void view_free(struct view *view);
 void view_begin(struct view *view, const struct record *record);
+static inline bool view_is_within(struct str text, struct str whole)
+{
+	uintptr_t from = (uintptr_t)text.ptr - (uintptr_t)whole.ptr;
+
+	return from <= whole.len && text.len <= whole.len - from;
+}
 /* The first value of a slot, or VIEW_NONE. */
 static inline uint32_t view_first(const struct view *view, uint32_t slot)
 {
-	const struct view_slot *is = &view->slots[slot];
-
-	return is->stamp == view->stamp ? is->first : VIEW_NONE;
+	return view->shape->first[slot];
 }
-void view_fold(struct view *view, struct view_value *value);
+/* The next one of the same slot, or VIEW_NONE. */
+static inline uint32_t view_next(const struct view *view, uint32_t value)
+{
+	return view->shape->next[value];
+}
+/* What a value is, null or not; before it is ready too. */
+static inline enum field_kind view_kind(const struct view *view, uint32_t value)
+{
+	return view->record->fields[value].kind;
+}
+void view_ready(struct view *view, struct view_value *value);
 /* Folds on first use. */
 static inline const struct subject *view_subject(struct view *view, struct view_value *value)
 {
-	if (!value->ready)
-		view_fold(view, value);
+	if (value->stamp != view->stamp)
+		view_ready(view, value);
 	return &value->subject;
 }
-/* It lies in the raw line. */
-static inline bool view_is_piece(const struct view *view, const struct view_value *value)
+/* Folded on first use; lower is NULL without memory. */
+const struct view_piece *view_piece(struct view *view, size_t piece);
+/* In which piece a text lies, or VIEW_NO_PIECE; 0: in the raw line. */
+static inline size_t view_piece_of(const struct view *view, struct str text)
 {
-	struct str raw = view->raw.subject.raw, text = value->subject.raw;
-	uintptr_t from = (uintptr_t)text.ptr - (uintptr_t)raw.ptr;
-
-	return from <= raw.len && text.len <= raw.len - from;
+	for (size_t i = 0; i < view->piece_count; i++) {
+		if (view_is_within(text, view->pieces[i].raw))
+			return i;
+	}
+	return VIEW_NO_PIECE;
 }
 /* Memoised. */
 bool view_test(struct view *view, uint32_t predicate);

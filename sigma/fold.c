@@ -19,6 +19,12 @@ static uint64_t upper_mask(uint64_t word)
 	return ((word + ones * (0x80 - 'A')) ^ (word + ones * (0x80 - 'Z' - 1))) & ones * 0x80;
 }
 
+/* The same for any word: other bytes get nothing. */
+static uint64_t upper_mask_safe(uint64_t word)
+{
+	return upper_mask(word & UINT64_C(0x7F7F7F7F7F7F7F7F)) & ~word;
+}
+
 static uint64_t word_at(const char *at)
 {
 	uint64_t word;
@@ -91,8 +97,9 @@ static void runs_fold(struct buf *out, struct str text)
 #if CPU_HAS_V3
 CPU_V3_CODE static inline __m256i lower32(__m256i bytes)
 {
-	__m256i upper = _mm256_and_si256(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8('A' - 1)),
-	    _mm256_cmpgt_epi8(_mm256_set1_epi8('Z' + 1), bytes));
+	/* The letters are the greatest of all signed bytes, moved so. */
+	__m256i upper = _mm256_cmpgt_epi8(_mm256_add_epi8(bytes, _mm256_set1_epi8(127 - 'Z')),
+	    _mm256_set1_epi8(127 - 26));
 
 	return _mm256_or_si256(bytes, _mm256_and_si256(upper, _mm256_set1_epi8(0x20)));
 }
@@ -125,6 +132,7 @@ CPU_V3_CODE static bool ascii_fold_v3(char *to, const char *from, size_t len)
 	__m256i high = bytes;
 
 	_mm256_storeu_si256((__m256i *)(void *)(to + len - 32), lower32(bytes));
+#pragma GCC unroll 4
 	for (size_t at = 0; at + 32 < len; at += 32) {
 		bytes = _mm256_loadu_si256((const __m256i *)(const void *)(from + at));
 		high = _mm256_or_si256(high, bytes);
@@ -139,12 +147,12 @@ static inline bool ascii_fold_words(char *to, const char *from, size_t len)
 {
 	uint64_t word = word_at(from + len - 8), high = word;
 
-	word |= upper_mask(word) >> 2;
+	word |= upper_mask_safe(word) >> 2;
 	memcpy(to + len - 8, &word, sizeof(word));
 	for (size_t at = 0; at + 8 < len; at += 8) {
 		word = word_at(from + at);
 		high |= word;
-		word |= upper_mask(word) >> 2;
+		word |= upper_mask_safe(word) >> 2;
 		memcpy(to + at, &word, sizeof(word));
 	}
 	return (high & UINT64_C(0x8080808080808080)) == 0;

@@ -16,8 +16,8 @@ struct str fold_text(struct arena *arena, struct str text);
  */
 struct str fold_padded(struct arena *arena, struct str text);
 /*
- * Does it where there is room, to to: text.len bytes and FOLD_PADDING zeros. False when text is not
- * all ASCII; to then has nothing of use.
+ * Folds ASCII letters only, other bytes stay as they are, to to: text.len bytes and FOLD_PADDING
+ * zeros. True: text is all ASCII, and this is its fold.
  */
 bool fold_ascii(char *to, struct str text);
 /*
