@@ -190,10 +190,15 @@ kafka-stop:
 
 # ---- figures, fuzzing ----
 
-.PHONY: bench fuzz
+.PHONY: bench bench-collector fuzz
 bench: deps-test
 	@$(MAKE) --no-print-directory -j2 all benches
 	@bash bench/run.sh
+
+# The collector beside rsyslog and syslog-ng, one table: make bench-collector ROWS=tcp,udp-150000
+bench-collector: deps-test
+	@$(MAKE) --no-print-directory -j2 all $(B)/bench/bench_send $(B)/bench/bench_count
+	@TOCSIN_BIN=$(B)/tocsin $(PYTHON) bench/senders.py --rows "$(ROWS)" --json build/senders.jsonl
 
 # One target for a time: make fuzz TARGET=frame SECONDS=60; all of them without TARGET.
 SECONDS ?= 60
@@ -240,5 +245,6 @@ help:
 	@echo 'make test-long  the campaigns in full (hours)'
 	@echo 'make            build build/release/tocsin'
 	@echo 'make install    into PREFIX (/usr/local)'
+	@echo 'make bench-collector  the collector beside rsyslog and syslog-ng'
 	@echo 'make bench      figures beside peers; make fuzz  libFuzzer; make kafka  a real broker'
 	@echo 'make docs       generated references; make layers shape  taste that is executed'

@@ -53,8 +53,8 @@ part() {
 broker
 for program in bench/bench_*.c; do
 	name=$(basename "$program" .c)
-	# Those are run by latency.py, engine.py and pipeline.py.
-	case $name in bench_latency | bench_engine | bench_pipeline) continue ;; esac
+	# Those are run by latency.py, engine.py, pipeline.py and senders.py.
+	case $name in bench_latency | bench_engine | bench_pipeline | bench_send | bench_count) continue ;; esac
 	part "$name" "$build/bench/$name"
 done
 part engine python3 bench/engine.py
