@@ -11,7 +11,7 @@
 #include "bench/bench.h"
 
 #include "base/json.h"
-#include "correlator/matcher.h"
+#include "correlator/warming.h"
 #include "decoder/decoder.h"
 
 #include <fcntl.h>
@@ -142,7 +142,8 @@ static void engine_load(struct engine *engine, const char *rules)
 	engine->decoding = decoding_new(engine->logsources);
 	engine->arena = arena_new(64u << 20);
 	engine->out = BUF(16u << 20);
-	CHECK(engine->matcher != NULL && engine->arena != NULL &&
+	CHECK(engine->matcher != NULL && warming_run(engine->matcher, engine->ruleset) &&
+	    engine->arena != NULL &&
 	    engine->decoding != NULL);
 }
 
@@ -153,11 +154,12 @@ static void engine_report(const struct engine *engine, int64_t load_ns, int64_t 
 	matcher_stats(engine->matcher, &stats);
 	fprintf(stderr,
 	    "%zu rules in %.2f s of CPU; %lu events, %.0f events per CPU-second, %lu hits, "
-	    "%.2f candidates and %.1f predicates an event\n",
+	    "%.2f candidates and %.1f predicates an event, %lu KiB of tables in %lu indexes\n",
 	    ruleset_count(engine->ruleset), (double)load_ns / 1e9, engine->events,
 	    (double)engine->events * 1e9 / (double)(run_ns + 1), engine->hits,
 	    (double)stats.candidates / (double)(engine->events + 1),
-	    (double)stats.predicates / (double)(engine->events + 1));
+	    (double)stats.predicates / (double)(engine->events + 1), stats.table_bytes >> 10,
+	    stats.indexes_made);
 }
 
 int main(int argc, char **argv)

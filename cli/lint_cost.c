@@ -94,8 +94,8 @@ static void rule_cost(struct chooser *chooser, struct costing *costing)
 
 	if (costing->rule->kind != RULE_PLAIN)
 		return;
-	if (clause_cost(chooser, expression) < CLAUSE_NONE)
-		(void)clause_each(chooser, expression, clause_take, costing);
+	if (clause_cost(chooser, costing->rule->index) < CLAUSE_NONE)
+		(void)clause_each(chooser, costing->rule->index, clause_take, costing);
 	else
 		tell(costing, is_negative(expression) ? LINT_NOT_ONLY : LINT_ALWAYS, NULL);
 }
@@ -104,11 +104,10 @@ static void rule_cost(struct chooser *chooser, struct costing *costing)
 void lint_cost(const struct ruleset *ruleset, const struct linter *linter,
     void (*found)(void *context, const struct lint_finding *finding), void *context)
 {
-	struct study *study = study_new(ruleset_program(ruleset));
-	struct chooser chooser = {0};
+	struct chooser chooser;
 
-	if (study != NULL && chooser_new(&chooser, ruleset_program(ruleset))) {
-		chooser_begin(&chooser, study);
+	if (chooser_new(&chooser, ruleset)) {
+		chooser_begin(&chooser, NULL);
 		for (uint32_t i = 0; i < ruleset_count(ruleset); i++) {
 			struct costing costing = {.ruleset = ruleset, .linter = linter,
 			    .rule = ruleset_rule(ruleset, i), .found = found,
@@ -118,5 +117,4 @@ void lint_cost(const struct ruleset *ruleset, const struct linter *linter,
 		}
 	}
 	chooser_free(&chooser);
-	study_free(study);
 }

@@ -1,5 +1,6 @@
 #include "cli/reload_job.h"
 
+#include "correlator/warming.h"
 #include "sigma/bundle.h"
 
 #include <stdlib.h>
@@ -157,17 +158,22 @@ static int job_prove(struct job *job)
 }
 
 /* With the indexes of the log sources that come, so that their next events do not wait for them. */
+static bool job_warm(struct job *job)
+{
+	for (size_t i = 0; i < job->source_count; i++)
+		if (!matcher_warm(job->matcher, &job->sources[i]))
+			return false;
+	return warming_run(job->matcher, job->ruleset);
+}
+
 static int job_prepare(struct job *job)
 {
 	job->matcher = matcher_new(job->ruleset);
-	for (size_t i = 0; job->matcher != NULL && i < job->source_count; i++) {
-		if (!matcher_warm(job->matcher, &job->sources[i])) {
-			matcher_free(job->matcher);
-			job->matcher = NULL;
-		}
-	}
-	return job->matcher != NULL ? 0
-				    : error_set(&job->error, ERR_MEMORY, TEXT_base_memory);
+	if (job->matcher != NULL && job_warm(job))
+		return 0;
+	matcher_free(job->matcher);
+	job->matcher = NULL;
+	return error_set(&job->error, ERR_MEMORY, TEXT_base_memory);
 }
 
 void job_run(struct job *job)

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "correlator/first_seen.h"
+#include "correlator/warming.h"
 #include "decoder/decoder.h"
 #include "event/detection.h"
 #include "event/frame.h"
@@ -36,8 +37,9 @@ struct detect *detect_new(const struct detect_options *options)
 	detect->arena = arena_new(EVENT_CEILING);
 	detect->decoding = decoding_new(options->logsources);
 	detect->sources = calloc(options->partitions + 1, sizeof(*detect->sources));
-	if (detect->matcher == NULL || detect->seen == NULL || detect->arena == NULL ||
-	    detect->decoding == NULL || detect->sources == NULL) {
+	if (detect->matcher == NULL || !warming_run(detect->matcher, options->ruleset) ||
+	    detect->seen == NULL || detect->arena == NULL || detect->decoding == NULL ||
+	    detect->sources == NULL) {
 		detect_free(detect);
 		return NULL;
 	}

@@ -275,5 +275,5 @@ bool matcher_warm(struct matcher *matcher, const struct matcher_source *source)
 	    .category_count = source->category_count};
 
 	memcpy(record.categories, source->categories, sizeof(record.categories));
-	return classes_find(matcher->classes, &record) != NULL;
+	return classes_warm(matcher->classes, &record);
 }

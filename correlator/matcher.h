@@ -36,7 +36,7 @@ struct matcher_source {
 	size_t category_count;
 };
 
-/* Sources that were met, at most max, in names of the ruleset. */
+/* Sources that events have met, at most max, in names of the ruleset. */
 size_t matcher_sources(const struct matcher *matcher, struct matcher_source *ret, size_t max);
 /* Makes its index now, and not at its first event. False without memory. */
 bool matcher_warm(struct matcher *matcher, const struct matcher_source *source);

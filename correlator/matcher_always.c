@@ -3,17 +3,14 @@
 
 bool matcher_always(const struct ruleset *ruleset, bool *ret)
 {
-	const struct program *program = ruleset_program(ruleset);
-	struct study *study = study_new(program);
-	struct chooser chooser = {0};
-	bool made = study != NULL && chooser_new(&chooser, program);
+	struct chooser chooser;
+	bool made = chooser_new(&chooser, ruleset);
 
 	if (made)
-		chooser_begin(&chooser, study);
+		chooser_begin(&chooser, NULL);
 	for (uint32_t i = 0; made && i < ruleset_count(ruleset); i++)
-		ret[i] = program->rules[i] != NULL &&
-		    clause_cost(&chooser, program->rules[i]) >= CLAUSE_NONE;
+		ret[i] = chooser.program->rules[i] != NULL &&
+		    clause_cost(&chooser, i) >= CLAUSE_NONE;
 	chooser_free(&chooser);
-	study_free(study);
 	return made;
 }

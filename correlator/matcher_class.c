@@ -21,6 +21,7 @@ struct class {
 	uint32_t product, service; /* numbers of names; 0: one that no rule uses, or none */
 	uint32_t categories[RECORD_CATEGORIES]; /* ascending, 0 first */
 	struct group *group;
+	bool met; /* by an event */
 	struct class *next;
 };
 
@@ -43,7 +44,6 @@ struct classes {
 	struct str *names;
 	size_t mask;
 	struct source *sources; /* by rule */
-	struct study *general;  /* of no events */
 	struct chooser chooser;
 	struct class *buckets[BUCKETS];
 	struct group *groups;
@@ -99,9 +99,8 @@ struct classes *classes_new(const struct ruleset *ruleset)
 	classes->mask = size - 1;
 	classes->names = calloc(size, sizeof(*classes->names));
 	classes->sources = calloc(ruleset_count(ruleset) + 1, sizeof(*classes->sources));
-	classes->general = study_new(ruleset_program(ruleset));
-	if (!chooser_new(&classes->chooser, ruleset_program(ruleset)) || classes->names == NULL ||
-	    classes->sources == NULL || classes->general == NULL) {
+	if (!chooser_new(&classes->chooser, ruleset) || classes->names == NULL ||
+	    classes->sources == NULL) {
 		classes_free(classes);
 		return NULL;
 	}
@@ -197,7 +196,6 @@ void classes_free(struct classes *classes)
 		group_free(classes->groups);
 		classes->groups = next;
 	}
-	study_free(classes->general);
 	chooser_free(&classes->chooser);
 	free(classes->names);
 	free(classes->sources);
@@ -228,14 +226,16 @@ static struct group *group_same(const struct classes *classes, const struct grou
 	return group;
 }
 
-/* Without memory it goes on without a study of its own. */
+/*
+ * At its first event: an index made ahead needs none. Without memory it goes on without a study of
+ * its own.
+ */
 static void group_study_begin(struct classes *classes, struct group *group)
 {
-	group->study = classes->general;
 	group->study_at = group->make_at = UINT64_MAX;
-	if (group->rule_count == 0 || classes->study_count >= STUDIES_MAX)
+	if (classes->study_count >= STUDIES_MAX)
 		return;
-	group->own = study_new(ruleset_program(classes->ruleset));
+	group->own = study_new(classes->chooser.general);
 	if (group->own == NULL)
 		return;
 	for (size_t i = 0; i < group->rule_count; i++)
@@ -261,7 +261,9 @@ static struct group *group_make(struct classes *classes, const struct class *cla
 		group_free(group);
 		return same;
 	}
-	group_study_begin(classes, group);
+	group->study = classes->chooser.nothing;
+	group->study_at = 1;
+	group->make_at = UINT64_MAX;
 	group->index = index_new(
 	    &classes->chooser, group->study, group->rules, group->rule_count);
 	if (group->index == NULL) {
@@ -290,14 +292,14 @@ static struct class *class_make(struct classes *classes, const struct class *key
 	return class;
 }
 
-static struct group *class_find(struct classes *classes, const struct record *record)
+static struct class *class_find(struct classes *classes, const struct record *record)
 {
 	struct class key = class_of(classes, record);
 	struct class **bucket = &classes->buckets[class_bucket(&key)];
 
 	for (struct class *class = *bucket; class != NULL; class = class->next) {
 		if (class_same(class, &key))
-			return class->group;
+			return class;
 	}
 	struct class *made = classes->count < CLASSES_MAX ? class_make(classes, &key) : NULL;
 
@@ -306,7 +308,12 @@ static struct group *class_find(struct classes *classes, const struct record *re
 	made->next = *bucket;
 	*bucket = made;
 	classes->count++;
-	return made->group;
+	return made;
+}
+
+bool classes_warm(struct classes *classes, const struct record *record)
+{
+	return class_find(classes, record) != NULL;
 }
 
 static struct str part_of(const struct record *record, size_t part)
@@ -412,10 +419,13 @@ struct group *classes_find(struct classes *classes, const struct record *record)
 
 	if (recent_is(recent, record))
 		return recent->group;
-	struct group *group = class_find(classes, record);
+	struct class *class = class_find(classes, record);
 
-	recent_put(recent, record, group);
-	return group;
+	if (class == NULL)
+		return NULL;
+	class->met = true;
+	recent_put(recent, record, class->group);
+	return class->group;
 }
 
 /* The old index stays where there is no memory for another. */
@@ -447,6 +457,8 @@ struct index *classes_whole(struct classes *classes, struct group *group)
 void classes_study(struct classes *classes, struct group *group, struct view *view)
 {
 	group->events++;
+	if (group->events == 1)
+		group_study_begin(classes, group);
 	if (group->events >= group->study_at) {
 		study_take(group->own, view);
 		group->study_at = group->events + group->make_at / STUDIED;
@@ -491,6 +503,7 @@ size_t classes_sources(const struct classes *classes, struct matcher_source *ret
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (const struct class *class = classes->buckets[i];
 		    class != NULL && count < max; class = class->next)
-			ret[count++] = source_of(classes, class);
+			if (class->met)
+				ret[count++] = source_of(classes, class);
 	return count;
 }

@@ -32,6 +32,8 @@ struct classes *classes_new(const struct ruleset *ruleset);
 void classes_free(struct classes *classes); /* accepts NULL */
 /* NULL when there is no memory for a new one, or there are too many. */
 struct group *classes_find(struct classes *classes, const struct record *record);
+/* Makes the index for such records now. False without memory, or when there are too many. */
+bool classes_warm(struct classes *classes, const struct record *record);
 /* After the event that the view stands at was matched. */
 void classes_study(struct classes *classes, struct group *group, struct view *view);
 
@@ -43,7 +45,7 @@ struct classes_size {
 	uint64_t indexes_made;
 };
 struct classes_size classes_size(const struct classes *classes);
-/* The sources of the classes that there are, at most max. */
+/* The sources of the classes that events have met, at most max. */
 size_t classes_sources(const struct classes *classes, struct matcher_source *ret, size_t max);
 
 #endif

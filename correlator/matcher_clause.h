@@ -6,47 +6,55 @@
 
 #include "correlator/matcher_study.h"
 
-#define CLAUSE_NONE 1e30
+#define CLAUSE_NONE 1e30F
 
 /*
  * What it costs an event, about in instructions: to look for an expression, and where it is found,
  * odds of an event, to evaluate what else the rule asks for.
  */
 struct price {
-	double look, odds, rest;
+	float look, odds, rest;
 };
 
+/* But for the share in what it costs to look at the field. */
 struct known_price {
-	struct price price;
-	uint32_t round; /* it is of this one */
+	float look, odds;
+	uint32_t round;   /* it is of this one */
+	uint32_t opening; /* its slot's */
 };
+
+struct node;
 
 /* For one index after another. */
 struct chooser {
 	const struct program *program;
+	struct general *general;
+	struct study *nothing;      /* of no events */
 	const struct study *study;
+	struct node *nodes;         /* of all rules, one behind the other */
+	uint32_t *firsts;           /* by rule, in nodes */
 	struct known_price *prices; /* by predicate */
 	uint32_t round;
-	float *openings; /* by slot: the share of a predicate in what it costs to look there */
-	uint64_t serial; /* of the last index */
+	float *openings; /* by slot, keywords last: a predicate's share in what it costs to look */
+	uint64_t serial;  /* of the last index */
 	uint32_t *places; /* by predicate: for who asks, all 0 between */
 };
 
 /* False without memory; chooser_free all the same. */
-bool chooser_new(struct chooser *chooser, const struct program *program);
+bool chooser_new(struct chooser *chooser, const struct ruleset *ruleset);
 void chooser_free(struct chooser *chooser);
-/* Before the first price for events that study tells of. */
+/* Before the first price for events that study tells of; NULL: of which nothing is known. */
 void chooser_begin(struct chooser *chooser, const struct study *study);
 /*
  * To look at a field at all has a price, which all that is looked for there share. counts: by slot,
- * how many that were. Prices are made anew.
+ * how many that were.
  */
 void chooser_open(struct chooser *chooser, const uint32_t *counts);
 
-/* The whole price. CLAUSE_NONE: a match does not need the expression to be looked for. */
-double clause_cost(struct chooser *chooser, const struct expression *expression);
-/* Calls take for each predicate of the clause. The cost is not CLAUSE_NONE. */
-bool clause_each(struct chooser *chooser, const struct expression *expression,
+/* The whole price of a plain rule. CLAUSE_NONE: a match does not need anything to be looked for. */
+float clause_cost(struct chooser *chooser, uint32_t rule);
+/* After clause_cost, which was not CLAUSE_NONE: calls take for each predicate of the clause. */
+bool clause_each(const struct chooser *chooser, uint32_t rule,
     bool (*take)(void *context, uint32_t predicate), void *context);
 
 /* Whether tables can find it, by predicate.folded; else it is tested wherever its field is. */

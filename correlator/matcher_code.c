@@ -98,7 +98,7 @@ static struct weight weigh(const struct writer *writer, const struct expression 
 		if (is_decided(writer->decided, expression->predicate))
 			return (struct weight){8, .1};
 		return (struct weight){
-		    kind_cost(predicate), study_odds(writer->study, predicate)};
+		    kind_cost(predicate), study_odds(writer->study, expression->predicate)};
 	}
 	case EXPRESSION_AND:
 		return weigh_all(writer, expression, false);

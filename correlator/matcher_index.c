@@ -34,12 +34,10 @@ static bool clauses_collect(struct index *index, struct chooser *chooser, struct
 {
 	index->always_count = pairs->count = 0;
 	for (uint32_t i = 0; i < index->rule_count; i++) {
-		const struct expression *expression = index->program->rules[index->rules[i]];
-
 		pairs->rule = i;
-		if (clause_cost(chooser, expression) >= CLAUSE_NONE)
+		if (clause_cost(chooser, index->rules[i]) >= CLAUSE_NONE)
 			index->always[index->always_count++] = i;
-		else if (!clause_each(chooser, expression, pair_take, pairs))
+		else if (!clause_each(chooser, index->rules[i], pair_take, pairs))
 			return false;
 	}
 	return true;
@@ -67,39 +65,62 @@ static bool clauses_choose(struct index *index, struct chooser *chooser, struct 
 	return clauses_collect(index, chooser, pairs);
 }
 
+static bool is_high(struct str text)
+{
+	uint64_t word, seen = 0;
+
+	for (; text.len >= sizeof(word); text.ptr += sizeof(word), text.len -= sizeof(word)) {
+		memcpy(&word, text.ptr, sizeof(word));
+		seen |= word;
+	}
+	for (; text.len > 0; text.ptr++, text.len--)
+		seen |= (uint8_t)*text.ptr;
+	return (seen & UINT64_C(0x8080808080808080)) != 0;
+}
+
 static struct entry entry_of(const struct program *program, uint32_t predicate)
 {
 	const struct predicate *is = &program->predicates[predicate];
 
 	return (struct entry){.text = is->folded, .predicate = predicate,
+	    .high = is_high(is->folded),
 	    .whole = !is->cased && (is->kind == PREDICATE_EXACT || is->kind == PREDICATE_PREFIX ||
 	        is->kind == PREDICATE_SUFFIX || is->kind == PREDICATE_CONTAINS)};
 }
 
-/* places: by predicate, how many pairs have it; then where its next rule goes; in the end 0. */
+/* places: by predicate, 0, or 1 + its entry; in the end 0 again. */
+static void entries_begin(struct index *index, const struct pairs *pairs, uint32_t *places)
+{
+	for (size_t i = 0; i < pairs->count; i++) {
+		uint32_t predicate = pairs->items[i].predicate;
+
+		if (places[predicate] == 0) {
+			index->entries[index->entry_count++] = entry_of(index->program, predicate);
+			places[predicate] = (uint32_t)index->entry_count;
+			index->decided[predicate / 8] |= (uint8_t)(1u << predicate % 8);
+		}
+		index->entries[places[predicate] - 1].count++;
+	}
+}
+
 static void entries_fill(struct index *index, const struct pairs *pairs, uint32_t *places)
 {
 	uint32_t first = 0;
 
-	for (size_t i = 0; i < pairs->count; i++)
-		places[pairs->items[i].predicate]++;
-	for (uint32_t i = 0; i < index->program->predicate_count; i++) {
-		uint32_t count = places[i];
+	for (size_t i = 0; i < index->entry_count; i++) {
+		struct entry *entry = &index->entries[i];
 
-		if (count == 0)
-			continue;
-		struct entry *entry = &index->entries[index->entry_count++];
-
-		*entry = entry_of(index->program, i);
-		entry->first = places[i] = first;
-		entry->count = count;
-		first += count;
-		index->decided[i / 8] |= (uint8_t)(1u << i % 8);
+		entry->first = first;
+		first += entry->count;
+		entry->count = 0;
 	}
-	for (size_t i = 0; i < pairs->count; i++)
-		index->entry_rules[places[pairs->items[i].predicate]++] = pairs->items[i].rule;
-	for (size_t i = 0; i < pairs->count; i++)
-		places[pairs->items[i].predicate] = 0;
+	for (size_t i = 0; i < pairs->count; i++) {
+		struct entry *entry = &index->entries[places[pairs->items[i].predicate] - 1];
+
+		index->entry_rules[entry->first + entry->count++] = pairs->items[i].rule;
+	}
+	for (size_t i = 0; i < index->entry_count; i++)
+		places[index->entries[i].predicate] = 0;
 }
 
 /* Pairs by predicate, those of one predicate in the order of the rules: by counting. */
@@ -110,6 +131,7 @@ static bool entries_make(struct index *index, const struct pairs *pairs, uint32_
 	index->decided = calloc(index->program->predicate_count / 8 + 1, 1);
 	if (index->entries == NULL || index->entry_rules == NULL || index->decided == NULL)
 		return false;
+	entries_begin(index, pairs, places);
 	entries_fill(index, pairs, places);
 	return true;
 }
@@ -119,26 +141,40 @@ static uint32_t *table_place(struct index *index, uint32_t slot)
 	return slot == SLOT_ANYWHERE ? &index->anywhere : &index->table_of[slot];
 }
 
-static bool tables_make(struct index *index, const struct study *study)
+/* Each slot with an entry gets a table. */
+static bool tables_begin(struct index *index)
 {
 	size_t slots = index->program->slot_count;
 
 	index->table_of = malloc((slots + 1) * sizeof(*index->table_of));
-	index->tables = calloc(slots + 1, sizeof(*index->tables));
-	if (index->table_of == NULL || index->tables == NULL)
+	if (index->table_of == NULL)
 		return false;
 	memset(index->table_of, 0xFF, (slots + 1) * sizeof(*index->table_of));
 	for (uint32_t i = 0; i < index->entry_count; i++) {
-		const struct predicate *predicate =
-		    &index->program->predicates[index->entries[i].predicate];
-		uint32_t *table = table_place(index, predicate->slot);
+		uint32_t *table = table_place(index,
+		    index->program->predicates[index->entries[i].predicate].slot);
 
 		if (*table == NO_TABLE)
 			*table = (uint32_t)index->table_count++;
-		if (!table_put(&index->tables[*table], predicate, i))
+	}
+	index->tables = calloc(index->table_count + 1, sizeof(*index->tables));
+	if (index->tables == NULL)
+		index->table_count = 0;
+	return index->tables != NULL;
+}
+
+static bool tables_make(struct index *index, const struct study *study)
+{
+	if (!tables_begin(index))
+		return false;
+	for (uint32_t i = 0; i < index->entry_count; i++) {
+		const struct predicate *predicate =
+		    &index->program->predicates[index->entries[i].predicate];
+
+		if (!table_put(&index->tables[*table_place(index, predicate->slot)], predicate, i))
 			return false;
 	}
-	for (uint32_t slot = 0; slot < slots; slot++) {
+	for (uint32_t slot = 0; slot < index->program->slot_count; slot++) {
 		uint32_t table = index->table_of[slot];
 
 		if (table != NO_TABLE &&
@@ -260,7 +296,8 @@ size_t index_bytes(const struct index *index)
 {
 	size_t bytes = sizeof(*index) + index->rule_count * sizeof(*index->codes) +
 	    index->entry_count * sizeof(*index->entries) +
-	    index->program->slot_count * (sizeof(*index->table_of) + sizeof(*index->tables));
+	    index->program->slot_count * sizeof(*index->table_of) +
+	    index->program->predicate_count / 8;
 
 	for (size_t i = 0; i < index->table_count; i++)
 		bytes += table_bytes(&index->tables[i]);

@@ -4,37 +4,17 @@
 #include <string.h>
 
 #define COUNT_BITS   16u
-#define GENERAL_BITS 12u
 #define VALUE_MOST   1024u /* bytes of a value that are looked at */
-#define PRIOR_WEIGHT 2.0   /* events that general knowledge stands for */
+#define PRIOR_WEIGHT 2.0F  /* events that general knowledge stands for */
 #define FOUR         4u
-
-/*
- * What ordinary events are full of, folded. A literal that occurs here would be found all the time;
- * the longer ones that only contain such a piece would not.
- */
-static const char ordinary[] =
-    "c:\\windows\\system32\\ c:\\windows\\syswow64\\ c:\\program files\\ c:\\program files (x86)\\ "
-    "c:\\programdata\\microsoft\\ c:\\users\\administrator\\appdata\\local\\temp\\ \\appdata\\roaming\\ "
-    "c:\\windows\\explorer.exe svchost.exe -k netsvcs -p -s services.exe lsass.exe wmiprvse.exe "
-    "cmd.exe /c powershell.exe windowspowershell\\v1.0\\ rundll32.exe conhost.exe taskhostw.exe "
-    "kernel32.dll ntdll.dll mscoree.dll .dll .exe .tmp .log .dat .txt .ps1 \\device\\harddiskvolume "
-    "hklm\\software\\microsoft\\windows\\currentversion\\ hklm\\system\\currentcontrolset\\services\\ "
-    "hku\\s-1-5-21- nt authority\\system local service network service http://www. https:// .com/ "
-    "microsoft windows operating system microsoft corporation true false 0x0 0x1 127.0.0.1 "
-    "get-item -object -name -path param function return $true $null write-host set-content invoke "
-    "-noprofile -noninteractive -executionpolicy bypass -file -command http/1.1 get post mozilla/5.0 "
-    "applewebkit/537.36 (khtml, like gecko) chrome/ safari/ /usr/bin/ /usr/sbin/ /bin/bash -c root "
-    "/var/log/ /etc/ /home/ sha1= md5= sha256= imphash= allow deny accept drop tcp udp high medium "
-    "low system integritylevel query_status user32.dll advapi32.dll ?.?.?.? google update ";
 
 /* Keys of different meaning differ in this. */
 enum what { WHAT_PRESENT = 1, WHAT_EXACT, WHAT_PREFIX, WHAT_SUFFIX, WHAT_FOUR, WHAT_BYTE };
 
 struct study {
 	const struct program *program;
-	double events;
-	uint8_t general[1u << GENERAL_BITS];
+	const struct general *general;
+	float events;
 	uint16_t counts[1u << COUNT_BITS];
 	bool wanted[]; /* by slot */
 };
@@ -53,11 +33,6 @@ static uint64_t eight_at(const char *at)
 
 	memcpy(&word, at, sizeof(word));
 	return word;
-}
-
-static size_t general_place(uint32_t four)
-{
-	return four * 2654435761u >> (32 - GENERAL_BITS);
 }
 
 static uint64_t salt(uint32_t slot, enum what what)
@@ -83,19 +58,15 @@ static size_t exact_place(uint32_t slot, struct str text)
 	return place(salt(slot, WHAT_EXACT), hash);
 }
 
-struct study *study_new(const struct program *program)
+struct study *study_new(const struct general *general)
 {
+	const struct program *program = general_program(general);
 	struct study *study = calloc(1, sizeof(*study) + program->slot_count);
 
 	if (study == NULL)
 		return NULL;
 	study->program = program;
-	for (size_t i = 0; i + FOUR < sizeof(ordinary); i++) {
-		uint8_t *count = &study->general[general_place(four_at(ordinary + i))];
-
-		if (*count < UINT8_MAX)
-			++*count;
-	}
+	study->general = general;
 	return study;
 }
 
@@ -183,38 +154,15 @@ void study_fade(struct study *study)
 }
 
 /* Beside count of the events seen, general knowledge. */
-static double blend(const struct study *study, double count, double general)
+static float blend(const struct study *study, float count, float general)
 {
-	double share = (count + PRIOR_WEIGHT * general) / (study->events + PRIOR_WEIGHT);
+	float share = (count + PRIOR_WEIGHT * general) / (study->events + PRIOR_WEIGHT);
 
 	return share > 1 ? 1 : share;
 }
 
-static bool is_ordinary(const struct study *study, struct str text)
-{
-	for (size_t at = 0; at + FOUR <= text.len; at++) {
-		if (study->general[general_place(four_at(text.ptr + at))] == 0)
-			return false;
-	}
-	return true;
-}
-
-/* Of a text somewhere in a value, of which nothing else is known. */
-static double general_odds(const struct study *study, struct str text)
-{
-	static const double by_length[] = {1, .9, .7, .4, .1, .05, .03, .015};
-
-	for (size_t i = 0; i < text.len; i++) {
-		if ((uint8_t)text.ptr[i] >= 0x80)
-			return .002;
-	}
-	if (text.len < FOUR || is_ordinary(study, text))
-		return text.len < FOUR ? by_length[text.len] : .3 + .5 / (double)(text.len + 1);
-	return text.len < sizeof(by_length) / sizeof(by_length[0]) ? by_length[text.len] : .008;
-}
-
 /* At least how often text was in a value of the field. */
-static double windows_count(const struct study *study, uint32_t slot, struct str text)
+static float windows_count(const struct study *study, uint32_t slot, struct str text)
 {
 	const uint64_t four = salt(slot, WHAT_FOUR);
 	unsigned least = UINT16_MAX;
@@ -225,17 +173,16 @@ static double windows_count(const struct study *study, uint32_t slot, struct str
 		if (count < least)
 			least = count;
 	}
-	return least < study->events ? least : study->events;
+	return (float)least < study->events ? (float)least : study->events;
 }
 
 /* Less than four bytes: at least how often their rarest was there. */
-static double bytes_count(const struct study *study, uint32_t slot, struct str text)
+static float bytes_count(const struct study *study, uint32_t slot, struct str text)
 {
-	double least = study->events;
+	float least = study->events;
 
 	for (size_t i = 0; i < text.len; i++) {
-		double count =
-		    study->counts[place(salt(slot, WHAT_BYTE), (uint8_t)text.ptr[i])];
+		float count = study->counts[place(salt(slot, WHAT_BYTE), (uint8_t)text.ptr[i])];
 
 		if (count < least)
 			least = count;
@@ -243,88 +190,129 @@ static double bytes_count(const struct study *study, uint32_t slot, struct str t
 	return least;
 }
 
-static double inside_odds(const struct study *study, uint32_t slot, struct str text)
+static float inside_odds(const struct study *study, const struct predicate *predicate,
+    float general)
 {
-	double general = general_odds(study, text);
+	struct str text = predicate->folded;
 
-	if (slot == SLOT_ANYWHERE)
+	if (predicate->slot == SLOT_ANYWHERE)
 		return general;
-	return blend(study, text.len < FOUR ? bytes_count(study, slot, text)
-	                                    : windows_count(study, slot, text), general);
+	return blend(study, text.len < FOUR ? bytes_count(study, predicate->slot, text)
+	                                    : windows_count(study, predicate->slot, text), general);
 }
 
-static double end_odds(const struct study *study, uint32_t slot, struct str text, enum what what)
+static float end_odds(const struct study *study, const struct predicate *predicate, float general)
 {
-	double inside = inside_odds(study, slot, text);
+	float inside = inside_odds(study, predicate, general);
+	struct str text = predicate->folded;
+	bool prefix = predicate->kind == PREDICATE_PREFIX;
 
-	if (slot == SLOT_ANYWHERE || text.len < 8)
+	if (predicate->slot == SLOT_ANYWHERE || text.len < 8)
 		return inside;
-	const char *end = what == WHAT_PREFIX ? text.ptr : text.ptr + text.len - 8;
-	double ends = blend(study, study->counts[place(salt(slot, what), eight_at(end))],
-	    general_odds(study, text) * .6);
+	uint64_t ends = salt(predicate->slot, prefix ? WHAT_PREFIX : WHAT_SUFFIX);
+	float odds = blend(study,
+	    study->counts[place(ends, eight_at(prefix ? text.ptr : text.ptr + text.len - 8))],
+	    general * .6F);
 
-	return ends < inside ? ends : inside;
+	return odds < inside ? odds : inside;
 }
 
-static double exact_odds(const struct study *study, uint32_t slot, struct str text)
+static float exact_odds(const struct study *study, const struct predicate *predicate, float general)
 {
-	double general = text.len == 0 ? .3 : text.len >= FOUR && is_ordinary(study, text) ? .12
-	                                                                                  : .02;
-
-	if (slot == SLOT_ANYWHERE)
+	if (predicate->slot == SLOT_ANYWHERE)
 		return general;
-	return blend(study, study->counts[exact_place(slot, text)], general);
+	return blend(
+	    study, study->counts[exact_place(predicate->slot, predicate->folded)], general);
 }
 
-double study_presence(const struct study *study, uint32_t slot)
+float study_presence(const struct study *study, uint32_t slot)
 {
 	if (slot == SLOT_ANYWHERE)
 		return 1;
 	return blend(study, study->counts[place(salt(slot, WHAT_PRESENT), 0)], 1);
 }
 
-double study_odds(const struct study *study, const struct predicate *predicate)
+float study_odds(const struct study *study, uint32_t index)
 {
-	uint32_t slot = predicate->slot;
+	const struct predicate *predicate = &study->program->predicates[index];
+	float general = general_odds(study->general)[index];
 
 	switch (predicate->kind) {
 	case PREDICATE_EXACT:
-		return exact_odds(study, slot, predicate->folded);
+		return exact_odds(study, predicate, general);
 	case PREDICATE_NUMBER:
-		return exact_odds(study, slot, predicate->folded) + .01;
+		return exact_odds(study, predicate, general) + .01F;
 	case PREDICATE_PREFIX:
-		return end_odds(study, slot, predicate->folded, WHAT_PREFIX);
 	case PREDICATE_SUFFIX:
-		return end_odds(study, slot, predicate->folded, WHAT_SUFFIX);
+		return end_odds(study, predicate, general);
 	case PREDICATE_CONTAINS:
 	case PREDICATE_GLOB:
 	case PREDICATE_REGEX:
-		return inside_odds(study, slot, predicate->folded);
+		return inside_odds(study, predicate, general);
 	case PREDICATE_CIDR:
 	case PREDICATE_TIME:
-		return study_presence(study, slot) * .2;
+		return study_presence(study, predicate->slot) * .2F;
 	case PREDICATE_COMPARE:
 	case PREDICATE_FIELD:
-		return study_presence(study, slot) * .4;
+		return study_presence(study, predicate->slot) * .4F;
 	case PREDICATE_EXISTS:
-		return study_presence(study, slot);
+		return study_presence(study, predicate->slot);
 	case PREDICATE_NULL:
-		return 1.01 - study_presence(study, slot);
+		return 1.01F - study_presence(study, predicate->slot);
 	}
 	return 1;
 }
 
-/* Windows that are in neither differ by how many letters they have: those are common. */
-double study_window(const struct study *study, uint32_t slot, const char four[4])
-{
-	unsigned letters = 0;
-	uint32_t word = four_at(four);
-	double general = study->general[general_place(word)] > 0 ? .3 : .001;
+#define RAREST_WITHIN 64u /* bytes of a literal in which its windows are looked for */
 
-	for (size_t i = 0; i < FOUR; i++)
-		letters += (four[i] >= 'a' && four[i] <= 'z') || four[i] == ' ';
-	if (slot == SLOT_ANYWHERE)
-		return general + letters * .001;
-	return blend(study, study->counts[place(salt(slot, WHAT_FOUR), word)], general) +
-	    letters * .0001;
+/*
+ * How common each window of a text is, in 1/1024 events, all with the same factor. Those that were
+ * not seen differ by how many letters they have: windows of letters are common.
+ */
+static void shares_make(const struct study *study, uint32_t slot, struct str text, uint32_t *ret)
+{
+	const uint16_t *counts = slot == SLOT_ANYWHERE ? NULL : study->counts;
+	const bool *general = general_windows(study->general, slot);
+	const uint64_t four = salt(slot, WHAT_FOUR);
+	uint32_t letters = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		bool letter = (uint8_t)(text.ptr[i] - 'a') < 26 || text.ptr[i] == ' ';
+
+		letters = letters << 8 | letter;
+		if (i + 1 < FOUR)
+			continue;
+		uint32_t word = four_at(text.ptr + i + 1 - FOUR);
+		uint32_t seen = counts == NULL ? 0 : counts[place(four, word)];
+
+		ret[i + 1 - FOUR] = (seen << 10) +
+		    (general[general_place(word)] ? 600 : 2) + (letters * 0x01010101u >> 24);
+	}
+}
+
+size_t study_rarest(const struct study *study, uint32_t slot, struct str text, size_t windows,
+    size_t bytes)
+{
+	uint32_t shares[RAREST_WITHIN], sum = 0, least;
+	size_t best = 0;
+
+	if (text.len < FOUR || text.len <= bytes)
+		return 0;
+	if (text.len > RAREST_WITHIN)
+		text.len = RAREST_WITHIN;
+	shares_make(study, slot, text, shares);
+	/* Windows may have less than four bytes: what lies near the end is as common as the end. */
+	for (size_t at = text.len - FOUR + 1; at < text.len; at++)
+		shares[at] = shares[text.len - FOUR];
+	for (size_t at = 0; at < windows; at++)
+		sum += shares[at];
+	least = sum;
+	for (size_t at = 1; at + bytes <= text.len; at++) {
+		sum += shares[at + windows - 1] - shares[at - 1];
+		if (sum < least) {
+			least = sum;
+			best = at;
+		}
+	}
+	return best;
 }

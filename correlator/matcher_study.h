@@ -10,12 +10,13 @@
 #ifndef TOCSIN_CORRELATOR_MATCHER_STUDY_H
 #define TOCSIN_CORRELATOR_MATCHER_STUDY_H
 
+#include "correlator/matcher_general.h"
 #include "correlator/matcher_view.h"
 
 struct study;
 
-/* NULL without memory. */
-struct study *study_new(const struct program *program);
+/* What is generally known must outlive it. NULL without memory. */
+struct study *study_new(const struct general *general);
 void study_free(struct study *study); /* accepts NULL */
 /* Values of the fields that expression looks at are studied from now on. */
 void study_want(struct study *study, const struct expression *expression);
@@ -27,10 +28,14 @@ void study_fade(struct study *study);
 size_t study_bytes(void);
 
 /* The share of events for which it holds, 0..1. */
-double study_odds(const struct study *study, const struct predicate *predicate);
+float study_odds(const struct study *study, uint32_t predicate);
 /* The share of events that have the field. */
-double study_presence(const struct study *study, uint32_t slot);
-/* How common four bytes are in a field; for the choice of a window. */
-double study_window(const struct study *study, uint32_t slot, const char four[4]);
+float study_presence(const struct study *study, uint32_t slot);
+/*
+ * Where windows of a text, so many in a row, of so many bytes in all, are rarest together. A text
+ * that is not longer, or has less than four bytes, has them at its beginning.
+ */
+size_t study_rarest(const struct study *study, uint32_t slot, struct str text, size_t windows,
+    size_t bytes);
 
 #endif

@@ -66,46 +66,6 @@ bool table_put(struct table *table, const struct predicate *predicate, uint32_t 
 	return list_add(&table->literals, &table->literal_count, entry);
 }
 
-static bool is_high(struct str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if ((uint8_t)text.ptr[i] >= 0x80)
-			return true;
-	}
-	return false;
-}
-
-/* As study_window, for a window that may begin too near to the end. */
-static double share_at(const struct study *study, uint32_t slot, struct str text, size_t at)
-{
-	return study_window(study, slot, text.ptr + (at + 4 <= text.len ? at : text.len - 4));
-}
-
-#define WINDOWS_MOST 4u
-
-/* Where the windows of a literal are rarest together: so many in a row, that many bytes in all. */
-static size_t rarest(const struct study *study, uint32_t slot, struct str text, size_t windows,
-    size_t bytes)
-{
-	double shares[WINDOWS_MOST] = {0}, sum = 0, best_sum = 1e30;
-	size_t best = 0;
-
-	if (text.len < 4)
-		return 0;
-	for (size_t at = 0; at + bytes <= text.len + windows - 1; at++) {
-		double *oldest = &shares[at % windows];
-
-		sum -= *oldest;
-		*oldest = share_at(study, slot, text, at);
-		sum += *oldest;
-		if (at + 1 >= windows && sum < best_sum) {
-			best_sum = sum;
-			best = at + 1 - windows;
-		}
-	}
-	return best;
-}
-
 struct maker {
 	const struct study *study;
 	const struct entry *entries;
@@ -121,7 +81,7 @@ static bool gram_put(const struct maker *maker, uint32_t entry)
 	struct gram *gram = &maker->scan->grams[kind];
 
 	maker->scan->gram_kinds |= 1u << kind;
-	return gram_add(gram, text, rarest(maker->study, maker->slot, text, gram->stride,
+	return gram_add(gram, text, study_rarest(maker->study, maker->slot, text, gram->stride,
 	    gram->stride + gram->width - 1), entry);
 }
 
@@ -134,7 +94,7 @@ static bool teddy_put(const struct maker *maker, struct str text, uint32_t entry
 	if (scan->teddy == NULL)
 		return false;
 	teddy_add(scan->teddy, text,
-	    rarest(maker->study, maker->slot, text, 1, TEDDY_WIDTH), entry);
+	    study_rarest(maker->study, maker->slot, text, 1, TEDDY_WIDTH), entry);
 	return true;
 }
 
@@ -169,11 +129,13 @@ static bool scan_make(struct maker *maker, const struct table *table, bool high)
 	struct scan *scan = maker->scan;
 
 	for (size_t i = 0; i < table->literal_count; i++) {
-		struct str text = maker->entries[table->literals[i]].text;
+		const struct entry *entry = &maker->entries[table->literals[i]];
 
-		scan->any |= is_high(text) == high;
-		counts[gram_kind(text.len)] += is_high(text) == high;
+		scan->any |= entry->high == high;
+		counts[gram_kind(entry->text.len)] += entry->high == high;
 	}
+	if (!scan->any)
+		return true;
 	maker->teddy_below = teddy_below(counts);
 	for (size_t kind = 0; kind < GRAM_KINDS; kind++)
 		gram_init(&scan->grams[kind], kind);
@@ -181,7 +143,7 @@ static bool scan_make(struct maker *maker, const struct table *table, bool high)
 		uint32_t entry = table->literals[i];
 		struct str text = maker->entries[entry].text;
 
-		if (is_high(text) == high && !(text.len < maker->teddy_below
+		if (maker->entries[entry].high == high && !(text.len < maker->teddy_below
 		        ? teddy_put(maker, text, entry) : gram_put(maker, entry)))
 			return false;
 	}

@@ -15,6 +15,7 @@ struct entry {
 	uint32_t predicate;
 	uint32_t first, count; /* in the index' rules */
 	bool whole;            /* where the text is found, the predicate holds */
+	bool high;             /* the text has other bytes than ASCII */
 };
 
 /* Literals anywhere in a value. */

@@ -29,6 +29,25 @@ static const struct source sources[] = {
 #undef SOURCE
 };
 
+struct category {
+	struct str name, service, event, field, value;
+};
+
+static const struct category categories[] = {
+#define SERVICE(service, channel)
+#define CATEGORY(category, service, event, field, value)                                           \
+	{STR_INIT(category), STR_INIT(service), STR_INIT(event), STR_INIT(field), STR_INIT(value)},
+#define RENAME(service, event, name, original)
+#define PREFIX(prefix)
+#define NAME(name, meant)
+#include "decoder/windows.def"
+#undef NAME
+#undef PREFIX
+#undef RENAME
+#undef CATEGORY
+#undef SERVICE
+};
+
 struct listing {
 	struct str product, category, names;
 };
@@ -43,6 +62,7 @@ static const struct listing listings[] = {
 };
 
 #define SOURCES  (sizeof(sources) / sizeof(sources[0]))
+#define CATEGORIES (sizeof(categories) / sizeof(categories[0]))
 #define LISTINGS (sizeof(listings) / sizeof(listings[0]))
 
 static bool covers(struct str wanted, struct str given)
@@ -58,6 +78,46 @@ bool source_is_given(struct str product, struct str category, struct str service
 			return true;
 	}
 	return false;
+}
+
+/* An event of that row's kind is of the other row's category, too. */
+static bool goes_with(const struct category *row, const struct category *other)
+{
+	return str_eq(row->service, other->service) && str_eq(row->event, other->event) &&
+	    (other->field.len == 0 ||
+	        (str_eq(row->field, other->field) && str_eq(row->value, other->value)));
+}
+
+static struct source_given kind_given(const struct category *row)
+{
+	struct source_given given = {.product = STR("windows"), .service = row->service};
+
+	for (size_t i = 0; i < CATEGORIES && given.category_count < RECORD_CATEGORIES; i++)
+		if (goes_with(row, &categories[i]))
+			given.categories[given.category_count++] = categories[i].name;
+	return given;
+}
+
+static struct source_given row_given(const struct source *row)
+{
+	struct source_given given = {.product = row->product};
+
+	if (!str_eq(row->service, STR("*")))
+		given.service = row->service;
+	if (row->category.len > 0)
+		given.categories[given.category_count++] = row->category;
+	return given;
+}
+
+/* The kinds of Windows events, then the rows, of which some give these kinds once more. */
+bool source_next(size_t *at, struct source_given *ret)
+{
+	if (*at >= CATEGORIES + SOURCES)
+		return false;
+	*ret = *at < CATEGORIES ? kind_given(&categories[*at])
+	                        : row_given(&sources[*at - CATEGORIES]);
+	++*at;
+	return true;
 }
 
 /* The name as the listing has it, upper and lower case being the same; else empty. */

@@ -50,6 +50,55 @@ static void log_sources_are_those_of_the_decoders(void **state)
 	}
 }
 
+static bool is_next(const char *product, const char *service, const char *one, const char *other)
+{
+	struct source_given given;
+
+	for (size_t at = 0; source_next(&at, &given);) {
+		bool has[2] = {one[0] == '\0', other[0] == '\0'};
+
+		for (size_t i = 0; i < given.category_count; i++) {
+			has[0] |= str_eq(given.categories[i], str_of(one));
+			has[1] |= str_eq(given.categories[i], str_of(other));
+		}
+		if (str_eq(given.product, str_of(product)) &&
+		    str_eq(given.service, str_of(service)) && has[0] && has[1] &&
+		    given.category_count == (size_t)(one[0] != '\0') + (other[0] != '\0'))
+			return true;
+	}
+	return false;
+}
+
+static void log_sources_are_told_as_events_have_them(void **state)
+{
+	struct source_given given;
+	size_t count = 0;
+
+	(void)state;
+	assert_true(is_next("windows", "sysmon", "process_creation", ""));
+	assert_true(is_next("windows", "security", "process_creation", ""));
+	assert_true(is_next("windows", "security", "", ""));
+	/* One event is of two categories, when its fields say so. */
+	assert_true(is_next("windows", "sysmon", "registry_event", "registry_set"));
+	assert_true(is_next("windows", "sysmon", "registry_event", "registry_delete"));
+	assert_true(is_next("windows", "sysmon", "registry_event", ""));
+	assert_false(is_next("windows", "sysmon", "registry_add", "registry_set"));
+	assert_true(is_next("", "nginx", "webserver", "") || is_next("", "", "webserver", ""));
+	assert_true(is_next("linux", "sshd", "", ""));
+	assert_true(is_next("linux", "sudo", "process_creation", ""));
+	for (size_t at = 0; source_next(&at, &given); count++) {
+		struct str none = STR_NONE;
+
+		assert_false(str_eq(given.service, STR("*")));
+		for (size_t i = 0; i < given.category_count; i++)
+			assert_true(
+			    source_is_given(given.product, given.categories[i], given.service));
+		assert_true(given.category_count > 0 ||
+		    source_is_given(given.product, none, given.service));
+	}
+	assert_true(count > 100 && count < 400);
+}
+
 static const struct {
 	const char *product, *category, *field;
 	bool has;
@@ -107,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(log_sources_are_those_of_the_decoders),
+	    cmocka_unit_test(log_sources_are_told_as_events_have_them),
 	    cmocka_unit_test(fields_are_known_where_they_can_be),
 	    cmocka_unit_test(the_configuration_gives_more),
 	};

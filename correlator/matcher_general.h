@@ -1,0 +1,31 @@
+/*
+ * matcher_general.h - inside the matcher: what is known of ordinary events before any was seen.
+ */
+#ifndef TOCSIN_CORRELATOR_MATCHER_GENERAL_H
+#define TOCSIN_CORRELATOR_MATCHER_GENERAL_H
+
+#include "sigma/program.h"
+
+struct general;
+
+/* The program must outlive it. NULL without memory. */
+struct general *general_new(const struct program *program);
+void general_free(struct general *general); /* accepts NULL */
+const struct program *general_program(const struct general *general);
+
+/*
+ * By predicate: the share of events that have the field in which a text predicate holds, 0..1; for
+ * a beginning or an end, in which its text is somewhere.
+ */
+const float *general_odds(const struct general *general);
+/* Whether ordinary values of a field have four bytes: by general_place. */
+const bool *general_windows(const struct general *general, uint32_t slot);
+
+#define GENERAL_BITS 12u
+
+static inline size_t general_place(uint32_t four)
+{
+	return four * 2654435761u >> (32 - GENERAL_BITS);
+}
+
+#endif
