@@ -2,8 +2,8 @@
  * bus_kafka.h - what the files of the Kafka backend share; private to bus_kafka*.c and its tests.
  *
  * bus_kafka.c opens, looks and closes, bus_kafka_client.c makes clients from properties and topics,
- * bus_kafka_producer.c publishes, bus_kafka_consumer.c reads. rdkafka.h is included by these only,
- * hence the struct names of librdkafka here.
+ * bus_kafka_producer.c publishes, bus_kafka_consumer.c reads, bus_kafka_topics.c reads what others
+ * write. rdkafka.h is included by these only, hence the struct names of librdkafka here.
  */
 #ifndef TOCSIN_BUS_KAFKA_H
 #define TOCSIN_BUS_KAFKA_H
@@ -22,6 +22,8 @@ struct rd_kafka_topic_partition_list_s;
 struct kafka_note {
 	pthread_mutex_t lock;
 	unsigned references;
+	int response; /* of librdkafka, 0: none */
+	bool news;    /* it was not told yet */
 	char text[256];
 };
 
@@ -70,7 +72,7 @@ struct bus_in_kafka {
 	struct kafka_fetcher fetchers[KAFKA_FETCHERS];
 };
 
-enum kafka_role { KAFKA_PRODUCER, KAFKA_CONSUMER, KAFKA_FETCHER };
+enum kafka_role { KAFKA_PRODUCER, KAFKA_CONSUMER, KAFKA_FETCHER, KAFKA_TOPICS };
 
 /* ---- bus_kafka_client.c ---- */
 
@@ -84,14 +86,30 @@ int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum k
 void kafka_client_end(struct rd_kafka_s *rk);
 struct kafka_note *kafka_note_new(void);
 void kafka_note_release(struct kafka_note *note);
+void kafka_note_clear(struct kafka_note *note); /* the brokers answer */
 /* Finds the topics, makes those that are missing, fills bus.partitions and bus.identity. */
 int kafka_topics_ready(struct bus_in_kafka *kafka, const struct bus_options *options,
     struct error *error);
 /* First and next offset of a partition. Asks for at most KAFKA_ANSWER_MS or so. */
 int kafka_bounds(struct bus_in_kafka *kafka, struct rd_kafka_s *rk, enum bus_topic topic,
     uint32_t partition, uint64_t *ret_low, uint64_t *ret_high, struct error *error);
-/* ERR_BUS with the error of librdkafka and the last thing that its log said. */
+/*
+ * ERR_BUS with the error of librdkafka and the last thing that its log said; where that was that
+ * the brokers refuse who we are, or their certificate is not good, it says so.
+ */
 int kafka_failed(struct bus_in_kafka *kafka, int response, const char *what, struct error *error);
+
+/* What librdkafka said since the last call, and tries again, as kafka_failed; 0: nothing. */
+int kafka_news(struct bus_in_kafka *kafka, const char *what, struct error *error);
+/* Leaves the group so that others take over at once; gives up after so long. */
+void kafka_group_leave(struct rd_kafka_s *rk, int timeout_ms,
+    void (*rebalanced)(struct rd_kafka_s *rk, int response,
+	struct rd_kafka_topic_partition_list_s *list, void *opaque));
+
+/* ---- bus_kafka_topics.c ---- */
+
+void kafka_topics_rebalanced(struct rd_kafka_s *rk, int response,
+    struct rd_kafka_topic_partition_list_s *list, void *opaque);
 
 /* ---- bus_kafka_producer.c ---- */
 

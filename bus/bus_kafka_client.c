@@ -17,7 +17,9 @@ struct kafka_default {
 #define PRODUCER (1u << KAFKA_PRODUCER)
 #define CONSUMER (1u << KAFKA_CONSUMER)
 #define FETCHER  (1u << KAFKA_FETCHER)
-#define READERS  (CONSUMER | FETCHER)
+#define TOPICS   (1u << KAFKA_TOPICS)
+#define READERS  (CONSUMER | FETCHER | TOPICS)
+#define MEMBERS  (CONSUMER | TOPICS)
 #define ALL      (PRODUCER | READERS)
 
 /*
@@ -49,11 +51,14 @@ static const struct kafka_default defaults[] = {
 	{READERS, "fetch.message.max.bytes", "1048576"},
 	{READERS, "fetch.wait.max.ms", "50"},
 	{READERS, "fetch.error.backoff.ms", "100"},
-	{CONSUMER, "partition.assignment.strategy", "cooperative-sticky"},
-	{CONSUMER, "session.timeout.ms", "45000"},
-	{CONSUMER, "max.poll.interval.ms", "300000"},
+	{MEMBERS, "partition.assignment.strategy", "cooperative-sticky"},
+	{MEMBERS, "session.timeout.ms", "45000"},
+	{MEMBERS, "max.poll.interval.ms", "300000"},
 	{CONSUMER, "queued.min.messages", "100000"},
 	{CONSUMER, "queued.max.messages.kbytes", "65536"},
+	{TOPICS, "queued.min.messages", "10000"},
+	{TOPICS, "isolation.level", "read_committed"},
+	{TOPICS, "topic.metadata.refresh.interval.ms", "30000"},
 	{FETCHER, "queued.min.messages", "1"},
 	{FETCHER, "queued.max.messages.kbytes", "2048"},
 };
@@ -74,6 +79,14 @@ struct kafka_note *kafka_note_new(void)
 	pthread_mutex_init(&made->lock, NULL);
 	made->references = 1;
 	return made;
+}
+
+void kafka_note_clear(struct kafka_note *cleared)
+{
+	pthread_mutex_lock(&cleared->lock);
+	cleared->response = 0;
+	cleared->news = false;
+	pthread_mutex_unlock(&cleared->lock);
 }
 
 static struct kafka_note *note_share(struct kafka_note *shared)
@@ -116,7 +129,14 @@ int kafka_failed(struct bus_in_kafka *kafka, int response, const char *what, str
 
 	pthread_mutex_lock(&kafka->note->lock);
 	memcpy(last, kafka->note->text, sizeof(last));
+	int noted = kafka->note->response;
+
+	kafka->note->news = false;
 	pthread_mutex_unlock(&kafka->note->lock);
+	if (noted == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+		return error_set(error, ERR_BUS, TEXT_bus_kafka_login, what, last);
+	if (noted == RD_KAFKA_RESP_ERR__SSL)
+		return error_set(error, ERR_BUS, TEXT_bus_kafka_tls, what, last);
 	return error_set(error, ERR_BUS, TEXT_bus_kafka, what,
 	    rd_kafka_err2str((rd_kafka_resp_err_t)response), last);
 }
@@ -125,15 +145,38 @@ static void failed(rd_kafka_t *rk, int response, const char *reason, void *opaqu
 {
 	struct kafka_client *client = opaque;
 
+	(void)rk;
 	if (response == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		client->kafka->bus.stats.connected = false;
-	note(rk, 3, "ERROR", reason);
+	pthread_mutex_lock(&client->note->lock);
+	/* That all brokers are down follows from why each of them is. */
+	if (response != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || client->note->response == 0) {
+		client->note->response = response;
+		snprintf(client->note->text, sizeof(client->note->text), "%s", reason);
+	}
+	client->note->news = true;
+	pthread_mutex_unlock(&client->note->lock);
+}
+
+int kafka_news(struct bus_in_kafka *kafka, const char *what, struct error *error)
+{
+	pthread_mutex_lock(&kafka->note->lock);
+	int response = kafka->note->news ? kafka->note->response : 0;
+
+	pthread_mutex_unlock(&kafka->note->lock);
+	return response == 0 ? 0 : kafka_failed(kafka, response, what, error);
 }
 
 static void rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t response,
     rd_kafka_topic_partition_list_t *list, void *opaque)
 {
 	kafka_rebalanced(rk, response, list, opaque);
+}
+
+static void topics_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t response,
+    rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	kafka_topics_rebalanced(rk, response, list, opaque);
 }
 
 static int conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
@@ -217,6 +260,8 @@ int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum k
 		rd_kafka_conf_set_dr_msg_cb(conf, kafka_delivered);
 	if (role == KAFKA_CONSUMER)
 		rd_kafka_conf_set_rebalance_cb(conf, rebalanced);
+	if (role == KAFKA_TOPICS)
+		rd_kafka_conf_set_rebalance_cb(conf, topics_rebalanced);
 	*ret = new_without_signals(role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER,
 	    conf, reason, sizeof(reason));
 	if (*ret != NULL)
@@ -248,6 +293,28 @@ void kafka_client_end(struct rd_kafka_s *rk)
 	else if (pthread_timedjoin_np(thread, NULL, &until) != 0)
 		pthread_detach(thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void kafka_group_leave(struct rd_kafka_s *rk, int timeout_ms,
+    void (*leaving)(struct rd_kafka_s *rk, int response,
+	struct rd_kafka_topic_partition_list_s *list, void *opaque))
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	int64_t end = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+	rd_kafka_error_t *refused = rd_kafka_consumer_close_queue(rk, queue);
+
+	while (refused == NULL && !rd_kafka_consumer_closed(rk) && clock_monotonic_ns() < end) {
+		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 20);
+
+		if (event != NULL && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
+			leaving(rk, rd_kafka_event_error(event),
+			    rd_kafka_event_topic_partition_list(event), rd_kafka_opaque(rk));
+		if (event != NULL)
+			rd_kafka_event_destroy(event);
+	}
+	if (refused != NULL)
+		rd_kafka_error_destroy(refused);
+	rd_kafka_queue_destroy(queue);
 }
 
 static bool is_transient(rd_kafka_resp_err_t response)
@@ -444,5 +511,6 @@ int kafka_topics_ready(struct bus_in_kafka *kafka, const struct bus_options *opt
 	snprintf(kafka->bus.identity, sizeof(kafka->bus.identity), "%s", cluster);
 	rd_kafka_mem_free(kafka->producer, cluster);
 	kafka->bus.stats.connected = true;
+	kafka_note_clear(kafka->note);
 	return 0;
 }

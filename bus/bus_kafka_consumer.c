@@ -586,29 +586,6 @@ int kafka_reader_open(struct bus_reader **ret, struct bus *bus,
 	return 0;
 }
 
-/* Leaves the group so that others take over at once; gives up after CLOSE_MS. */
-static void group_leave(struct kafka_reader *reader)
-{
-	rd_kafka_queue_t *queue = rd_kafka_queue_new(reader->consumer);
-	int64_t end = clock_monotonic_ns() + CLOSE_MS * NS_PER_MS;
-	rd_kafka_error_t *refused = rd_kafka_consumer_close_queue(reader->consumer, queue);
-
-	while (refused == NULL && !rd_kafka_consumer_closed(reader->consumer) &&
-	    clock_monotonic_ns() < end) {
-		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 20);
-
-		if (event != NULL && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
-			kafka_rebalanced(reader->consumer, rd_kafka_event_error(event),
-			    rd_kafka_event_topic_partition_list(event),
-			    rd_kafka_opaque(reader->consumer));
-		if (event != NULL)
-			rd_kafka_event_destroy(event);
-	}
-	if (refused != NULL)
-		rd_kafka_error_destroy(refused);
-	rd_kafka_queue_destroy(queue);
-}
-
 void kafka_reader_close(struct bus_reader *base)
 {
 	struct kafka_reader *reader = in_kafka_reader(base);
@@ -618,7 +595,7 @@ void kafka_reader_close(struct bus_reader *base)
 	if (kafka_of(reader)->bus.stats.connected)
 		commit_and_wait(reader);
 	if (reader->by_group && reader->begun)
-		group_leave(reader);
+		kafka_group_leave(reader->consumer, CLOSE_MS, kafka_rebalanced);
 	for (uint32_t p = 0; p < BUS_PARTITIONS_MAX; p++)
 		position_revoke(reader, p, false);
 	rd_kafka_queue_destroy(reader->queue);

@@ -172,6 +172,8 @@ static void row_fields(struct json *json, const struct source_row *row)
 	json_pair_u64(json, "tls_refused", row->tls_refused);
 	json_pair_u64(json, "tls_truncated", row->tls_truncated);
 	json_pair_u64(json, "proxy_refused", row->proxy_refused);
+	json_pair_u64(json, "backlog", row->backlog);
+	json_pair_u64(json, "tombstones", row->tombstones);
 	json_pair_u64(json, "kernel_drops", row->kernel_drops);
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "bus/bus_spool.h"
+#include "bus/settings.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,18 +59,13 @@ const char *context_replay_path(struct context *context, const char *name)
 static int kafka_settings(struct context *context, struct bus_options *options,
     struct error *error)
 {
-	size_t count = config_count(context->config, CONFIG_BUS_KAFKA_PROPERTIES);
-	struct bus_setting *settings = arena_array(context->arena, count, sizeof(*settings));
+	struct bus_setting *settings;
+	int code = bus_settings_read(context->arena, context->config, CONFIG_BUS_KAFKA_PROPERTIES,
+	    CONFIG_BUS_KAFKA_PASSWORD_FILE, &settings, &options->setting_count, error);
 
-	if (settings == NULL)
-		return error_set(error, ERR_MEMORY, TEXT_base_memory);
-	for (size_t i = 0; i < count; i++) {
-		settings[i].name = config_name(context->config, CONFIG_BUS_KAFKA_PROPERTIES, i);
-		settings[i].value = config_item(context->config, CONFIG_BUS_KAFKA_PROPERTIES, i);
-	}
-	options->settings = settings;
-	options->setting_count = count;
-	return 0;
+	if (code == 0)
+		options->settings = settings;
+	return code;
 }
 
 static int bus_settings(struct context *context, struct bus_options *ret, struct error *error)

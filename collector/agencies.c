@@ -226,6 +226,13 @@ const struct identity_of *agencies_by_certificate(const struct agencies *agencie
 	return who_of(row);
 }
 
+const struct identity_of *agencies_by_topic(const struct agencies *agencies, struct str topic)
+{
+	const struct mark_row *row = agencies_find(agencies, MARK_TOPIC, 0, topic);
+
+	return row == NULL ? &agencies->unknown : row->who;
+}
+
 const struct identity_of *agencies_by_name(
     const struct agencies *agencies, struct str agency, struct str system)
 {

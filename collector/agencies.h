@@ -3,9 +3,10 @@
  *
  * An identity is an agency, or one of its systems, with what follows from it: name, security level,
  * decoder, zone, quota, inputs. It is found by the network of an address (the most specific one
- * wins), by a token, or by a certificate, and whoever is none of these has the identity of the
- * unknown, which is accepted or refused by input. What an input does with it is stream_identify
- * and exchange_identify; datagrams and plain connections are known by their network without it.
+ * wins), by a token, by a certificate, or by the Kafka topic that it writes to, and whoever is none
+ * of these has the identity of the unknown, which is accepted or refused by input. What an input
+ * does with it is stream_identify and exchange_identify; datagrams and plain connections are known
+ * by their network without it.
  *
  * Identities live as long as their agencies, which a reload replaces: an input keeps none of them
  * beyond the call, its row of the ledger does. Everything here is asked with an object that is
@@ -58,6 +59,8 @@ const struct identity_of *agencies_by_token(const struct agencies *agencies, str
  */
 const struct identity_of *agencies_by_certificate(const struct agencies *agencies,
     const struct str *names, size_t count, const uint8_t fingerprint[32]);
+/* By the name of a Kafka topic that it writes to; the unknown when it is nobody's. Never NULL. */
+const struct identity_of *agencies_by_topic(const struct agencies *agencies, struct str topic);
 /* By the names of an agency and a system (empty: the agency itself); NULL: there is none. */
 const struct identity_of *agencies_by_name(
     const struct agencies *agencies, struct str agency, struct str system);

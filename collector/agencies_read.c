@@ -447,6 +447,27 @@ static int read_shared_keys(
 	return texts_read(reading, node, who, shared_key_add);
 }
 
+/* A name that Kafka allows. */
+static int topic_add(
+    struct reading *reading, const struct yaml_node *node, struct identity_of *who)
+{
+	struct str text = node->scalar;
+	bool good = text.len > 0 && text.len <= 249;
+
+	for (size_t i = 0; good && i < text.len; i++)
+		good = char_is_alpha(text.ptr[i]) || char_is_digit(text.ptr[i]) ||
+		       str_find_char(STR("._-"), text.ptr[i]) != STR_NOT_FOUND;
+	if (!good)
+		return refuse_text(reading, node, TEXT_collector_agencies_topic, text);
+	return mark_add(reading, node, MARK_TOPIC, 0, text, who, true);
+}
+
+static int read_kafka(
+    struct reading *reading, const struct yaml_node *node, struct identity_of *who)
+{
+	return texts_read(reading, node, who, topic_add);
+}
+
 /* ---- agencies and systems ---- */
 
 #define KEYS_OF_ALL                                                                                \
@@ -457,10 +478,10 @@ static int read_shared_keys(
 	    {STR_INIT("silent_times"), read_silent_times},                                         \
 	    {STR_INIT("loud_times"), read_loud_times}, {STR_INIT("networks"), read_networks},      \
 	    {STR_INIT("certificates"), read_certificates}, {STR_INIT("tokens"), read_tokens},      \
-	    {STR_INIT("shared_keys"), read_shared_keys}
+	    {STR_INIT("shared_keys"), read_shared_keys}, {STR_INIT("kafka"), read_kafka}
 #define NAMES_OF_ALL                                                                               \
 	"name, contacts, level, decoder, zone, inputs, quota, silent, silent_times, loud_times, "  \
-	"networks, certificates, tokens, shared_keys"
+	"networks, certificates, tokens, shared_keys, kafka"
 
 static const struct key system_keys[] = {KEYS_OF_ALL, {{NULL, 0}, NULL}};
 static const struct key agency_keys[] = {

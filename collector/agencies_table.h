@@ -14,6 +14,7 @@ enum mark {
 	MARK_TOKEN,
 	MARK_FINGERPRINT,
 	MARK_NAME, /* in a certificate */
+	MARK_TOPIC, /* of Kafka */
 	MARK_WHO,  /* names of agency and system, divided by NUL */
 	MARK_COUNT
 };

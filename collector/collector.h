@@ -98,6 +98,8 @@ struct source_row {
 	uint64_t tls_truncated; /* ... that ended without saying so */
 	uint64_t proxy_refused; /* ... without a PROXY header, or not from a trusted proxy */
 	uint64_t repeats; /* named messages that came again and were not taken: not received */
+	uint64_t backlog;    /* Kafka: records of its topic that are not read yet */
+	uint64_t tombstones; /* Kafka: records without a value, which are no events */
 	uint64_t kernel_drops; /* of its listener; only on the listener's row */
 };
 /* Rows by sender, then the total; visit returns false to stop. */

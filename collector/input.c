@@ -144,6 +144,30 @@ static bool is_repeat(struct intake *intake, struct event *event, struct ticket 
 	    intake->messages, event->sender, event->message, intake->now_ns, ticket);
 }
 
+/* Whose it is. */
+static void stamp(const struct intake *intake, const struct identity_of *identity,
+    struct event *event)
+{
+	event->zone_s = identity->zone_is_set ? identity->zone_s : intake->zone_s;
+	event->agency = identity->agency;
+	event->system = identity->system;
+	event->decoder = intake->decoder.len > 0 ? intake->decoder : identity->decoder;
+}
+
+void intake_kept(struct intake *intake, struct ledger_row *row, const char *input,
+    struct lane *lane, struct event *event, struct ticket *ticket)
+{
+	row->counts.input = input;
+	if (is_refused(intake, row, input, event->transport, event->raw.len)) {
+		ticket_hold(ticket);
+		ticket_release(ticket, false);
+		return;
+	}
+	stamp(intake, row->identity, event);
+	quota_take(ledger_bucket(row), &row->identity->quota, event->raw.len, intake->now_ns);
+	packer_add_kept(intake->packer, lane, row, event, intake->now_ns, ticket);
+}
+
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
     enum transport transport, struct str peer, struct str raw, bool cut,
     struct ticket *ticket)
@@ -159,16 +183,13 @@ void intake_event(struct intake *intake, struct ledger_row *row, const char *inp
 	struct event event = {
 	    .received_ns = intake->now_ns,
 	    .transport = transport,
-	    .zone_s = identity->zone_is_set ? identity->zone_s : intake->zone_s,
 	    .peer = peer,
 	    .sender = row->shared ? address_host(peer) : row->counts.sender,
-	    .agency = identity->agency,
-	    .system = identity->system,
-	    .decoder = intake->decoder.len > 0 ? intake->decoder : identity->decoder,
 	    .raw = raw,
 	    .flags = (cut ? EVENT_TRUNCATED : 0u) | text_flags(raw),
 	};
 
+	stamp(intake, identity, &event);
 	quota_take(ledger_bucket(row), &identity->quota, raw.len, intake->now_ns);
 	if (is_repeat(intake, &event, ticket))
 		row->counts.repeats++;

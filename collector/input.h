@@ -83,4 +83,11 @@ bool intake_admits(struct intake *intake, struct ledger_row *row, size_t bytes);
 void intake_event(struct intake *intake, struct ledger_row *row, const char *input,
     enum transport transport, struct str peer, struct str raw, bool cut, struct ticket *ticket);
 
+/*
+ * The same for an event that keeps its coordinate and receive time: what it was is set, who it is
+ * follows from its row.
+ */
+void intake_kept(struct intake *intake, struct ledger_row *row, const char *input,
+    struct lane *lane, struct event *event, struct ticket *ticket);
+
 #endif

@@ -27,6 +27,7 @@ struct entry {
 	struct ledger_row row;
 	struct sender sender;
 	bool listener;
+	char *topic; /* owned; NULL: it is no topic's */
 };
 
 struct ledger {
@@ -89,8 +90,10 @@ void ledger_free(struct ledger *ledger)
 {
 	if (ledger == NULL)
 		return;
-	for (size_t i = 0; i < ledger->row_count; i++)
+	for (size_t i = 0; i < ledger->row_count; i++) {
+		free(ledger->rows[i]->topic);
 		free(ledger->rows[i]);
+	}
 	free(ledger->rows);
 	free(ledger->slots);
 	free(ledger);
@@ -267,6 +270,26 @@ struct ledger_row *ledger_local(struct ledger *ledger, const char *input, struct
 	return row_add(ledger, &sender, name, agencies_by_network(ledger->agencies, peer));
 }
 
+struct ledger_row *ledger_topic(
+    struct ledger *ledger, const char *input, const char *topic, uint32_t partition)
+{
+	char text[320];
+	int len = snprintf(text, sizeof(text), "%s/%u", topic, partition);
+	struct str name = str_from(text, (size_t)len);
+	char *copy = strdup(topic);
+	struct entry *entry = copy == NULL
+	    ? NULL
+	    : entry_new(ledger, name, input, agencies_by_topic(ledger->agencies, str_of(topic)));
+
+	if (entry == NULL) {
+		free(copy);
+		return NULL;
+	}
+	entry->topic = copy;
+	entry->row.partition = bus_partition_of(name, ledger->partitions);
+	return &entry->row;
+}
+
 struct ledger_row *ledger_listener(struct ledger *ledger, const char *input, const char *address)
 {
 	char text[64];
@@ -305,6 +328,7 @@ void ledger_identify(struct ledger *ledger, const struct agencies *agencies)
 		struct entry *entry = ledger->rows[i];
 		struct ledger_row *row = &entry->row;
 		const struct identity_of *identity = entry->listener ? unknown
+		    : entry->topic != NULL ? agencies_by_topic(agencies, str_of(entry->topic))
 		    : entry->sender.who == 0
 		    ? by_key(agencies, &entry->sender)
 		    : agencies_by_name(agencies, row->counts.agency, row->counts.system);
@@ -353,6 +377,8 @@ static bool row_sum(void *context, const struct source_row *row)
 	total->refused_connections += row->refused_connections;
 	total->barred_connections += row->barred_connections;
 	total->waits += row->waits;
+	total->backlog += row->backlog;
+	total->tombstones += row->tombstones;
 	total->truncated += row->truncated;
 	total->bad_frames += row->bad_frames;
 	total->repeats += row->repeats;

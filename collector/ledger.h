@@ -54,6 +54,12 @@ struct ledger_row *ledger_known(struct ledger *ledger, const char *input,
     const struct sockaddr *peer, const struct identity_of *identity);
 /* The row of this machine, by a name of its own; its network is 127.0.0.1. NULL: no memory. */
 struct ledger_row *ledger_local(struct ledger *ledger, const char *input, struct str name);
+/*
+ * The row of a partition of a Kafka topic, "web.logs/3"; its partition of "events" is the hash of
+ * that. NULL: no memory.
+ */
+struct ledger_row *ledger_topic(
+    struct ledger *ledger, const char *input, const char *topic, uint32_t partition);
 /* The row of a listener ("syslog-udp 127.0.0.1:5514"). NULL when there is no memory. */
 struct ledger_row *ledger_listener(struct ledger *ledger, const char *input, const char *address);
 /* Every row gets its identity anew: by its network, or by the name of who it had shown to be. */

@@ -37,18 +37,23 @@ struct list {
 	struct parcel *first, *last;
 };
 
-/* What belongs to one partition. */
+/* What belongs to one partition; or to one source of events that keep their coordinates. */
 struct lane {
+	struct lane *next;     /* of those that keep theirs */
 	struct parcel *parcel; /* the open frame; NULL: none */
 	int64_t opened_ns;
-	uint64_t previous; /* counter */
-	struct list sent;  /* receipts of a partition come in this order, nearly always */
+	uint32_t partition;
+	uint64_t previous;       /* counter */
+	struct list sent;        /* receipts of a partition come in this order, nearly always */
+	bool kept;
+	struct coordinate first; /* kept: of the first event of the open frame */
 };
 
 struct packer {
 	struct packer_options options;
 	uint32_t partitions;
 	struct lane *lanes;
+	struct lane *kept;   /* lanes of their own */
 	uint64_t counter;    /* of the next event */
 	struct list waiting; /* by tag */
 	size_t sent_count;
@@ -74,7 +79,7 @@ struct packer *packer_new(const struct packer_options *options)
 		return NULL;
 	}
 	for (uint32_t p = 0; p < packer->partitions; p++)
-		packer->lanes[p].previous = FRAME_NO_COUNT;
+		packer->lanes[p] = (struct lane){.partition = p, .previous = FRAME_NO_COUNT};
 	return packer;
 }
 
@@ -123,6 +128,13 @@ void packer_free(struct packer *packer)
 	for (uint32_t p = 0; p < packer->partitions; p++) {
 		parcel_free(packer->lanes[p].parcel);
 		list_free(&packer->lanes[p].sent);
+	}
+	while (packer->kept != NULL) {
+		struct lane *next = packer->kept->next;
+
+		parcel_free(packer->kept->parcel);
+		free(packer->kept);
+		packer->kept = next;
 	}
 	list_free(&packer->waiting);
 	free(packer->lanes);
@@ -256,12 +268,24 @@ static struct frame_head packer_head(const struct packer *packer, uint32_t parti
 	    .made_ns = now_ns};
 }
 
-static void packer_close(struct packer *packer, uint32_t partition, int64_t now_ns)
+static struct frame_head kept_head(const struct lane *lane, uint64_t events, int64_t now_ns)
 {
-	struct lane *lane = &packer->lanes[partition];
+	return (struct frame_head){.type = FRAME_EVENTS,
+	    .flags = FRAME_KEPT,
+	    .collector = lane->first.collector,
+	    .epoch = lane->first.epoch,
+	    .first = lane->first.counter,
+	    .previous = lane->previous,
+	    .count = (uint32_t)events,
+	    .made_ns = now_ns};
+}
+
+static void packer_close(struct packer *packer, struct lane *lane, int64_t now_ns)
+{
 	struct parcel *parcel = lane->parcel;
-	struct frame_head head =
-	    packer_head(packer, partition, FRAME_EVENTS, parcel->events, now_ns);
+	struct frame_head head = lane->kept
+	    ? kept_head(lane, parcel->events, now_ns)
+	    : packer_head(packer, lane->partition, FRAME_EVENTS, parcel->events, now_ns);
 
 	lane->parcel = NULL;
 	/* Its only event found no memory. */
@@ -270,22 +294,48 @@ static void packer_close(struct packer *packer, uint32_t partition, int64_t now_
 		return;
 	}
 	CHECK(frame_end(&parcel->bytes, &head));
-	packer->counter += parcel->events;
-	lane->previous = packer->counter - 1;
+	if (!lane->kept)
+		packer->counter += parcel->events;
+	lane->previous = head.first + parcel->events - 1;
 	packer_enqueue(packer, parcel);
+}
+
+struct lane *packer_lane(struct packer *packer, uint32_t partition)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+
+	if (lane == NULL)
+		return NULL;
+	CHECK(partition < packer->partitions);
+	*lane = (struct lane){.next = packer->kept,
+	    .partition = partition,
+	    .previous = FRAME_NO_COUNT,
+	    .kept = true};
+	packer->kept = lane;
+	return lane;
+}
+
+void packer_lane_begin(
+    struct packer *packer, struct lane *lane, struct coordinate at, int64_t now_ns)
+{
+	if (lane->parcel != NULL)
+		packer_close(packer, lane, now_ns);
+	lane->first = at;
+	lane->previous = at.counter == 0 ? FRAME_NO_COUNT : at.counter - 1;
 }
 
 /* One event as a record of its own, for foreign consumers. */
 static struct parcel *parcel_of_json(
-    struct packer *packer, uint32_t partition, const struct event *event)
+    struct packer *packer, const struct lane *lane, const struct event *event)
 {
-	struct parcel *parcel = parcel_new(partition);
+	struct parcel *parcel = parcel_new(lane->partition);
 	struct event stamped = *event;
 
 	if (parcel == NULL)
 		return NULL;
-	stamped.at = (struct coordinate){
-	    packer->options.identity.collector, packer->options.identity.epoch, packer->counter};
+	if (!lane->kept)
+		stamped.at = (struct coordinate){packer->options.identity.collector,
+		    packer->options.identity.epoch, packer->counter};
 	buf_clear(&parcel->bytes);
 	frame_json(&parcel->bytes, &stamped);
 	if (parcel->bytes.failed) {
@@ -295,12 +345,12 @@ static struct parcel *parcel_of_json(
 	return parcel;
 }
 
-static bool add_json(struct packer *packer, struct ledger_row *row, uint32_t partition,
-    const struct event *event, struct ticket *ticket)
+static bool add_json(struct packer *packer, struct ledger_row *row, struct lane *lane,
+    const struct event *event, int64_t now_ns, struct ticket *ticket)
 {
-	struct parcel *parcel = parcel_of_json(packer, partition, event);
+	struct parcel *parcel = parcel_of_json(packer, lane, event);
 
-	if (parcel == NULL || !parcel_share(parcel, row, event->received_ns) ||
+	if (parcel == NULL || !parcel_share(parcel, row, now_ns) ||
 	    !parcel_ticket(parcel, ticket) ||
 	    !parcel_named_room(parcel, packer->options.messages, event->message)) {
 		parcel_free(parcel);
@@ -308,29 +358,38 @@ static bool add_json(struct packer *packer, struct ledger_row *row, uint32_t par
 	}
 	parcel_named_put(parcel, event->message);
 	parcel->events = 1;
-	packer->lanes[partition].previous = packer->counter++;
+	lane->previous = lane->kept ? event->at.counter : packer->counter++;
 	packer_enqueue(packer, parcel);
 	return true;
 }
 
-static bool add_framed(struct packer *packer, struct ledger_row *row, uint32_t partition,
-    const struct event *event, struct ticket *ticket)
+/* A frame of kept coordinates has no hole, and is of one source. */
+static bool lane_goes_on(const struct lane *lane, struct coordinate at)
 {
-	struct lane *lane = &packer->lanes[partition];
+	return !lane->kept || (at.collector == lane->first.collector &&
+				  at.epoch == lane->first.epoch &&
+				  at.counter == lane->first.counter + lane->parcel->events);
+}
 
+static bool add_framed(struct packer *packer, struct ledger_row *row, struct lane *lane,
+    const struct event *event, int64_t now_ns, struct ticket *ticket)
+{
 	/* Only an event that is larger alone makes a frame larger than frame_bytes. */
 	if (lane->parcel != NULL && lane->parcel->events > 0 &&
-	    lane->parcel->bytes.len + frame_event_size(event) > packer->options.frame_bytes)
-		packer_close(packer, partition, event->received_ns);
+	    (!lane_goes_on(lane, event->at) ||
+		lane->parcel->bytes.len + frame_event_size(event) > packer->options.frame_bytes))
+		packer_close(packer, lane, now_ns);
 	if (lane->parcel == NULL) {
-		lane->parcel = parcel_new(partition);
-		lane->opened_ns = event->received_ns;
+		lane->parcel = parcel_new(lane->partition);
+		lane->opened_ns = now_ns;
 	}
+	if (lane->kept && lane->parcel != NULL && lane->parcel->events == 0)
+		lane->first = event->at;
 	struct parcel *parcel = lane->parcel;
 
 	if (parcel == NULL || !parcel_ticket(parcel, ticket) ||
 	    !parcel_named_room(parcel, packer->options.messages, event->message) ||
-	    !parcel_share(parcel, row, event->received_ns))
+	    !parcel_share(parcel, row, now_ns))
 		return false;
 	size_t before = parcel->bytes.len;
 
@@ -345,15 +404,16 @@ static bool add_framed(struct packer *packer, struct ledger_row *row, uint32_t p
 	parcel_named_put(parcel, event->message);
 	parcel->events++;
 	if (parcel->bytes.len >= packer->options.frame_bytes)
-		packer_close(packer, partition, event->received_ns);
+		packer_close(packer, lane, now_ns);
 	return true;
 }
 
-static void count_received(struct source_row *counts, const struct event *event)
+static void count_received(
+    struct source_row *counts, const struct event *event, int64_t now_ns)
 {
 	if (counts->received++ == 0)
-		counts->first_ns = event->received_ns;
-	counts->last_ns = event->received_ns;
+		counts->first_ns = now_ns;
+	counts->last_ns = now_ns;
 	counts->bytes += event->raw.len;
 	counts->truncated += (event->flags & EVENT_TRUNCATED) != 0;
 	counts->with_nul += (event->flags & EVENT_HAS_NUL) != 0;
@@ -367,17 +427,15 @@ static void tell_later(struct ledger_row *row, uint64_t count, int64_t since_ns)
 	row->gap_refused += count;
 }
 
-void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event,
-    struct ticket *ticket)
+void packer_add_kept(struct packer *packer, struct lane *lane, struct ledger_row *row,
+    const struct event *event, int64_t now_ns, struct ticket *ticket)
 {
-	uint32_t partition =
-	    row->shared ? bus_partition_of(event->sender, packer->partitions) : row->partition;
 	bool late = event->transport == TRANSPORT_UDP && packer_is_behind_for(packer, row);
 
-	count_received(&row->counts, event);
+	count_received(&row->counts, event, now_ns);
 	bool taken = !late && (packer->options.one_event_json
-	    ? add_json(packer, row, partition, event, ticket)
-	    : add_framed(packer, row, partition, event, ticket));
+	    ? add_json(packer, row, lane, event, now_ns, ticket)
+	    : add_framed(packer, row, lane, event, now_ns, ticket));
 
 	if (taken) {
 		packer->in_flight++;
@@ -387,9 +445,18 @@ void packer_add(struct packer *packer, struct ledger_row *row, const struct even
 	if (packer->options.messages != NULL && message_is_named(event->message))
 		messages_settle(packer->options.messages, event->message, false);
 	row->counts.refused_busy++;
-	tell_later(row, 1, event->received_ns);
+	tell_later(row, 1, now_ns);
 	ticket_hold(ticket);
 	ticket_release(ticket, false);
+}
+
+void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event,
+    struct ticket *ticket)
+{
+	uint32_t partition =
+	    row->shared ? bus_partition_of(event->sender, packer->partitions) : row->partition;
+
+	packer_add_kept(packer, &packer->lanes[partition], row, event, event->received_ns, ticket);
 }
 
 bool packer_is_behind(const struct packer *packer)
@@ -418,7 +485,7 @@ void packer_tick(struct packer *packer, int64_t now_ns)
 {
 	for (uint32_t p = 0; p < packer->partitions; p++) {
 		if (packer->lanes[p].parcel != NULL)
-			packer_close(packer, p, now_ns);
+			packer_close(packer, &packer->lanes[p], now_ns);
 		struct parcel *parcel = parcel_new(p);
 		struct frame_head head = packer_head(packer, p, FRAME_TICK, 0, now_ns);
 
@@ -593,17 +660,29 @@ static int64_t frame_left(const struct packer *packer, const struct lane *lane, 
 		   : packer->options.frame_delay_ns - age_ns;
 }
 
+static void close_if_due(struct packer *packer, struct lane *lane, int64_t now_ns, bool all)
+{
+	if (lane->parcel != NULL && (all || frame_left(packer, lane, now_ns) == 0))
+		packer_close(packer, lane, now_ns);
+}
+
+static int64_t lane_due(
+    const struct packer *packer, const struct lane *lane, int64_t now_ns, int64_t limit_ns)
+{
+	int64_t left_ns = lane->parcel == NULL ? limit_ns : frame_left(packer, lane, now_ns);
+
+	return left_ns < limit_ns ? left_ns : limit_ns;
+}
+
 int packer_drive(struct packer *packer, int64_t now_ns, bool all, struct error *error)
 {
 	struct bus_receipt receipts[RECEIPTS];
 	int code, count;
 
-	for (uint32_t p = 0; p < packer->partitions; p++) {
-		const struct lane *lane = &packer->lanes[p];
-
-		if (lane->parcel != NULL && (all || frame_left(packer, lane, now_ns) == 0))
-			packer_close(packer, p, now_ns);
-	}
+	for (uint32_t p = 0; p < packer->partitions; p++)
+		close_if_due(packer, &packer->lanes[p], now_ns, all);
+	for (struct lane *lane = packer->kept; lane != NULL; lane = lane->next)
+		close_if_due(packer, lane, now_ns, all);
 	code = packer_send(packer, now_ns);
 	if (code < 0)
 		return error_set(error, code, TEXT_collector_publish);
@@ -627,12 +706,9 @@ int64_t packer_due(const struct packer *packer, int64_t now_ns, int64_t limit_ns
 	/* Something is under way: the bus wants to be driven for its commit and its receipts. */
 	if ((packer->waiting.first != NULL || packer->sent_count > 0) && limit_ns > DRIVE_NS)
 		limit_ns = DRIVE_NS;
-	for (uint32_t p = 0; p < packer->partitions; p++) {
-		const struct lane *lane = &packer->lanes[p];
-		int64_t left_ns =
-		    lane->parcel == NULL ? limit_ns : frame_left(packer, lane, now_ns);
-
-		limit_ns = left_ns < limit_ns ? left_ns : limit_ns;
-	}
+	for (uint32_t p = 0; p < packer->partitions; p++)
+		limit_ns = lane_due(packer, &packer->lanes[p], now_ns, limit_ns);
+	for (const struct lane *lane = packer->kept; lane != NULL; lane = lane->next)
+		limit_ns = lane_due(packer, lane, now_ns, limit_ns);
 	return limit_ns;
 }

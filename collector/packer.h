@@ -15,6 +15,7 @@
 #include "collector/ticket.h"
 #include "event/frame.h"
 
+struct lane;
 struct packer;
 
 struct packer_options {
@@ -37,6 +38,17 @@ void packer_free(struct packer *packer);			 /* accepts NULL */
  */
 void packer_add(struct packer *packer, struct ledger_row *row, const struct event *event,
     struct ticket *ticket);
+/*
+ * A lane of its own, on that partition, for events that keep the coordinates they have: those of
+ * one source, in the order of their counters. It lives as long as the packer. NULL: no memory.
+ */
+struct lane *packer_lane(struct packer *packer, uint32_t partition);
+/* What comes next on the lane is from at on; all before it has been put there, or never will be. */
+void packer_lane_begin(
+    struct packer *packer, struct lane *lane, struct coordinate at, int64_t now_ns);
+/* As packer_add, onto a lane; now_ns is when it was read, which its receive time need not be. */
+void packer_add_kept(struct packer *packer, struct lane *lane, struct ledger_row *row,
+    const struct event *event, int64_t now_ns, struct ticket *ticket);
 /* So much waits for the bus that nothing more should be read. */
 bool packer_is_behind(const struct packer *packer);
 /*

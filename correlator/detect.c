@@ -358,10 +358,54 @@ static int detect_frame(struct detect *detect, const struct bus_record *record, 
 	return code;
 }
 
+/*
+ * Frames of what others wrote first may overlap in part, where the topic was read again from some
+ * offset: each event stands for itself, and names the one before it.
+ */
+static int detect_kept(struct detect *detect, const struct bus_record *record, struct frame *frame,
+    struct batch *batch)
+{
+	struct position position = {record->partition, record->offset, 0};
+	struct frame_head one = frame->head;
+	struct event event;
+	int code = 0;
+
+	one.count = 1;
+	for (;;) {
+		position.index = frame->index;
+		if (code < 0 || !frame_next(frame, &event))
+			break;
+		one.first = event.at.counter;
+		code = seen_frame(detect->seen, record->partition, &one);
+		one.previous = one.first;
+		if (code == SEEN_REPEAT)
+			detect->options.stats->repeats++;
+		else if (code == SEEN_NEW)
+			code = detect_event(detect, &event, position, batch);
+	}
+	if (code >= 0 && frame->index < frame->head.count)
+		detect->options.stats->damaged++;
+	return code < 0 ? code : 0;
+}
+
+static void detect_told(struct detect *detect, const struct bus_record *record,
+    const struct frame *frame)
+{
+	int64_t *told_ns = &detect->sources[record->partition].told_ns;
+
+	if (frame->head.made_ns > *told_ns)
+		*told_ns = frame->head.made_ns;
+}
+
 static int detect_ours(struct detect *detect, const struct bus_record *record, struct frame *frame,
     struct batch *batch, bool *ret_tick)
 {
 	struct worker_stats *stats = detect->options.stats;
+
+	if ((frame->head.flags & FRAME_KEPT) != 0 && frame->head.type == FRAME_EVENTS) {
+		detect_told(detect, record, frame);
+		return detect_kept(detect, record, frame, batch);
+	}
 	int seen = seen_frame(detect->seen, record->partition, &frame->head);
 
 	if (seen < 0)
@@ -370,8 +414,7 @@ static int detect_ours(struct detect *detect, const struct bus_record *record, s
 		stats->repeats++;
 		return 0;
 	}
-	if (frame->head.made_ns > detect->sources[record->partition].told_ns)
-		detect->sources[record->partition].told_ns = frame->head.made_ns;
+	detect_told(detect, record, frame);
 	switch (frame->head.type) {
 	case FRAME_EVENTS:
 		return detect_frame(detect, record, frame, batch);

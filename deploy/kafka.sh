@@ -5,6 +5,8 @@
 #
 # TOCSIN_KAFKA       folder of libraries and data (build/kafka)
 # TOCSIN_KAFKA_PORT  port of the broker (19092); the controller takes the port above it
+# TOCSIN_KAFKA_SASL  NAME:PASSWORD: also a listener with TLS and SASL (SCRAM-SHA-512, -256, PLAIN), two ports
+#                    above; certificates are made in tls/ of the folder (ca.pem is for clients)
 #
 # Every command may be repeated. 2: what is needed to run a broker cannot be had; 1: it failed.
 set -eu
@@ -13,6 +15,8 @@ cd "$(dirname "$0")/.."
 home=${TOCSIN_KAFKA:-build/kafka}
 port=${TOCSIN_KAFKA_PORT:-19092}
 control=$((port + 1))
+safe=$((port + 2))
+login=${TOCSIN_KAFKA_SASL:-}
 version=4.1.1
 
 absent() {
@@ -42,7 +46,47 @@ fetch() {
 	touch "$home/libs/.whole"
 }
 
+# An authority, and the broker's certificate for localhost and 127.0.0.1.
+certify() {
+	command -v openssl >/dev/null || absent "openssl is not installed"
+	mkdir -p "$home/tls"
+	[ -f "$home/tls/broker.pem" ] && return 0
+	(
+		cd "$home/tls"
+		openssl req -x509 -newkey rsa:2048 -nodes -sha256 -days 3650 -keyout ca.key -out ca.pem \
+			-subj '/CN=Tocsin test authority' -addext 'basicConstraints=critical,CA:TRUE'
+		openssl req -newkey rsa:2048 -nodes -keyout broker.key -out broker.csr -subj /CN=localhost
+		printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' > san
+		openssl x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -sha256 \
+			-extfile san -out broker.crt
+		cat broker.key broker.crt > broker.pem.part
+		mv broker.pem.part broker.pem
+	) >"$home/tls.log" 2>&1 || { cat "$home/tls.log" >&2; exit 1; }
+}
+
+# The second listener of server.properties.
+sasl_listener() {
+	scram=org.apache.kafka.common.security.scram.ScramLoginModule
+	plain=org.apache.kafka.common.security.plain.PlainLoginModule
+	cat <<-CONF
+		sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256,PLAIN
+		listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$scram required;
+		listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=$scram required;
+		listener.name.sasl_ssl.plain.sasl.jaas.config=$plain required user_${login%%:*}="${login#*:}";
+		ssl.keystore.type=PEM
+		ssl.keystore.location=$home/tls/broker.pem
+		ssl.truststore.type=PEM
+		ssl.truststore.location=$home/tls/ca.pem
+	CONF
+}
+
 configure() {
+	more= protocols=
+	if [ -n "$login" ]; then
+		certify
+		more=,SASL_SSL://127.0.0.1:$safe
+		protocols=,SASL_SSL:SASL_SSL
+	fi
 	mkdir -p "$home/data"
 	# Absolute, for the broker resolves the folder by itself.
 	data=$(cd "$home/data" && pwd)
@@ -50,11 +94,11 @@ configure() {
 		process.roles=broker,controller
 		node.id=1
 		controller.quorum.voters=1@127.0.0.1:$control
-		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$control
-		advertised.listeners=PLAINTEXT://127.0.0.1:$port
+		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$control$more
+		advertised.listeners=PLAINTEXT://127.0.0.1:$port$more
 		controller.listener.names=CONTROLLER
 		inter.broker.listener.name=PLAINTEXT
-		listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+		listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT$protocols
 		log.dirs=$data
 		num.network.threads=2
 		num.io.threads=2
@@ -74,11 +118,17 @@ configure() {
 		broker.session.timeout.ms=1500
 		broker.heartbeat.interval.ms=300
 	CONF
+	[ -z "$login" ] || sasl_listener >> "$home/server.properties"
 	[ -f "$home/data/meta.properties" ] && return 0
 	# 22 characters of base64url name the cluster; one may begin with '-', hence the '='.
 	id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
+	set -- --ignore-formatted
+	if [ -n "$login" ]; then
+		who=name=${login%%:*},password=${login#*:}
+		set -- "$@" --add-scram "SCRAM-SHA-512=[$who]" --add-scram "SCRAM-SHA-256=[$who]"
+	fi
 	java -cp "$home/libs/*" kafka.tools.StorageTool format "--cluster-id=$id" \
-		-c "$home/server.properties" --ignore-formatted >"$home/format.log" 2>&1 || {
+		-c "$home/server.properties" "$@" >"$home/format.log" 2>&1 || {
 		cat "$home/format.log" >&2
 		exit 1
 	}
@@ -142,5 +192,5 @@ kill) end KILL ;;
 wait) wait_ready ;;
 status) if running; then echo "127.0.0.1:$port"; else echo "not running"; exit 1; fi ;;
 clean) end TERM; rm -rf "$home/data" ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

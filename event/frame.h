@@ -16,6 +16,13 @@
 
 enum frame_type { FRAME_EVENTS = 1, FRAME_TICK = 2, FRAME_GAP = 3 };
 
+/*
+ * Flag of a head: its events keep the coordinates of the topic that they were read from. Whoever
+ * reads that topic again closes other frames over it, so that frames of one source may overlap in
+ * part: each event is looked up by itself.
+ */
+#define FRAME_KEPT 1u
+
 enum gap_reason {
 	GAP_KERNEL_DROP = 1, /* SO_RXQ_OVFL */
 	GAP_REFUSED = 2,     /* the collector refused: quota, bus full, too large */

@@ -269,6 +269,12 @@ static int epoch_order(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Small ones are partitions of a topic that others write, and never old. */
+static uint64_t epoch_age(const struct source *source)
+{
+	return source->epoch <= UINT32_MAX ? UINT64_MAX : source->epoch;
+}
+
 /* Forgets the eighth with the oldest epochs, so that the scan is paid once in thousands. */
 static int table_evict(struct seen *seen)
 {
@@ -279,7 +285,7 @@ static int table_evict(struct seen *seen)
 		return ERR_MEMORY;
 	for (size_t i = 0; i < seen->slot_count; i++) {
 		if (seen->slots[i].count > 0)
-			epochs[count++] = seen->slots[i].epoch;
+			epochs[count++] = epoch_age(&seen->slots[i]);
 	}
 	CHECK(count == seen->used);
 	qsort(epochs, count, sizeof(*epochs), epoch_order);
@@ -289,7 +295,7 @@ static int table_evict(struct seen *seen)
 	for (size_t i = 0; i < seen->slot_count && quota > 0; i++) {
 		struct source *source = &seen->slots[i];
 
-		if (source->count == 0 || source->epoch > limit)
+		if (source->count == 0 || epoch_age(source) > limit)
 			continue;
 		seen->stats.given_up += source_holes(source);
 		seen->stats.evicted++;

@@ -20,7 +20,9 @@ def why_not():
 
 
 class Broker:
-    def __init__(self):
+    def __init__(self, login=None):
+        """login: "name:password" for a second listener with TLS and SASL, at self.safe."""
+        self.login = login
         self.path = tempfile.mkdtemp(prefix="tocsin-kafka-")
         shutil.copytree(LIBS, os.path.join(self.path, "libs"), copy_function=os.link
                         if os.stat(LIBS).st_dev == os.stat(self.path).st_dev else shutil.copy2)
@@ -30,9 +32,13 @@ class Broker:
                 break
         self.port = port
         self.address = f"127.0.0.1:{port}"
+        self.safe = f"127.0.0.1:{port + 2}"
+        self.authority = os.path.join(self.path, "tls", "ca.pem")
 
     def do(self, what):
         environment = dict(os.environ, TOCSIN_KAFKA=self.path, TOCSIN_KAFKA_PORT=str(self.port))
+        if self.login:
+            environment["TOCSIN_KAFKA_SASL"] = self.login
         return subprocess.run(["sh", os.path.join(ROOT, "deploy", "kafka.sh"), what], env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, text=True, timeout=120)
