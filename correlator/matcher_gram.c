@@ -14,7 +14,6 @@
 #define BUCKET_MORE 1u
 
 #define FACTOR UINT32_C(0x9e3779b1)
-#define LOOSE  UINT32_C(0x20202020)
 
 static const struct {
 	uint32_t least, stride, width, mask;
@@ -38,7 +37,7 @@ void gram_init(struct gram *gram, size_t kind)
 
 static uint32_t hash_of(const struct gram *gram, uint32_t word)
 {
-	return ((word | LOOSE) & gram->mask) * FACTOR;
+	return (word & gram->mask) * FACTOR;
 }
 
 static bool node_add(struct gram *gram, struct gram_node node)
@@ -65,7 +64,6 @@ bool gram_add(struct gram *gram, struct str literal, size_t first, uint32_t entr
 
 		memcpy(&node.bytes, literal.ptr + i, len);
 		node.hash = hash_of(gram, (uint32_t)node.bytes);
-		node.bytes |= GRAM_LOOSE;
 		if (!node_add(gram, node))
 			return false;
 	}
@@ -139,47 +137,99 @@ CPU_V3_CODE static size_t hits_take(uint32_t found, __m256i hashes, size_t place
 	return count;
 }
 
-/*
- * Eight windows, four bytes apart, at once: for a stride of 2 or 1 from two or four places. The
- * stride is a constant wherever this stands, so that the inner loop goes away.
- */
-CPU_V3_CODE static inline __attribute__((always_inline)) size_t windows_find(
-    const struct gram *gram, const char *text, size_t from, size_t to, struct gram_hit *ret,
-    size_t stride)
+/* What every step needs, kept in registers. */
+struct windows {
+	__m256i factor, mask, bit_mask;
+	__m128i bit_shift, word_shift;
+	const int *bitmap;
+};
+
+#define V3_INLINE CPU_V3_CODE static inline __attribute__((always_inline))
+
+V3_INLINE struct windows windows_of(const struct gram *gram)
 {
-	const __m256i factor = _mm256_set1_epi32((int)FACTOR);
-	const __m256i loose = _mm256_set1_epi32((int)(LOOSE & gram->mask));
-	const __m256i mask = _mm256_set1_epi32((int)gram->mask);
-	const __m256i bit_mask = _mm256_set1_epi32(31);
-	const __m128i bit_shift = _mm_cvtsi32_si128((int)gram->bitmap_shift);
-	const __m128i word_shift = _mm_cvtsi32_si128((int)gram->bitmap_shift + 5);
-	const int *bitmap = (const int *)gram->bitmap;
+	return (struct windows){_mm256_set1_epi32((int)FACTOR),
+	    _mm256_set1_epi32((int)gram->mask), _mm256_set1_epi32(31),
+	    _mm_cvtsi32_si128((int)gram->bitmap_shift),
+	    _mm_cvtsi32_si128((int)gram->bitmap_shift + 5), (const int *)gram->bitmap};
+}
+
+/* Of eight windows, four bytes apart. */
+V3_INLINE __m256i windows_hash(const struct windows *windows, const char *at, size_t stride)
+{
+	__m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+
+	if (stride == 1)
+		bytes = _mm256_and_si256(bytes, windows->mask);
+	return _mm256_mullo_epi32(bytes, windows->factor);
+}
+
+/* The bit of each, where the mask of its word is taken from: at the top. */
+V3_INLINE __m256i windows_bits(const struct windows *windows, __m256i hash)
+{
+	__m256i words = _mm256_i32gather_epi32(
+	    windows->bitmap, _mm256_srl_epi32(hash, windows->word_shift), 4);
+	__m256i bit =
+	    _mm256_andnot_si256(_mm256_srl_epi32(hash, windows->bit_shift), windows->bit_mask);
+
+	return _mm256_sllv_epi32(words, bit);
+}
+
+V3_INLINE size_t windows_take(__m256i bits, __m256i hash, size_t place, struct gram_hit *ret)
+{
+	uint32_t found = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(bits));
+
+	return __builtin_expect(found != 0, 0) ? hits_take(found, hash, place, ret) : 0;
+}
+
+/* At one place and at another: nearly always there is nothing at either. */
+V3_INLINE size_t windows_pair(const struct windows *windows, const char *text, size_t place,
+    size_t other, struct gram_hit *ret, size_t stride)
+{
+	__m256i hash = windows_hash(windows, text + place, stride);
+	__m256i next = windows_hash(windows, text + other, stride);
+	__m256i bits = windows_bits(windows, hash), more = windows_bits(windows, next);
 	size_t count = 0;
 
-	for (size_t place = from; place < to; place += 32) {
-		for (size_t by = 0; by < 4; by += stride) {
-			__m256i bytes = _mm256_loadu_si256(
-			    (const __m256i *)(const void *)(text + place + by));
-			__m256i hash = _mm256_mullo_epi32(_mm256_or_si256(
-			    stride == 1 ? _mm256_and_si256(bytes, mask) : bytes, loose), factor);
-			__m256i words = _mm256_i32gather_epi32(
-			    bitmap, _mm256_srl_epi32(hash, word_shift), 4);
-			/* The bit goes to the top, where the mask is taken from. */
-			__m256i bit = _mm256_andnot_si256(
-			    _mm256_srl_epi32(hash, bit_shift), bit_mask);
-			uint32_t found = (uint32_t)_mm256_movemask_ps(
-			    _mm256_castsi256_ps(_mm256_sllv_epi32(words, bit)));
+	if (__builtin_expect(_mm256_movemask_ps(_mm256_castsi256_ps(
+	        _mm256_or_si256(bits, more))) == 0, 1))
+		return 0;
+	count = windows_take(bits, hash, place, ret);
+	return count + windows_take(more, next, other, ret + count);
+}
 
-			if (__builtin_expect(found != 0, 0))
-				count += hits_take(found, hash, place + by, ret + count);
+/*
+ * The stride is a constant wherever this stands. With a stride of 4 a pair is 64 bytes; else it is
+ * the places between the bytes of a window.
+ */
+V3_INLINE size_t windows_find(const struct gram *gram, const char *text, size_t from, size_t to,
+    struct gram_hit *ret, size_t stride)
+{
+	const struct windows windows = windows_of(gram);
+	size_t count = 0, place = from;
+
+	if (stride == 4) {
+		for (; place + 32 < to; place += 64)
+			count += windows_pair(
+			    &windows, text, place, place + 32, ret + count, stride);
+		if (place < to) {
+			__m256i hash = windows_hash(&windows, text + place, stride);
+
+			count += windows_take(
+			    windows_bits(&windows, hash), hash, place, ret + count);
 		}
+		return count;
+	}
+	for (; place < to; place += 32) {
+		for (size_t by = 0; by < 4; by += 2 * stride)
+			count += windows_pair(&windows, text, place + by, place + by + stride,
+			    ret + count, stride);
 	}
 	return count;
 }
 
-CPU_V3_CODE static inline __attribute__((always_inline)) size_t stride_find(
-    const struct gram *gram, struct str text, size_t *at, struct gram_hit *ret, size_t max,
-    size_t stride)
+V3_INLINE size_t stride_find(const struct gram *gram, struct str text, size_t *at,
+    struct gram_hit *ret, size_t max, size_t stride)
 {
 	size_t from = *at, to = from + max * stride / 32 * 32;
 
@@ -189,9 +239,9 @@ CPU_V3_CODE static inline __attribute__((always_inline)) size_t stride_find(
 
 #define FINDER(stride)                                                                             \
 	CPU_V3_CODE static size_t find_v3_##stride(const struct gram *gram, struct str text,       \
-	    size_t *at, struct gram_hit *ret, size_t max)                              \
+	    size_t *at, struct gram_hit *ret, size_t max)                                          \
 	{                                                                                          \
-		return stride_find(gram, text, at, ret, max, stride);                        \
+		return stride_find(gram, text, at, ret, max, stride);                              \
 	}
 FINDER(1)
 FINDER(2)

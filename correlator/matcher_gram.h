@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 struct gram_node {
-	uint64_t bytes, mask; /* of the literal from the window on, up to 8, loose */
+	uint64_t bytes, mask; /* of the literal from the window on, up to 8 */
 	uint32_t entry;
 	uint32_t offset;      /* of the window in the literal */
 	uint32_t hash;
@@ -55,7 +55,7 @@ size_t gram_bytes(const struct gram *gram);
 #define GRAM_PADDING 64u
 /*
  * Looks from *at on, a multiple of 32, until ret, of max places, at least 32, may be full or the
- * text ends, and moves *at there. The case of ASCII letters does not count.
+ * text ends, and moves *at there. The text is folded.
  */
 static inline size_t gram_find(const struct gram *gram, struct str text, size_t *at,
     struct gram_hit *ret, size_t max)
@@ -70,8 +70,5 @@ static inline uint32_t gram_word(const char *at)
 	memcpy(&word, at, sizeof(word));
 	return word;
 }
-
-/* Makes letters of either case equal, and some other bytes, which are then compared. */
-#define GRAM_LOOSE UINT64_C(0x2020202020202020)
 
 #endif

@@ -40,37 +40,10 @@ static void entry_try(struct search *search, const struct entry *entry)
 		entry_take(search, entry);
 }
 
-static inline uint64_t loose_at(const char *at)
+static inline bool literal_is_at(struct str literal, struct str text, size_t begin)
 {
-	uint64_t word;
-
-	memcpy(&word, at, sizeof(word));
-	return word | GRAM_LOOSE;
-}
-
-/* Nearly the same with or without case: what differs is told here, mostly. */
-static inline bool is_like(const char *a, const char *b, size_t len)
-{
-	if (len < 8)
-		return true;
-	for (size_t i = 0; i + 8 < len; i += 8) {
-		if (loose_at(a + i) != loose_at(b + i))
-			return false;
-	}
-	return loose_at(a + len - 8) == loose_at(b + len - 8);
-}
-
-/* Whether it is there with or without case: the text need not be folded. */
-static bool literal_is_at(struct str literal, struct str text, size_t begin)
-{
-	if (literal.len > text.len - begin ||
-	    !is_like(literal.ptr, text.ptr + begin, literal.len))
-		return false;
-	for (size_t i = 0; i < literal.len; i++) {
-		if (char_lower(text.ptr[begin + i]) != literal.ptr[i])
-			return false;
-	}
-	return true;
+	return literal.len <= text.len - begin &&
+	    memcmp(text.ptr + begin, literal.ptr, literal.len) == 0;
 }
 
 static inline void gram_try(struct search *search, const struct gram *gram, uint32_t hash,
@@ -82,7 +55,6 @@ static inline void gram_try(struct search *search, const struct gram *gram, uint
 	uint64_t bytes;
 
 	memcpy(&bytes, text.ptr + at, sizeof(bytes));
-	bytes |= GRAM_LOOSE;
 	for (; node < end; node++) {
 		const struct entry *entry = &search->index->entries[node->entry];
 

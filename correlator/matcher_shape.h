@@ -3,8 +3,8 @@
  *
  * Events of one kind have the same fields, so that what follows from their ids alone is found out
  * once: the slot of each, the first value of a slot, and what an index looks for in which value. A
- * shape is told from others by all its ids, one by one. There are at most SHAPES of them; a stranger
- * who makes more has each made anew, which costs a few times what it saves.
+ * shape is told from others by all its ids, one by one. There are at most SHAPES of them; a
+ * stranger who makes more has each made anew, which costs a few times what it saves.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_SHAPE_H
 #define TOCSIN_CORRELATOR_MATCHER_SHAPE_H

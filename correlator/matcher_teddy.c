@@ -19,8 +19,6 @@ void teddy_add(struct teddy *teddy, struct str text, size_t first, uint32_t entr
 		unsigned shift = (unsigned)(8 * (TEDDY_WIDTH - len + i));
 
 		literal->bytes |= (uint32_t)(uint8_t)text.ptr[first + i] << shift;
-		literal->letters |= (char_is_alpha(text.ptr[first + i]) ? UINT32_C(0x20) : 0)
-		    << shift;
 		literal->mask |= UINT32_C(0xFF) << shift;
 	}
 }
@@ -44,8 +42,6 @@ static void literal_put(struct teddy *teddy, const struct teddy_literal *literal
 			continue;
 		}
 		byte_put(teddy, i, byte, group);
-		if (byte >= 'a' && byte <= 'z')
-			byte_put(teddy, i, (uint8_t)(byte - 32), group);
 	}
 }
 
@@ -83,7 +79,7 @@ static size_t literals_take(const struct teddy *teddy, const char *text, size_t 
 		const struct teddy_group *group = &teddy->groups[which];
 
 		for (uint32_t i = 0; i < TEDDY_GROUPS; i++) {
-			if ((((word | group->letters[i]) & group->mask[i]) ^ group->bytes[i]) == 0)
+			if (((word & group->mask[i]) ^ group->bytes[i]) == 0)
 				ret[count++] = (struct teddy_hit){
 				    (uint32_t)at, teddy->firsts[which] + i};
 		}
@@ -142,11 +138,10 @@ CPU_V3_CODE static inline size_t literals_take_v3(const struct teddy *teddy, con
 	for (; groups != 0; groups &= groups - 1) {
 		uint32_t which = (uint32_t)__builtin_ctz(groups);
 		const struct teddy_group *group = &teddy->groups[which];
-		__m256i folded = _mm256_and_si256(
-		    _mm256_or_si256(word, bytes_load((const char *)group->letters)),
-		    bytes_load((const char *)group->mask));
+		__m256i asked =
+		    _mm256_and_si256(word, bytes_load((const char *)group->mask));
 		uint32_t found = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(
-		    _mm256_cmpeq_epi32(folded, bytes_load((const char *)group->bytes))));
+		    _mm256_cmpeq_epi32(asked, bytes_load((const char *)group->bytes))));
 
 		for (; found != 0; found &= found - 1)
 			ret[count++] = (struct teddy_hit){(uint32_t)at,
@@ -247,6 +242,5 @@ void teddy_seal(struct teddy *teddy)
 		literal_put(teddy, literal, (uint8_t)(1u << group));
 		teddy->groups[group].bytes[place] = literal->bytes;
 		teddy->groups[group].mask[place] = literal->mask;
-		teddy->groups[group].letters[place] = literal->letters;
 	}
 }

@@ -3,8 +3,8 @@
  *
  * Of each literal up to four bytes next to each other are looked for, in eight groups of literals:
  * a table by the low and one by the high half of each of the four says in which groups a byte may
- * stand there ("Teddy", of Hyperscan). ASCII letters are found in either case, so that the text need
- * not be folded. What is found is only a place to look at.
+ * stand there ("Teddy", of Hyperscan). The text is folded. What is found is only a place to look
+ * at.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_TEDDY_H
 #define TOCSIN_CORRELATOR_MATCHER_TEDDY_H
@@ -19,15 +19,14 @@
 
 /* Literals of one group, for eight at once. */
 struct teddy_group {
-	uint32_t bytes[TEDDY_GROUPS]; /* the four, folded */
+	uint32_t bytes[TEDDY_GROUPS]; /* the four */
 	uint32_t mask[TEDDY_GROUPS];  /* which of them there are */
-	uint32_t letters[TEDDY_GROUPS]; /* what folds four of a text, where they are letters here */
 };
 
 struct teddy_literal {
 	uint32_t entry;
 	uint32_t end; /* the last of the four bytes in the literal */
-	uint32_t bytes, mask, letters;
+	uint32_t bytes, mask;
 };
 
 struct teddy;

@@ -218,9 +218,9 @@ static bool anywhere_test(struct view *view, const struct predicate *predicate)
 	if (value_holds(view, predicate, &view->raw))
 		return true;
 	for (uint32_t i = 0; i < view->value_count; i++) {
-		struct view_value *value = &view->values[i];
-
-		if ((pieces || view_piece_of(view, view->record->fields[i].value) != 0) && value_holds(view, predicate, value))
+		if (!pieces && view_is_within(view->record->fields[i].value, view->pieces[0].raw))
+			continue;
+		if (value_holds(view, predicate, &view->values[i]))
 			return true;
 	}
 	return false;

@@ -13,6 +13,7 @@ struct view_value {
 	uint32_t stamp; /* the view's: what follows is of this record */
 	bool ascii;     /* the raw value has only ASCII */
 	struct subject subject;
+	uint64_t unused[2]; /* a power of two in all */
 };
 
 /*

@@ -183,22 +183,29 @@ static bool long_s_or_kelvin(const char *at)
 }
 
 #if CPU_HAS_V3
+CPU_V3_CODE static inline __m256i where_equal(const char *at, char byte)
+{
+	return _mm256_cmpeq_epi8(
+	    _mm256_loadu_si256((const __m256i *)(const void *)at), _mm256_set1_epi8(byte));
+}
+
 /* How many places, in blocks of 32, begin neither of these. */
 CPU_V3_CODE static size_t kept_v3(struct str text)
 {
 	size_t at = 0;
 
 	for (; at + 33 <= text.len; at += 32) {
-		__m256i one = _mm256_loadu_si256((const __m256i *)(const void *)(text.ptr + at));
-		__m256i two =
-		    _mm256_loadu_si256((const __m256i *)(const void *)(text.ptr + at + 1));
-		__m256i s = _mm256_and_si256(_mm256_cmpeq_epi8(one, _mm256_set1_epi8('\xC5')),
-		    _mm256_cmpeq_epi8(two, _mm256_set1_epi8('\xBF')));
-		__m256i k = _mm256_and_si256(_mm256_cmpeq_epi8(one, _mm256_set1_epi8('\xE2')),
-		    _mm256_cmpeq_epi8(two, _mm256_set1_epi8('\x84')));
-		__m256i found = _mm256_or_si256(s, k);
+		const char *block = text.ptr + at;
+		__m256i s = where_equal(block, '\xC5'), k = where_equal(block, '\xE2');
+		__m256i first = _mm256_or_si256(s, k);
 
-		if (!_mm256_testz_si256(found, found))
+		if (_mm256_testz_si256(first, first))
+			continue;
+		__m256i both = _mm256_or_si256(
+		    _mm256_and_si256(s, where_equal(block + 1, '\xBF')),
+		    _mm256_and_si256(k, where_equal(block + 1, '\x84')));
+
+		if (!_mm256_testz_si256(both, both))
 			break;
 	}
 	return at;
