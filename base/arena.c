@@ -82,21 +82,30 @@ static bool arena_grow(struct arena *arena, size_t size)
 	return true;
 }
 
+/* When the head has no room. */
+static __attribute__((noinline)) void *arena_alloc_more(struct arena *arena, size_t size)
+{
+	if (arena->used + size > arena->ceiling || !arena_grow(arena, size)) {
+		arena->failed = true;
+		return NULL;
+	}
+	arena->head->used = size;
+	arena->used += size;
+	return arena->head + 1;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
-	if (size > arena->ceiling) {
+	struct block *head = arena->head;
+
+	if (__builtin_expect(size > arena->ceiling, 0)) {
 		arena->failed = true;
 		return NULL;
 	}
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-	struct block *head = arena->head;
-
-	if (arena->used + size > arena->ceiling ||
-	    ((head == NULL || head->size - head->used < size) && !arena_grow(arena, size))) {
-		arena->failed = true;
-		return NULL;
-	}
-	head = arena->head;
+	if (__builtin_expect(head == NULL || head->size - head->used < size ||
+		arena->used + size > arena->ceiling, 0))
+		return arena_alloc_more(arena, size);
 	void *memory = (char *)(head + 1) + head->used;
 
 	head->used += size;

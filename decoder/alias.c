@@ -62,7 +62,7 @@ void alias_ask(struct str name, struct key *key)
 void alias_apply(struct record *record, struct notes *notes, size_t first)
 {
 	notes_take(notes, record);
-	for (size_t i = 0; i < notes->count; i++) {
+	for (size_t i = 0; (notes->flags & KEY_ALIAS) != 0 && i < notes->count; i++) {
 		const struct note *note = &notes->notes[i];
 
 		if ((note->key.flags & KEY_ALIAS) == 0 || note->field < first)
@@ -90,12 +90,20 @@ struct found_time {
 	int64_t ns;
 };
 
-static bool time_read(const struct record *record, const struct note *note,
-    struct found_time *ret)
+static bool time_read(const struct record *record, const struct notes *notes,
+    const struct note *note, struct found_time *ret)
 {
 	const struct event *event = record->event;
+	struct str text = record->fields[note->field].value;
+	bool zone;
 
-	return timestamp_parse(record->fields[note->field].value, &ret->stamp) &&
+	if (notes->book != NULL &&
+	    timestamp_quick(&notes->book->months, text, event->zone_s, &zone, &ret->ns)) {
+		/* what is asked of it: that it has a year, and whether it has a zone */
+		ret->stamp = (struct timestamp){.civil.year = 1, .has_zone = zone};
+		return true;
+	}
+	return timestamp_parse(text, &ret->stamp) &&
 	    timestamp_ns(&ret->stamp, event->received_ns, event->zone_s, &ret->ns);
 }
 
@@ -113,7 +121,7 @@ static void time_search(const struct record *record, const struct notes *notes, 
 			const struct note *note = &notes->notes[i];
 
 			if (!is_time(note, first) || note->key.rank != rank ||
-			    !time_read(record, note, &other) ||
+			    !time_read(record, notes, note, &other) ||
 			    (best->found && !other.stamp.has_zone))
 				continue;
 			*best = other;
@@ -135,7 +143,7 @@ static bool time_choose(struct record *record, const struct notes *notes, size_t
 		    (note == NULL || notes->notes[i].key.rank < note->key.rank))
 			note = &notes->notes[i];
 	}
-	best.found = note != NULL && time_read(record, note, &best);
+	best.found = note != NULL && time_read(record, notes, note, &best);
 	if (note != NULL && !(best.found && best.stamp.has_zone)) {
 		best.found = false;
 		time_search(record, notes, first, &best);

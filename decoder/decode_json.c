@@ -13,7 +13,7 @@ static void take_message(struct record *record, const struct notes *notes, size_
 {
 	unsigned best = UINT8_MAX;
 
-	for (size_t i = 0; i < notes->count; i++) {
+	for (size_t i = 0; (notes->flags & KEY_MESSAGE) != 0 && i < notes->count; i++) {
 		const struct note *note = &notes->notes[i];
 
 		if ((note->key.flags & KEY_MESSAGE) == 0 || note->field < first ||

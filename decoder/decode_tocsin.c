@@ -5,14 +5,13 @@
  */
 #include "decoder/decoders.h"
 
-#define BEGINNING STR("{\"tocsin\":\"")
+#define BEGINNING "{\"tocsin\":\""
 
 static enum decode_status decode(struct record *record, struct str text, struct notes *notes)
 {
-	if (record->event->peer.len > 0 || !str_starts(text, BEGINNING) ||
-	    decode_json.decode_noted(record, text, notes) != DECODE_YES)
+	if (record->event->peer.len > 0 || decode_json.decode_noted(record, text, notes) != DECODE_YES)
 		return DECODE_NO;
-	struct str stage = str_slice(text, BEGINNING.len, text.len);
+	struct str stage = str_slice(text, sizeof(BEGINNING) - 1, text.len);
 
 	record->product = STR("tocsin");
 	record->service = str_slice(stage, 0, str_find_char(stage, '"'));
@@ -22,6 +21,7 @@ static enum decode_status decode(struct record *record, struct str text, struct 
 const struct decoder decode_tocsin = {
     .name = "tocsin",
     .stage = DECODER_PAYLOAD,
+    .lead = STR_INIT(BEGINNING),
     .summary = "what Tocsin says about itself: senders that became silent, loud, or are back",
     .decode_noted = decode,
 };

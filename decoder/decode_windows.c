@@ -30,12 +30,13 @@ static void rename_fields(struct record *record, struct notes *notes)
 {
 	for (size_t i = 0; i < notes->count; i++) {
 		const struct note *note = &notes->notes[i];
-		struct str name = record->fields[note->field].name;
+		struct field *field = &record->fields[note->field];
 
 		if ((note->key.flags & KEY_RENAMED) == 0)
 			continue;
-		record->fields[note->field].name =
-		    without_spaces(record, str_slice(name, note->key.prefix, name.len));
+		field->name = str_slice(field->name, note->key.prefix, field->name.len);
+		if (!note->is_bare)
+			field->name = without_spaces(record, field->name);
 	}
 	notes_again(notes, record);
 }

@@ -100,6 +100,9 @@ static bool try_one(struct chain *chain, const struct decoder *decoder, struct s
 {
 	struct record before __attribute__((uninitialized));
 
+	if (decoder->lead.len > 0 && (text.len < decoder->lead.len ||
+		memcmp(text.ptr, decoder->lead.ptr, decoder->lead.len) != 0))
+		return false;
 	memcpy(&before, chain->record, BEFORE_SIZE);
 	enum decode_status status = decoder->decode != NULL
 	    ? decoder->decode(chain->record, text)
@@ -204,15 +207,16 @@ static void run_payload(struct chain *chain)
 /* "rfc3164/sshd" */
 static struct str chain_names(const struct chain *chain)
 {
-	struct str last = str_of(chain->taken[chain->count - 1]->name);
 	size_t len = 0, at = 0;
 	char *out;
 
-	if (chain->count == 1)
-		return last;
 	if (chain->count == 2 && chain->taken[0] == &decode_json &&
 	    chain->taken[1] == &decode_windows)
 		return STR("json/windows");
+	struct str last = str_of(chain->taken[chain->count - 1]->name);
+
+	if (chain->count == 1)
+		return last;
 	for (size_t i = 0; i < chain->count; i++)
 		len += str_of(chain->taken[i]->name).len + 1;
 	out = arena_alloc(chain->record->arena, len);

@@ -1,11 +1,12 @@
 #include "decoder/json_fields.h"
 
 #include "decoder/json_mask.h"
+#include "decoder/json_path.h"
 #include "decoder/json_scan.h"
 #include "decoder/json_unescape.h"
 
 #if CPU_HAS_V3
-#include <emmintrin.h> /* every x86-64 has it */
+#include <immintrin.h>
 #endif
 
 #define WALK_DEPTH 64u
@@ -15,7 +16,16 @@
 /* An object or array that the walk is in. */
 struct container {
 	struct str name; /* of elements; of members what stands before their own */
+	uint32_t path;
 	bool object;
+};
+
+/* Where among them it is. */
+struct nest {
+	struct container in;
+	size_t level;
+	struct container *stack; /* what in stands in */
+	unsigned depth;
 };
 
 /* What does not change from one string to the next, and what is seldom needed. */
@@ -26,18 +36,22 @@ struct ground {
 	struct notes *notes;
 	struct keybook *book;     /* NULL: names are not looked up here */
 	char *room;               /* of unescaped strings; NULL before the first */
+	char *names, *names_end;  /* room for whole names */
 	size_t escape;            /* the first escape behind the last string that had some */
 	json_unescape_fn *unescape;
 	enum cpu_level level;
 };
 
-/* What does; its address goes nowhere, so that it stays in registers. */
+/* What does. */
 struct walk {
 	const char *text;
 	const uint64_t *quotes;
 	size_t at, len;
+	size_t brink;  /* where a step's text no longer stands before the end */
 	size_t escape; /* the first escape behind the last string, or SIZE_MAX */
 	struct field *out, *limit;
+	struct json_paths *paths;
+	struct json_step *step; /* of the last name */
 };
 
 /*
@@ -54,18 +68,24 @@ static INLINE char space(struct walk *w)
 	return c;
 }
 
+/* quote_find where none is left in the word of from. */
+static INLINE size_t quote_far(const struct walk *w, size_t from)
+{
+	const uint64_t *word = &w->quotes[from / 64];
+
+	do
+		word++;
+	while (*word == 0);
+	return (size_t)(word - w->quotes) * 64 + (unsigned)__builtin_ctzll(*word);
+}
+
 /* The first quote at or behind from; when there is none, one behind the text's end. */
 static INLINE size_t quote_find(const struct walk *w, size_t from)
 {
-	const uint64_t *word = &w->quotes[from / 64];
-	uint64_t left = *word >> from % 64;
+	uint64_t left = w->quotes[from / 64] >> from % 64;
 
-	if (__builtin_expect(left != 0, 1))
-		return from + (unsigned)__builtin_ctzll(left);
-	do
-		left = *++word;
-	while (left == 0);
-	return (size_t)(word - w->quotes) * 64 + (unsigned)__builtin_ctzll(left);
+	return __builtin_expect(left != 0, 1) ? from + (unsigned)__builtin_ctzll(left)
+	                                      : quote_far(w, from);
 }
 
 static INLINE size_t escape_from(const struct ground *ground, size_t from)
@@ -245,13 +265,6 @@ static INLINE bool value_take(struct walk *w, struct ground *ground, struct str 
 	return true;
 }
 
-static INLINE unsigned pair_at(const char *at)
-{
-	return (unsigned)(uint8_t)at[0] | (unsigned)(uint8_t)at[1] << 8;
-}
-
-#define PAIR(a, b) ((unsigned)(a) | (unsigned)(b) << 8)
-
 /* The end of the integer at from, or from when there is none. */
 static INLINE size_t integer_end(const struct walk *w, size_t from)
 {
@@ -260,162 +273,352 @@ static INLINE size_t integer_end(const struct walk *w, size_t from)
 	return from;
 }
 
-/* What is known of a name of at most 16 bytes, behind which 40 more are to be read; or NULL. */
-static INLINE const struct key *key_find(const struct keybook *book, struct str name,
+#if CPU_HAS_V3
+/* Not always_inline: it is so once its callers are in members_v3, and may not before. */
+CPU_V3_CODE static inline bool text_is(const char *text, const struct json_step *step)
+{
+	__m256i is = _mm256_loadu_si256((const void *)text);
+	__m256i wanted = _mm256_load_si256((const void *)step->text);
+
+	return (~(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(is, wanted)) & step->mask) == 0;
+}
+#endif
+
+/* Whether the step's text stands behind the quote at w->at. */
+static INLINE bool step_is(const struct walk *w, const struct json_step *step, uint32_t path,
     enum cpu_level level)
 {
-	uint64_t ends[2] = {0, 0};
+	const char *text = w->text + w->at + 1;
 
+	if (step->outer != path)
+		return false;
 #if CPU_HAS_V3
-	static const char ones[32] = "\377\377\377\377\377\377\377\377"
-				     "\377\377\377\377\377\377\377\377";
-
-	if (level == CPU_V3) {
-		__m128i text = _mm_loadu_si128((const void *)name.ptr);
-		__m128i mask = _mm_loadu_si128((const void *)(ones + 16 - name.len));
-
-		text = _mm_and_si128(text, mask);
-		return keybook_short(book, (uint64_t)_mm_cvtsi128_si64(text),
-		    (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(text, text)), name.len);
-	}
+	if (level == CPU_V3 && __builtin_expect(w->at < w->brink, 1))
+		return text_is(text, step);
 #endif
 	(void)level;
-	memcpy(ends, name.ptr, name.len);
-	return keybook_short(book, ends[0], ends[1], name.len);
+	return w->len - w->at > step->len && memcmp(text, step->text, step->len) == 0;
+}
+
+/* The step of the name at w->at in such an object when none of the guesses is it. */
+static __attribute__((noinline)) struct json_step *step_find(struct ground *ground,
+    const struct container *in, struct json_step *last, size_t at, size_t escape)
+{
+	struct walk w = {.quotes = ground->masks.quotes};
+	struct str text = ground->text;
+	size_t close = quote_find(&w, at + 1);
+
+	if (close >= text.len || escape < close || text.ptr[close + 1] != ':')
+		return NULL;
+	return json_step_find(ground->book->paths, last, in->path, in->name,
+	    (struct str){text.ptr + at + 1, close - at - 1}, ground->book);
+}
+
+/* The second guess, or what is found. */
+static INLINE struct json_step *step_other(const struct walk *w, struct ground *ground,
+    const struct container *in, uint32_t path, enum cpu_level level)
+{
+	struct json_step *last = w->step;
+	uint32_t next = last->next[1];
+	struct json_step *step = json_step_at(w->paths, next);
+
+	if (!step_is(w, step, path, level))
+		return step_find(ground, in, last, w->at, w->escape);
+	last->next[1] = last->next[0];
+	last->next[0] = next;
+	return step;
+}
+
+#define NAMES_ROOM (16 * STEP_NAME)
+
+static __attribute__((noinline)) bool names_room(struct ground *ground)
+{
+	ground->names = ground->names_end = arena_alloc(ground->record->arena, NAMES_ROOM);
+	if (ground->names == NULL)
+		return false;
+	ground->names_end += NAMES_ROOM;
+	return true;
+}
+
+/* The whole name of what stands at a step; ptr NULL without memory, or when it is not known. */
+static INLINE struct str name_whole(struct ground *ground, const struct json_step *step)
+{
+	const struct json_name *name = &ground->book->paths->names[step->name];
+
+	if (name->inner != step->inner)
+		return STR_NONE;
+	if (name->known.len > 0)
+		return name->known;
+	if ((size_t)(ground->names_end - ground->names) < STEP_NAME && !names_room(ground))
+		return STR_NONE;
+	struct str whole = {ground->names, name->whole_len};
+
+	memcpy(ground->names, name->whole, STEP_NAME);
+	ground->names += whole.len;
+	return whole;
+}
+
+static INLINE void step_note(struct ground *ground, size_t index, const struct json_step *step)
+{
+	const struct json_name *name = &ground->book->paths->names[step->name];
+	bool is_bare = (step->key.flags & KEY_RENAMED) != 0 && name->inner == step->inner &&
+	    name->is_bare;
+
+	if (is_bare)
+		notes_put(ground->notes, index, &step->key, &name->bare);
+	else
+		notes_put(ground->notes, index, &step->key, NULL);
 }
 
 /* Gives a field its id, and notes it. */
-static INLINE void key_put(struct ground *ground, struct field *out, size_t index,
-    const struct key *key)
+static INLINE void step_put(struct ground *ground, struct field *out, size_t index,
+    const struct json_step *step)
 {
-	uint16_t *first = &ground->record->first[key->mark];
+	uint16_t *first = &ground->record->first[step->key.mark];
 
-	out->id = (enum field_id)key->id;
+	out->id = (enum field_id)step->key.id;
 	if (*first == 0)
 		*first = (uint16_t)(index + 1);
-	if (__builtin_expect(key->flags != 0, 0))
-		notes_put(ground->notes, index, key);
+	if (__builtin_expect(step->key.flags != 0, 0))
+		step_note(ground, index, step);
 }
 
-/*
- * Takes the members "name":"value", and "name":123, as nearly all senders write nearly all of them,
- * with nothing between. True when it stands behind a value, false when before a name.
- */
-static INLINE bool members_take(struct walk *w, struct ground *ground, enum cpu_level level)
+/* A value that is neither text nor container; where it ends, or 0 when it is left to others. */
+static __attribute__((noinline)) size_t scalar_end(const struct ground *ground, struct field *out,
+    size_t from)
+{
+	struct walk w = {.text = ground->text.ptr, .at = from};
+
+	return scalar_take(&w, out) ? w.at : 0;
+}
+
+/* A value that is no container, from where on it stands; its end, or 0 when it is left to others. */
+static INLINE size_t plain_take(struct walk *w, struct ground *ground, struct field *out,
+    size_t from)
 {
 	const char *text = w->text;
-	const struct keybook *book = ground->book;
-	size_t last = w->len < 20 ? 0 : w->len - 20, brink = w->len - 2;
-	size_t index = (size_t)(w->out - ground->record->fields);
+	size_t end;
 
-	if (text[w->at] != '"')
-		return false;
-	while (w->at < last && w->out < w->limit) {
-		struct field *out = w->out;
-		size_t close = quote_find(w, w->at + 1), from = close + 2, end;
+	if (__builtin_expect(text[from] == '"', 1)) {
+		from++;
+		uint64_t left = w->quotes[from / 64] >> from % 64;
 
-		if (__builtin_expect(close >= brink, 0))
-			return false;
-		out->name = (struct str){text + w->at + 1, close - w->at - 1};
-		if (__builtin_expect(pair_at(text + close + 1) == PAIR(':', '"'), 1)) {
-			end = quote_find(w, from + 1);
-			if (__builtin_expect(end >= brink, 0))
-				return false;
-			out->value = (struct str){text + from + 1, end - from - 1};
-			out->kind = FIELD_STRING;
-			if (__builtin_expect(w->escape < end, 0)) {
-				if (w->escape < close)
-					return false;
-				out->value = unescaped(ground, from + 1, end);
-				if (out->value.ptr == NULL)
-					return false;
-				w->escape = ground->escape;
-			}
-			end++;
-		} else {
-			end = integer_end(w, from);
-			if (text[close + 1] != ':' || end == from || end > brink ||
-			    w->escape < close || text[end] == '.' || (text[end] | 0x20) == 'e')
-				return false;
-			out->kind = FIELD_NUMBER;
+		if (__builtin_expect(left != 0, 1))
+			end = from + (unsigned)__builtin_ctzll(left);
+		else if ((end = quote_far(w, from)) >= w->len)
+			return 0;
+		out->kind = FIELD_STRING;
+		if (__builtin_expect(w->escape >= end, 1)) {
 			out->value = (struct str){text + from, end - from};
+			return end + 1;
 		}
-		const struct key *key =
-		    out->name.len - 1 < KEY_SHORT ? key_find(book, out->name, level) : NULL;
+		out->value = unescaped(ground, from, end);
+		if (out->value.ptr == NULL)
+			return 0;
+		w->escape = ground->escape;
+		return end + 1;
+	}
+	end = integer_end(w, from);
+	if (__builtin_expect(end == from || text[end] == '.' || (text[end] | 0x20) == 'e', 0))
+		return scalar_end(ground, out, from);
+	out->kind = FIELD_NUMBER;
+	out->value = (struct str){text + from, end - from};
+	return end;
+}
 
-		if (__builtin_expect(key != NULL, 1))
-			key_put(ground, out, index, key);
-		else
-			name_note(ground, index, out->name);
-		w->out = out + 1;
-		w->at = end;
-		index++;
-		if (__builtin_expect(pair_at(text + end) != PAIR(',', '"'), 0))
-			return true;
+/* Into the container that begins at w->at; false when it is empty, begins with space or is too deep. */
+static INLINE bool nest_open(struct walk *w, struct nest *nest, struct str name, uint32_t path)
+{
+	bool object = w->text[w->at] == '{';
+	char c = w->text[w->at + 1];
+
+	if ((object ? c != '"' : c <= ' ' || c == ']') || nest->level + 1 >= nest->depth)
+		return false;
+	nest->stack[nest->level++] = nest->in;
+	nest->in = (struct container){name, path, object};
+	w->at++;
+	return true;
+}
+
+/* Over the ends of objects at w->at, behind a value; whether a comma follows, in an object. */
+static INLINE bool nest_close(struct walk *w, struct nest *nest)
+{
+	while (w->text[w->at] == '}' && nest->level > 0 && nest->in.object &&
+	    w->at + 1 < w->len) {
+		nest->in = nest->stack[--nest->level];
 		w->at++;
 	}
+	return w->text[w->at] == ',' && nest->in.object && nest->in.path != PATH_NONE;
+}
+
+/* A member whose value is a container, up to its first item. False: it is left to others. */
+static __attribute__((noinline)) bool inner_take(struct walk *w, struct ground *ground,
+    struct nest *nest, struct json_step *step, size_t from)
+{
+	struct str name = {w->text + w->at + 1, step->name_len};
+	size_t before = w->at;
+
+	if (nest->in.name.ptr != NULL)
+		name = name_whole(ground, step);
+	w->at = from;
+	if (name.ptr != NULL && nest_open(w, nest, name, step->inner)) {
+		w->step = step;
+		return true;
+	}
+	w->at = before;
 	return false;
+}
+
+enum place { AT_ITEM, BEHIND_VALUE };
+
+/*
+ * Takes members of objects, as nearly all senders write nearly all of them, with nothing between;
+ * what it does not know is left to the others.
+ */
+static INLINE enum place members_take(struct walk *walk, struct ground *ground, struct nest *nest,
+    enum cpu_level level)
+{
+	struct walk w = *walk;
+	const char *text = w.text;
+	size_t index = (size_t)(w.out - ground->record->fields);
+	uint32_t path = nest->in.path;
+	bool inner = nest->in.name.ptr != NULL;
+	enum place place = AT_ITEM;
+
+	while (text[w.at] == '"' && w.out < w.limit) {
+		struct json_step *step = json_step_at(w.paths, w.step->next[0]);
+
+		if (!__builtin_expect(step_is(&w, step, path, level), 1)) {
+			step = step_other(&w, ground, &nest->in, path, level);
+			if (step == NULL)
+				break;
+		}
+		size_t from = w.at + 1 + step->len, end;
+
+		w.out->name = (struct str){text + w.at + 1, step->name_len};
+		if (inner && (w.out->name = name_whole(ground, step)).ptr == NULL)
+			break;
+		end = plain_take(&w, ground, w.out, from);
+		if (__builtin_expect(end == 0, 0)) {
+			struct walk at = w;
+
+			if ((text[from] | 0x20) != '{' ||
+			    !inner_take(&at, ground, nest, step, from))
+				break;
+			w.at = at.at;
+			w.step = at.step;
+			inner = true;
+			path = step->inner;
+			if (nest->in.object)
+				continue;
+			break;
+		}
+		step_put(ground, w.out, index, step);
+		w.step = step;
+		w.out++;
+		index++;
+		w.at = end + 1;
+		if (__builtin_expect(text[end] != ',', 0)) {
+			struct walk at = w;
+
+			at.at = end;
+			bool more = nest_close(&at, nest);
+
+			w.at = at.at + more;
+			if (!more) {
+				place = BEHIND_VALUE;
+				break;
+			}
+			path = nest->in.path;
+			inner = nest->in.name.ptr != NULL;
+		}
+	}
+	*walk = w;
+	return place;
+}
+
+#if CPU_HAS_V3
+CPU_V3_CODE static __attribute__((noinline)) enum place members_v3(struct walk *w,
+    struct ground *ground, struct nest *nest)
+{
+	return members_take(w, ground, nest, CPU_V3);
+}
+#endif
+
+static enum place members(struct walk *w, struct ground *ground, struct nest *nest)
+{
+#if CPU_HAS_V3
+	if (ground->level == CPU_V3)
+		return members_v3(w, ground, nest);
+#endif
+	return members_take(w, ground, nest, CPU_PORTABLE);
 }
 
 /*
  * Behind a value: over the ends of containers to the next comma, and over it. False at the text's
  * end, where *ret_end tells whether it is one, and at what must not stand there.
  */
-static INLINE bool comma_take(struct walk *w, struct container *stack, size_t *level,
-    struct container *in, bool *ret_end)
+static INLINE bool comma_take(struct walk *w, struct nest *nest, bool *ret_end)
 {
 	while (space(w) != ',') {
-		bool closes = w->text[w->at++] == (in->object ? '}' : ']');
+		bool closes = w->text[w->at++] == (nest->in.object ? '}' : ']');
 
-		if (!closes || *level == 0 || w->at == w->len) {
-			*ret_end = closes && *level == 0 && w->at == w->len;
+		if (!closes || nest->level == 0 || w->at == w->len) {
+			*ret_end = closes && nest->level == 0 && w->at == w->len;
 			return false;
 		}
-		*in = stack[--*level];
+		nest->in = nest->stack[--nest->level];
 	}
 	w->at++;
 	return true;
 }
 
-/* From behind the outermost brace to the end of the text. */
-static INLINE bool walk(struct walk *w, struct ground *ground, struct container *stack,
-    unsigned depth, enum cpu_level cpu)
+/* A member or element, up to its end or into it. */
+static INLINE bool item_take(struct walk *w, struct ground *ground, struct nest *nest,
+    enum place *ret)
 {
-	struct container in = {STR_NONE, true};
-	size_t level = 0;
+	struct str name = nest->in.name;
+	uint32_t path = nest->in.object ? PATH_NONE : nest->in.path;
+
+	*ret = BEHIND_VALUE;
+	if (nest->in.object && !name_take(w, ground, nest->in.name, &name))
+		return false;
+	char c = space(w);
+
+	if (__builtin_expect(c != '{' && c != '[', 1))
+		return value_take(w, ground, name, c);
+	if (nest->level + 1 >= nest->depth)
+		return false;
+	nest->stack[nest->level++] = nest->in;
+	nest->in = (struct container){name, path, c == '{'};
+	w->at++;
+	if (space(w) != (nest->in.object ? '}' : ']'))
+		*ret = AT_ITEM;
+	return true;
+}
+
+/* From behind the outermost brace to the end of the text. */
+static bool walk(struct walk *w, struct ground *ground, struct nest *nest)
+{
+	enum place place = AT_ITEM;
 	bool end = false;
 
 	if (space(w) == '}')
 		return w->at + 1 == w->len;
 	for (;;) {
-		struct str name = in.name;
-
-		if (level == 0 && ground->book != NULL && members_take(w, ground, cpu)) {
-			if (!comma_take(w, stack, &level, &in, &end))
+		if (nest->in.path != PATH_NONE && nest->in.object)
+			place = members(w, ground, nest);
+		if (place == AT_ITEM && !item_take(w, ground, nest, &place))
+			return false;
+		if (place == BEHIND_VALUE) {
+			if (!comma_take(w, nest, &end))
 				return end;
-			continue;
+			place = AT_ITEM;
 		}
-		if (in.object && !name_take(w, ground, in.name, &name))
-			return false;
-		char c = space(w);
-
-		if (__builtin_expect(c == '{' || c == '[', 0)) {
-			if (level + 1 >= depth)
-				return false;
-			stack[level++] = in;
-			in = (struct container){name, c == '{'};
-			w->at++;
-			if (space(w) != (in.object ? '}' : ']'))
-				continue;
-		} else if (!value_take(w, ground, name, c)) {
-			return false;
-		}
-		if (!comma_take(w, stack, &level, &in, &end))
-			return end;
 	}
 }
 
-static INLINE bool walk_text(struct ground *ground, unsigned depth, enum cpu_level cpu)
+static bool walk_text(struct ground *ground, unsigned depth)
 {
 	struct container stack[WALK_DEPTH] __attribute__((uninitialized));
 	struct record *record = ground->record;
@@ -423,28 +626,23 @@ static INLINE bool walk_text(struct ground *ground, unsigned depth, enum cpu_lev
 	    .quotes = ground->masks.quotes,
 	    .at = 1,
 	    .len = ground->text.len,
+	    .brink = ground->text.len < STEP_TEXT ? 0 : ground->text.len - STEP_TEXT,
 	    .escape = escape_from(ground, 0)};
+	struct nest nest = {.in = {STR_NONE, PATH_NONE, true}, .stack = stack, .depth = depth};
 
+	if (ground->book != NULL) {
+		w.paths = ground->book->paths;
+		w.step = &w.paths->steps[STEP_START];
+		nest.in.path = PATH_ROOT;
+	}
 	if (!record_room(record))
 		return false;
 	w.out = record->fields + record->field_count;
 	w.limit = record->fields + record->field_capacity;
-	if (!walk(&w, ground, stack, depth, cpu))
+	if (!walk(&w, ground, &nest))
 		return false;
 	record->field_count = (size_t)(w.out - record->fields);
 	return true;
-}
-
-#if CPU_HAS_V3
-CPU_V3_CODE static bool walk_v3(struct ground *ground, unsigned depth)
-{
-	return walk_text(ground, depth, CPU_V3);
-}
-#endif
-
-static bool walk_portable(struct ground *ground, unsigned depth)
-{
-	return walk_text(ground, depth, CPU_PORTABLE);
 }
 
 static bool is_space(char c)
@@ -469,11 +667,7 @@ static bool walk_with(struct ground *ground, unsigned depth)
 	    depth == 0 || depth > WALK_DEPTH ||
 	    !json_masks_make(&ground->masks, text, ground->record->arena, ground->level))
 		return false;
-#if CPU_HAS_V3
-	if (ground->level == CPU_V3)
-		return walk_v3(ground, depth);
-#endif
-	return walk_portable(ground, depth);
+	return walk_text(ground, depth);
 }
 
 bool json_fields_walk(struct record *record, struct str text, unsigned depth,

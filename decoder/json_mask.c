@@ -19,6 +19,11 @@
 static INLINE void word_put(struct json_masks *masks, size_t word,
     uint64_t quotes, uint64_t slashes, uint64_t *carry)
 {
+	if ((slashes | *carry) == 0) {
+		masks->quotes[word] = quotes;
+		masks->escapes[word] = 0;
+		return;
+	}
 	uint64_t candidates = slashes & ~*carry;
 	uint64_t behind = candidates << 1;
 	uint64_t odd = ((behind | ODD) - candidates) ^ ODD;
@@ -28,7 +33,6 @@ static INLINE void word_put(struct json_masks *masks, size_t word,
 	*carry = escapes >> 63;
 	masks->quotes[word] = quotes & ~escaped;
 	masks->escapes[word] = escapes;
-	masks->specials[word] = escaped & ~(quotes | slashes);
 }
 
 /* The last block, with zeros behind it. */
@@ -122,16 +126,15 @@ bool json_masks_make(struct json_masks *ret, struct str text, struct arena *aren
     enum cpu_level level)
 {
 	size_t words = (text.len + 63) / 64;
-	uint64_t *memory = arena_alloc(arena, 3 * (words + 1) * sizeof(*memory));
+	uint64_t *memory = arena_alloc(arena, 2 * (words + 1) * sizeof(*memory));
 
 	if (memory == NULL)
 		return false;
 	*ret = (struct json_masks){.quotes = memory,
 	    .escapes = memory + words + 1,
-	    .specials = memory + 2 * (words + 1),
 	    .words = words};
 	ret->quotes[words] = UINT64_MAX;
-	ret->escapes[words] = ret->specials[words] = 0;
+	ret->escapes[words] = 0;
 #if CPU_HAS_V3
 	if (level == CPU_V3) {
 		make_v3(ret, text);

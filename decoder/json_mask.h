@@ -13,7 +13,6 @@
 struct json_masks {
 	uint64_t *quotes;   /* quotes without a backslash that makes them text */
 	uint64_t *escapes;  /* backslashes that begin an escape */
-	uint64_t *specials; /* what is escaped, but for quotes and backslashes */
 	size_t words;       /* and one more of each behind them: all quotes, no escapes */
 };
 

@@ -143,53 +143,6 @@ static INLINE size_t unescape_runs(char *out, struct str text,
 }
 
 #if CPU_HAS_V3
-/*
- * The low 8 bits of keep tell which of 8 bytes go to out, one behind the other. Returns where the
- * next go.
- */
-CPU_V3_CODE static INLINE char *word_keep(char *out, const char *at, uint64_t keep)
-{
-	uint64_t ones = _pdep_u64(keep, UINT64_C(0x0101010101010101)), word;
-
-	memcpy(&word, at, sizeof(word));
-	word = _pext_u64(word, ones * 255);
-	memcpy(out, &word, sizeof(word));
-	return out + _mm_popcnt_u64(ones);
-}
-
-#define BITS 56u /* that a load of 8 bytes from any bit on has at least */
-
-/*
- * Every escape stands for the byte behind its backslash: leaving the backslashes out is enough. 32
- * bytes of text and of slack are there.
- */
-CPU_V3_CODE static size_t unescape_dropping(char *out, const char *text, size_t from, size_t to,
-    const uint64_t *escapes)
-{
-	const char *at = text + from, *end = text + to;
-	size_t kept = to - from;
-
-	while (at < end) {
-		const char *stop = (size_t)(end - at) > BITS ? at + BITS : end;
-		uint64_t drop;
-
-		memcpy(&drop, (const char *)escapes + from / 8, sizeof(drop));
-		drop = _bzhi_u64(drop >> from % 8, (unsigned)(stop - at));
-		kept -= (size_t)_mm_popcnt_u64(drop);
-		from += BITS;
-		if ((uint32_t)drop == 0) {
-			_mm256_storeu_si256((__m256i *)(void *)out,
-			    _mm256_loadu_si256((const __m256i *)(const void *)at));
-			out += 32;
-			at += 32;
-			drop >>= 32;
-		}
-		for (drop = ~drop; at < stop; at += 8, drop >>= 8)
-			out = word_keep(out, at, drop);
-	}
-	return kept;
-}
-
 /* 32 bytes at a time, of which len count; as many more may be read and written. */
 CPU_V3_CODE static INLINE char *blocks_copy(char *out, const char *at, size_t len)
 {
@@ -210,23 +163,23 @@ CPU_V3_CODE static INLINE char *blocks_copy(char *out, const char *at, size_t le
 CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t from, size_t to,
     const uint64_t *escapes)
 {
-	const char *start = out, *at = text + from, *end = text + to;
-	size_t word = from / 64, taken, len;
-	uint64_t left = bits_from(escapes[word], from);
+	const char *start = out, *at = text + from, *end = text + to, *next;
+	const char *base = text + from / 64 * 64, *last = text + (to - 1) / 64 * 64;
+	uint64_t left = bits_from(escapes[from / 64], from);
+	size_t taken, len;
 
+	escapes += from / 64;
 	for (;;) {
-		while (left == 0) {
-			if (++word * 64 >= to)
+		while (__builtin_expect(left == 0, 0)) {
+			if (base == last)
 				return (size_t)(blocks_copy(out, at, (size_t)(end - at)) - start);
-			left = escapes[word];
+			base += 64;
+			left = *++escapes;
 		}
-		const char *next = text + word * 64 + (unsigned)__builtin_ctzll(left);
-
+		next = base + (unsigned)__builtin_ctzll(left);
 		left &= left - 1;
-		if (next >= end)
+		if (__builtin_expect(next >= end, 0))
 			return (size_t)(blocks_copy(out, at, (size_t)(end - at)) - start);
-		if (__builtin_expect(next < at, 0))
-			continue;
 		out = blocks_copy(out, at, (size_t)(next - at));
 		at = next + 2;
 		*out = plain[(uint8_t)next[1]];
@@ -237,17 +190,22 @@ CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t fr
 			return SIZE_MAX;
 		out += len;
 		at = next + taken;
+		if (taken > 6) { /* the second half is the next escape, perhaps of the next word */
+			if (left == 0) {
+				base += 64;
+				left = *++escapes;
+			}
+			left &= left - 1;
+		}
 	}
 }
 
 CPU_V3_CODE static size_t unescape_v3(char *out, struct str text, size_t from, size_t to,
     const struct json_masks *masks)
 {
-	if (text.len - to < 32)
-		return unescape_runs(out, text, from, to, masks);
-	if (bit_next(masks->specials, from, to) == to)
-		return unescape_dropping(out, text.ptr, from, to, masks->escapes);
-	return unescape_blocks(out, text.ptr, from, to, masks->escapes);
+	if (__builtin_expect(text.len - to >= 32, 1))
+		return unescape_blocks(out, text.ptr, from, to, masks->escapes);
+	return unescape_runs(out, text, from, to, masks);
 }
 #endif
 

@@ -1,9 +1,12 @@
 #include "decoder/key.h"
 
 #include "decoder/alias.h"
+#include "decoder/json_path.h"
 #include "decoder/windows.h"
 
 #include <stdlib.h>
+
+#define PATHS_MOST (UINT32_MAX / 2) /* no event makes so many more */
 
 _Static_assert(FIELD_COUNT <= UINT8_MAX, "struct key has a byte for an id of the taxonomy");
 
@@ -15,11 +18,18 @@ struct keybook *keybook_new(const struct logsources *sources)
 		return NULL;
 	book->generation = field_generation();
 	book->sources = sources;
-	return book;
+	book->paths = json_paths_new();
+	if (book->paths != NULL)
+		return book;
+	free(book);
+	return NULL;
 }
 
 void keybook_free(struct keybook *book)
 {
+	if (book == NULL)
+		return;
+	json_paths_free(book->paths);
 	free(book);
 }
 
@@ -27,10 +37,11 @@ void keybook_begin(struct keybook *book)
 {
 	uint32_t generation = field_generation();
 
-	if (book->generation == generation)
+	if (book->generation == generation && book->paths->path < PATHS_MOST)
 		return;
 	book->generation = generation;
 	memset(book->entries, 0, sizeof(book->entries));
+	json_paths_clear(book->paths);
 }
 
 struct key key_ask(struct str name)

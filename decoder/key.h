@@ -9,6 +9,7 @@
 #define TOCSIN_DECODER_KEY_H
 
 #include "decoder/logsource.h"
+#include "decoder/timestamp.h"
 
 #define KEY_KEPT 64u /* longer names are asked anew each time */
 
@@ -41,8 +42,12 @@ struct key_entry {
 #define KEY_SETS 1024u
 #define KEY_WAYS 2u
 
+struct json_paths;
+
 struct keybook {
 	const struct logsources *sources; /* NULL: none */
+	struct json_paths *paths;
+	struct timestamp_months months; /* of times that were read */
 	uint32_t generation; /* of field.h, for which the ids hold */
 	unsigned turn;       /* which way is overwritten next */
 	struct key_entry entries[KEY_SETS * KEY_WAYS];

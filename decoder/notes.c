@@ -11,14 +11,6 @@ void notes_begin(struct notes *notes, struct keybook *book)
 	notes->time_found = false;
 }
 
-void notes_put(struct notes *notes, size_t index, const struct key *key)
-{
-	if (notes->count == NOTES_MOST)
-		return;
-	notes->notes[notes->count++] = (struct note){(uint16_t)index, *key};
-	notes->flags |= key->flags;
-}
-
 static void notes_ask(struct notes *notes, struct record *record)
 {
 	for (size_t i = notes->looked; i < record->field_count; i++) {
@@ -51,12 +43,40 @@ void notes_take_all(struct notes *notes, struct record *record)
 	notes->looked = record->field_count;
 }
 
+/* What the names have become, in place; notes of names that are nothing now are dropped. */
+static void notes_rename(struct notes *notes, struct record *record)
+{
+	size_t kept = 0;
+	struct key room;
+
+	notes->flags = 0;
+	for (size_t i = 0; i < notes->count; i++) {
+		struct note *note = &notes->notes[i];
+		struct field *field = &record->fields[note->field];
+
+		if (note->key.flags & KEY_RENAMED) {
+			if (note->is_bare)
+				note->key = note->bare;
+			else if (notes->book == NULL)
+				note->key = key_ask(field->name);
+			else
+				note->key = *keybook_find(notes->book, field->name, &room);
+			note->is_bare = false;
+			field->id = (enum field_id)note->key.id;
+		}
+		notes->flags |= note->key.flags;
+		notes->notes[kept] = *note;
+		kept += note->key.flags != 0;
+	}
+	notes->count = kept;
+}
+
 void notes_again(struct notes *notes, struct record *record)
 {
-	size_t count = record->field_count;
-
-	record_shorten(record, 0);
-	record->field_count = count;
-	notes_begin(notes, notes->book);
+	notes_rename(notes, record);
+	notes->looked = notes->asked;
+	notes->timed = 0;
+	notes->time_found = false;
+	record_shorten(record, record->field_count);
 	notes_take(notes, record);
 }

@@ -11,10 +11,11 @@
 
 struct note {
 	uint16_t field; /* index */
-	struct key key;
+	bool is_bare;   /* bare is known: of KEY_RENAMED what the name without its prefix is */
+	struct key key, bare;
 };
 
-/* 10 KB of which little is touched: not to be cleared for each event. */
+/* 20 KB of which little is touched: not to be cleared for each event. */
 struct notes {
 	struct keybook *book; /* NULL: none */
 	size_t looked;        /* fields of the record that were looked at, or need not be */
@@ -27,15 +28,28 @@ struct notes {
 };
 
 void notes_begin(struct notes *notes, struct keybook *book);
-/* The field at index has a name of that key: for notes_key. */
-void notes_put(struct notes *notes, size_t index, const struct key *key);
+/* The field at index has a name of that key, and perhaps bare: for notes_key. */
+static inline void notes_put(struct notes *notes, size_t index, const struct key *key,
+    const struct key *bare)
+{
+	if (notes->count == NOTES_MOST)
+		return;
+	struct note *note = &notes->notes[notes->count++];
+
+	note->field = (uint16_t)index;
+	note->is_bare = bare != NULL;
+	note->key = *key;
+	if (bare != NULL)
+		note->bare = *bare;
+	notes->flags |= key->flags;
+}
 /* Gives the field at index its id, and notes it if that is worth it. In order of index. */
 static inline void notes_key(struct notes *notes, struct record *record, size_t index,
     const struct key *key)
 {
 	record_mark_slot(record, index, (enum field_id)key->id, key->mark);
 	if (__builtin_expect(key->flags != 0, 0))
-		notes_put(notes, index, key);
+		notes_put(notes, index, key, NULL);
 }
 /*
  * Notes the fields that were put since the last call, and gives them their ids. Fields of a record
@@ -56,7 +70,7 @@ static inline void notes_pass(struct notes *notes, const struct record *record)
 	notes->looked = record->field_count;
 }
 
-/* After fields were given other names, without ids: as if none had been looked at. */
+/* After the fields of KEY_RENAMED were given their bare names, without ids. */
 void notes_again(struct notes *notes, struct record *record);
 
 #endif

@@ -524,6 +524,75 @@ bool timestamp_parse(struct str text, struct timestamp *ret)
 	return timestamp_take(&rest, ret) && str_trim(rest).len == 0;
 }
 
+static bool month_learn(struct timestamp_month *month, struct str text, uint64_t date)
+{
+	struct timestamp t;
+
+	if (!iso_parse(text, &t) || !civil_is_valid(&t.civil) || t.civil.year < 1700 ||
+	    t.civil.year > 2200)
+		return false;
+	t.civil.day = 1;
+	t.civil.hour = t.civil.minute = t.civil.second = t.civil.ns = 0;
+	*month = (struct timestamp_month){
+	    date, civil_to_ns(&t.civil, 0), civil_month_days(t.civil.year, t.civil.month)};
+	return true;
+}
+
+/* ".250" and "Z", both or neither; false when something else stands there. */
+static bool end_take(struct str text, int64_t *ret_ns, bool *ret_zone)
+{
+	static const int scale[] = {0, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
+	int64_t ns = 0;
+	size_t n = 0;
+
+	if (text.len > 1 && text.ptr[0] == '.') {
+		scan_skip(&text, 1);
+		for (; n < text.len && char_is_digit(text.ptr[n]); n++)
+			ns = n < 9 ? ns * 10 + (text.ptr[n] - '0') : ns;
+		if (n == 0 || n > 9)
+			return false;
+		ns *= scale[n];
+	}
+	*ret_ns = ns;
+	*ret_zone = n + 1 == text.len && text.ptr[n] == 'Z';
+	return *ret_zone || n == text.len;
+}
+
+bool timestamp_quick(struct timestamp_months *months, struct str text, int32_t zone_s,
+    bool *ret_zone, int64_t *ret_ns)
+{
+	uint64_t date, middle;
+	int64_t ns;
+
+	if (text.len < 19)
+		return false;
+	memcpy(&date, text.ptr, 8);
+	memcpy(&middle, text.ptr + 8, 8);
+	date = le64toh(date);
+	middle = le64toh(middle);
+	if (!is_shaped(middle | UINT64_C(0x740000), UINT64_C(0xf0f0fff0f0fff0f0),
+		UINT64_C(0x30303a3030743030)) ||
+	    (text.ptr[10] != 'T' && text.ptr[10] != ' ') || text.ptr[16] != ':' ||
+	    !char_is_digit(text.ptr[17]) || !char_is_digit(text.ptr[18]))
+		return false;
+	struct timestamp_month *month =
+	    &months->of[date * UINT64_C(0x9e3779b97f4a7c15) >> 58];
+
+	if (__builtin_expect(month->text != date, 0) && !month_learn(month, text, date))
+		return false;
+	middle = pairs_of(middle);
+	int day = two_digits(middle, 0), hour = two_digits(middle, 3);
+	int minute = two_digits(middle, 6);
+	int second = (text.ptr[17] - '0') * 10 + text.ptr[18] - '0';
+
+	if (day == 0 || day > month->days || hour > 23 || minute > 59 || second > 59 ||
+	    !end_take((struct str){text.ptr + 19, text.len - 19}, &ns, ret_zone))
+		return false;
+	second += (day - 1) * 86400 + hour * 3600 + minute * 60 - (*ret_zone ? 0 : zone_s);
+	*ret_ns = month->ns + second * NS_PER_S + ns;
+	return true;
+}
+
 /* 24:00:00 and the like hold no instant, though they have the shape of one. */
 static bool civil_instant(const struct civil *c, int32_t zone_s, int64_t *ret_ns)
 {

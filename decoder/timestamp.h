@@ -44,6 +44,21 @@ bool timestamp_zone(struct str *rest, int32_t *ret_zone_s);
 bool timestamp_ns(const struct timestamp *stamp, int64_t received_ns, int32_t zone_s,
     int64_t *ret_ns);
 
+/* Months that were met, and when they begin, so that their stamps cost little. All zero: none. */
+struct timestamp_months {
+	struct timestamp_month {
+		uint64_t text; /* 2026-11- */
+		int64_t ns;    /* in UTC */
+		int days;
+	} of[64];
+};
+/*
+ * timestamp_parse and timestamp_ns of 2026-11-22T06:27:00.250Z and its like, which tells no zone
+ * without the Z. False, and nothing is told, of any other text.
+ */
+bool timestamp_quick(struct timestamp_months *months, struct str text, int32_t zone_s,
+    bool *ret_zone, int64_t *ret_ns);
+
 /* Makes stamp the time of the record, or flags that it has none. False in the second case. */
 bool timestamp_set(struct record *record, const struct timestamp *stamp);
 /* The same of a stamp whose instant is known: ns, as timestamp_ns told it. */

@@ -35,15 +35,21 @@ static bool record_grow(struct record *record)
 	return true;
 }
 
-bool record_room(struct record *record)
+/* When there is none. */
+static __attribute__((noinline)) bool record_room_make(struct record *record)
 {
-	if (record->field_count < record->field_capacity || record_grow(record))
+	if (record_grow(record))
 		return true;
 	record->flags |= RECORD_FIELDS_CUT;
 	return false;
 }
 
-static void record_add(struct record *record, struct field field)
+bool record_room(struct record *record)
+{
+	return record->field_count < record->field_capacity || record_room_make(record);
+}
+
+static inline void record_add(struct record *record, struct field field)
 {
 	if (!record_room(record))
 		return;

@@ -163,6 +163,50 @@ static void check_whole(struct str text)
 		fail_msg("%.*s", STR_ARG(text));
 }
 
+/* What timestamp_quick tells, with months known and not, is what the slow way tells. */
+static void check_quick(struct str text)
+{
+	static struct timestamp_months known;
+	struct timestamp_months none = {0};
+	struct timestamp stamp;
+	int64_t ns, slow_ns;
+	bool zone;
+
+	for (int way = 0; way < 3; way++) {
+		if (!timestamp_quick(way == 0 ? &none : &known, text, 25200, &zone, &ns))
+			continue;
+		if (!timestamp_parse(text, &stamp) || !timestamp_ns(&stamp, 0, 25200, &slow_ns) ||
+		    zone != stamp.has_zone || ns != slow_ns || stamp.civil.year == 0 ||
+		    stamp.unsynced)
+			fail_msg("%.*s", STR_ARG(text));
+	}
+}
+
+static void test_quick(void **state)
+{
+	static const char *const quick[] = {"2026-11-22T03:04:05Z", "2026-11-22 03:04:05",
+	    "2024-02-29T23:59:59.999999999Z", "2026-12-31 00:00:00.5", "1700-01-01 00:00:00",
+	    "2200-12-31T23:59:59.123Z"};
+	static const char *const slow[] = {"2026-02-29T03:04:05Z", "2026-11-31 03:04:05",
+	    "2026-11-00 03:04:05", "2026-13-01 03:04:05", "2026-11-22T24:00:00Z",
+	    "2026-11-22T23:60:00Z", "2026-11-22T23:59:60Z", "2026-11-22T03:04:05.Z",
+	    "2026-11-22T03:04:05.1234567890Z", "2026-11-22T03:04:05+07:00", "2026-11-22T03:04",
+	    "2026-11-22T03:04:05Zx", "2026-11-22T03:04:05 ", "1677-01-01 00:00:00", ""};
+	struct timestamp_months months = {0};
+	int64_t ns;
+	bool zone;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(quick) / sizeof(quick[0]); i++) {
+		assert_true(timestamp_quick(&months, str_of(quick[i]), 0, &zone, &ns));
+		check_quick(str_of(quick[i]));
+	}
+	for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++) {
+		assert_false(timestamp_quick(&months, str_of(slow[i]), 0, &zone, &ns));
+		check_quick(str_of(slow[i]));
+	}
+}
+
 static void test_whole(void **state)
 {
 	static const char *const texts[] = {"2026-11-22T03:04:05Z", "2026-11-22 03:04:05",
@@ -178,11 +222,14 @@ static void test_whole(void **state)
 		for (size_t at = 0; at < len; at++) {
 			memcpy(copy, texts[i], len + 1);
 			check_whole(str_from(copy, at));
+			check_quick(str_from(copy, at));
 			for (size_t s = 0; s < sizeof(signs); s++) {
 				copy[at] = signs[s];
 				check_whole(str_from(copy, len));
+				check_quick(str_from(copy, len));
 				copy[len] = signs[s];
 				check_whole(str_from(copy, len + 1));
+				check_quick(str_from(copy, len + 1));
 			}
 		}
 	}
@@ -193,7 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rows), cmocka_unit_test(test_zones),
-	    cmocka_unit_test(test_whole)};
+	    cmocka_unit_test(test_whole), cmocka_unit_test(test_quick)};
 
 	return cmocka_run_group_tests_name("timestamp", tests, NULL, NULL);
 }

@@ -12,8 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const int64_t received = INT64_C(1795328820000000000), day = INT64_C(86400000000000);
 	char *copy = malloc(size == 0 ? 1 : size);
 	struct str rest = {copy, size};
+	static struct timestamp_months months;
 	struct timestamp stamp, whole;
-	int64_t ns;
+	int64_t ns, quick;
+	bool zone;
 
 	if (size > 0)
 		memcpy(copy, data, size);
@@ -34,6 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else if (rest.ptr != copy || rest.len != size) {
 		abort();
 	}
+	if (timestamp_quick(&months, str_from(copy, size), 25200, &zone, &quick) &&
+	    (!timestamp_parse(str_from(copy, size), &whole) || zone != whole.has_zone ||
+		!timestamp_ns(&whole, received, 25200, &ns) || ns != quick))
+		abort();
 	free(copy);
 	return 0;
 }
