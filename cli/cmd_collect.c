@@ -149,8 +149,10 @@ static void row_fields(struct json *json, const struct source_row *row)
 	json_pair_bool(json, "silent", row->silent);
 	json_pair_bool(json, "loud", row->loud);
 	json_pair(json, "input", str_of(row->input));
+	json_pair(json, "transport", transport_name(row->transport));
 	json_pair_i64(json, "first_ns", row->first_ns);
 	json_pair_i64(json, "last_ns", row->last_ns);
+	json_pair_u64(json, "frames", row->frames);
 	json_pair_u64(json, "received", row->received);
 	json_pair_u64(json, "bytes", row->bytes);
 	json_pair_u64(json, "published", row->published);

@@ -199,7 +199,28 @@ static int correlate_reload(void *self, struct error *error)
 	return 1;
 }
 
-/* "rules", "reload", "reload force", "reload state NUMBER" */
+static bool write_sender(void *context, const struct census_row *row)
+{
+	struct json json = json_begin(context);
+
+	json_open(&json, '{');
+	json_pair(&json, "sender", row->sender);
+	json_pair(&json, "transport", transport_name(row->transport));
+	json_pair_u64(&json, "decoded", row->decoded);
+	json_pair_u64(&json, "undecoded", row->undecoded);
+	json_pair_u64(&json, "untimed", row->untimed);
+	json_pair_u64(&json, "skewed", row->skewed);
+	if (row->decoded > row->untimed) {
+		json_pair_i64(&json, "skew_ns", row->skew_ns);
+		json_pair_i64(&json, "skew_least_ns", row->skew_least_ns);
+		json_pair_i64(&json, "skew_most_ns", row->skew_most_ns);
+	}
+	json_close(&json, '}');
+	buf_char(context, '\n');
+	return true;
+}
+
+/* "rules", "senders", "reload", "reload force", "reload state NUMBER" */
 static int correlate_answer(void *self, struct str request, struct buf *out, struct error *error)
 {
 	struct correlate *correlate = self;
@@ -208,6 +229,10 @@ static int correlate_answer(void *self, struct str request, struct buf *out, str
 
 	if (str_eq(request, STR("rules")))
 		return rule_counts_write(correlate->worker, out, error);
+	if (str_eq(request, STR("senders"))) {
+		census_each(worker_census(correlate->worker), write_sender, out);
+		return 0;
+	}
 	if (force || str_eq(request, STR("reload")))
 		number = reload_begin(correlate->reload, correlate->worker, force);
 	else if (!str_starts(request, STR("reload state ")) ||

@@ -143,21 +143,36 @@ static void print_state(const json_t *row)
 		printf("  %s", text(TEXT_cli_state_unknown));
 }
 
+/* Ahead of us with +, behind with -. */
+static void format_skew(int64_t skew_ns, char out[40])
+{
+	char size[32];
+
+	format_duration(skew_ns < 0 ? -(skew_ns + (skew_ns == INT64_MIN)) : skew_ns, size);
+	snprintf(out, 40, "%s%s", skew_ns < 0 ? "-" : "+", size);
+}
+
 static void print_row(const json_t *row, int64_t now_ns)
 {
 	const char *agency = word(row, "agency"), *system = word(row, "system");
 	const char *input = word(row, "input");
 	int64_t last_ns = json_integer_value(json_object_get(row, "last_ns"));
-	char ago[32] = "-", lag[32] = "-";
+	char ago[32] = "-", lag[32] = "-", skew[40] = "-", undecoded[24] = "-";
 
 	if (last_ns > 0)
 		format_duration(now_ns - last_ns, ago);
 	if (number(row, "durable") > 0)
 		format_duration((int64_t)number(row, "lag_max_ns"), lag);
-	printf("%10s %10llu %10llu %7llu %7llu %5llu %7s  %-10s ", ago,
+	if (json_object_get(row, "skew_ns") != NULL)
+		format_skew(json_integer_value(json_object_get(row, "skew_ns")), skew);
+	if (json_object_get(row, "decoded") != NULL)
+		snprintf(undecoded, sizeof(undecoded), "%llu",
+		    (unsigned long long)number(row, "undecoded"));
+	printf("%10s %10llu %10llu %7llu %7llu %5llu %7s %7s %8s  %-10s ", ago,
 	    (unsigned long long)number(row, "received"), (unsigned long long)number(row, "durable"),
 	    (unsigned long long)refused(row), (unsigned long long)number(row, "kernel_drops"),
-	    (unsigned long long)number(row, "truncated"), lag, input[0] == '\0' ? "-" : input);
+	    (unsigned long long)number(row, "truncated"), lag, undecoded, skew,
+	    input[0] == '\0' ? "-" : input);
 	print_escaped(stdout, str_of(word(row, "sender")));
 	if (agency[0] != '\0') {
 		printf("  ");
@@ -178,7 +193,8 @@ static void print_head(void)
 		int width;
 	} columns[] = {{TEXT_cli_column_seen, -10}, {TEXT_cli_column_received, -11},
 	    {TEXT_cli_column_durable, -11}, {TEXT_cli_column_refused, -8},
-	    {TEXT_cli_column_drops, -8}, {TEXT_cli_column_cut, -6}, {TEXT_cli_column_lag, -8}};
+	    {TEXT_cli_column_drops, -8}, {TEXT_cli_column_cut, -6}, {TEXT_cli_column_lag, -8},
+	    {TEXT_cli_column_undecoded, -8}, {TEXT_cli_column_skew, -9}};
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		print_padded(stdout, text(columns[i].id), columns[i].width);
@@ -193,8 +209,72 @@ static bool is_wanted(const json_t *row, const struct wish *wish)
 	return wish->agency == NULL || fnmatch(wish->agency, word(row, "agency"), 0) == 0;
 }
 
+/* ---- what the workers know of them ---- */
+
+/* Keys of numbers that are added up where two workers have met the same sender. */
+static const char *const sums[] = {"decoded", "undecoded", "untimed", "skewed"};
+
+/* A sender is known by name and transport, for its inputs have rows of their own. */
+static void sender_key(const json_t *row, char out[256])
+{
+	snprintf(out, 256, "%s %s", word(row, "transport"), word(row, "sender"));
+}
+
+static void sender_add(json_t *senders, json_t *row)
+{
+	char key[256];
+
+	sender_key(row, key);
+	json_t *known = json_object_get(senders, key);
+
+	for (size_t i = 0; known != NULL && i < sizeof(sums) / sizeof(sums[0]); i++)
+		json_object_set_new(row, sums[i],
+		    json_integer((json_int_t)(number(row, sums[i]) + number(known, sums[i]))));
+	json_object_set_new(senders, key, json_incref(row));
+}
+
+/* By transport and name; NULL without memory. Workers that do not answer know nobody. */
+static json_t *senders_of(struct context *context)
+{
+	struct gathered found[GATHER_MAX];
+	json_t *senders = json_object();
+	size_t count = 0;
+
+	if (gather_list(context, found, &count, NULL) < 0)
+		return senders;
+	for (size_t i = 0; i < count && senders != NULL; i++) {
+		struct str line;
+
+		if (!str_starts(found[i].stage, STR("correlate")))
+			continue;
+		gather_ask(context, &found[i], STR("senders"));
+		while (!found[i].failed && str_cut(&found[i].answer, '\n', &line)) {
+			json_t *row =
+			    line.len == 0 ? NULL : json_loadb(line.ptr, line.len, 0, NULL);
+
+			if (row != NULL)
+				sender_add(senders, row);
+			json_decref(row);
+		}
+	}
+	return senders;
+}
+
+/* A row of the ledger, with what decoding its events came to. NULL: no row. */
+static json_t *row_read(struct str line, const json_t *senders)
+{
+	json_t *row = line.len == 0 ? NULL : json_loadb(line.ptr, line.len, 0, NULL);
+	char key[256];
+
+	if (row == NULL)
+		return NULL;
+	sender_key(row, key);
+	json_object_update_missing(row, json_object_get(senders, key));
+	return row;
+}
+
 /* The total of all stands last, and not behind a part of them. */
-static void print_table(struct str lines, const struct wish *wish)
+static void print_table(struct str lines, const json_t *senders, const struct wish *wish)
 {
 	struct table *table = calloc(1, sizeof(*table));
 	int64_t now_ns = clock_wall_ns();
@@ -203,7 +283,7 @@ static void print_table(struct str lines, const struct wish *wish)
 
 	print_head();
 	while (table != NULL && str_cut(&lines, '\n', &line)) {
-		json_t *row = line.len == 0 ? NULL : json_loadb(line.ptr, line.len, 0, NULL);
+		json_t *row = row_read(line, senders);
 
 		if (row != NULL && strcmp(word(row, "sender"), "(total)") == 0 && total == NULL)
 			total = row;
@@ -225,15 +305,15 @@ static void print_table(struct str lines, const struct wish *wish)
 }
 
 /* As the collector tells them, a row a line. */
-static void print_json(struct str lines, const struct wish *wish)
+static void print_json(struct str lines, const json_t *senders, const struct wish *wish)
 {
 	struct str line;
 
 	while (str_cut(&lines, '\n', &line)) {
-		json_t *row = line.len == 0 ? NULL : json_loadb(line.ptr, line.len, 0, NULL);
+		json_t *row = row_read(line, senders);
 
 		if (row != NULL && is_wanted(row, wish)) {
-			fwrite(line.ptr, 1, line.len, stdout);
+			json_dumpf(row, stdout, JSON_COMPACT);
 			putchar('\n');
 		}
 		json_decref(row);
@@ -245,6 +325,7 @@ static int sources_once(
 {
 	struct gathered found[GATHER_MAX];
 	size_t count, answered = 0;
+	json_t *senders = senders_of(context);
 	int code = gather(context, STR("sources"), found, &count, error);
 
 	for (size_t i = 0; i < count && code == 0; i++) {
@@ -252,10 +333,11 @@ static int sources_once(
 			continue;
 		answered++;
 		if (wish->json)
-			print_json(found[i].answer, wish);
+			print_json(found[i].answer, senders, wish);
 		else
-			print_table(found[i].answer, wish);
+			print_table(found[i].answer, senders, wish);
 	}
+	json_decref(senders);
 	if (code == 0 && answered == 0)
 		return error_set(error, ERR_MISSING, TEXT_cli_not_running,
 		    context_run_path(context, NULL));

@@ -11,6 +11,7 @@
 
 #include "base/config.h"
 #include "bus/bus.h"
+#include "event/event.h"
 #include "net/loop.h"
 
 struct agencies;
@@ -87,9 +88,12 @@ struct source_row {
 	bool known;        /* agencies.yml knows it */
 	bool silent, loud; /* at present, as agencies.yml defines it */
 	const char *input; /* "syslog-udp", ... */
+	enum transport transport; /* that its events name */
 	int64_t first_ns, last_ns; /* receive times */
 	int64_t lag_ns, lag_max_ns; /* from receipt to durable: of the last frame, and the most */
-	uint64_t received, bytes, published, durable;
+	/* Frames of its protocol that were taken: datagrams, requests, windows, messages. */
+	uint64_t frames;
+	uint64_t received, bytes, published, durable; /* events */
 	uint64_t refused_busy, refused_large, refused_quota, refused_barred;
 	uint64_t refused_connections, barred_connections;
 	uint64_t waits; /* times that a connection had to wait for its quota or its share */

@@ -175,6 +175,7 @@ void intake_event(struct intake *intake, struct ledger_row *row, const char *inp
 	const struct identity_of *identity = row->identity;
 
 	row->counts.input = input;
+	row->counts.transport = transport;
 	if (is_refused(intake, row, input, transport, raw.len)) {
 		ticket_hold(ticket);
 		ticket_release(ticket, false);

@@ -230,6 +230,7 @@ static bool take(
 		joined = joiner_next(
 		    &follow->joiner, str_slice(bytes, at, bytes.len), joined.skip, end);
 		at += joined.took;
+		files->row->counts.frames += joined.event.ptr != NULL;
 		if (joined.event.ptr != NULL)
 			intake_event(intake, files->row, "file", TRANSPORT_FILE,
 			    str_of(follow->path), joined.event, joined.cut, batch->ticket);

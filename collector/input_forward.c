@@ -167,6 +167,7 @@ static bool message_serve(struct stream *stream, struct str bytes)
 
 	if (!forward_read(bytes, &message) || message.signal != 0)
 		return refused(stream);
+	stream_row(stream)->counts.frames++;
 	stream_progress(stream);
 	if (message.mode == FORWARD_HEARTBEAT)
 		return true;

@@ -12,6 +12,7 @@ static void give(struct stream *stream, struct str document, bool cut)
 {
 	struct str text = str_trim(document);
 
+	stream_row(stream)->counts.frames++;
 	if (text.len > 0)
 		stream_event(stream, text, cut, NULL);
 }

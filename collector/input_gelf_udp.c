@@ -50,6 +50,7 @@ static void take(struct input *input, const struct sockaddr *from, struct str da
 	char text[ADDRESS_TEXT];
 	struct str peer = address_format(from, text), payload = datagram, document = datagram;
 
+	row->counts.frames++;
 	/* Who may not send costs no memory; what he sends is counted as refused. */
 	if (!row->barred) {
 		switch (gelf_chunks_take(input->chunks, row, address_host(peer), datagram,

@@ -196,6 +196,7 @@ void exchange_answer(struct exchange *exchange, unsigned status, const char *typ
 	answer_write(stream, status, type, buf_str(&exchange->headers), body,
 	    !str_eq(exchange->head.method, STR("HEAD")), exchange->head.keep_alive);
 	exchange_free(exchange);
+	stream_row(stream)->counts.frames++;
 	stream_progress(stream);
 	stream_hold(stream, false);
 }

@@ -141,6 +141,7 @@ static bool lumberjack_serve(struct stream *stream, const struct lumberjack_fram
 {
 	struct state *state = stream_state(stream);
 
+	stream_row(stream)->counts.frames++;
 	stream_progress(stream);
 	switch (frame->kind) {
 	case 'J':

@@ -133,6 +133,7 @@ static bool serve_syslog(struct stream *stream, const struct relp_frame *frame)
 		return false;
 	buf_u32(&state->batch->note, frame->txnr);
 	state->owed++;
+	stream_row(stream)->counts.frames++;
 	/* An empty message is answered, and is no event. */
 	if (str_trim(frame->data).len > 0)
 		stream_event(stream, frame->data, frame->cut, state->batch->ticket);

@@ -34,6 +34,7 @@ static void stdin_take(struct input *input)
 		joined = joiner_next(
 		    &input->joiner, str_slice(bytes, at, bytes.len), joined.skip, end);
 		at += joined.took;
+		input->row->counts.frames += joined.event.ptr != NULL;
 		if (joined.event.ptr != NULL)
 			intake_event(input->intake, input->row, "stdin", TRANSPORT_FILE, STR("-"),
 			    joined.event, joined.cut, NULL);

@@ -83,6 +83,7 @@ static void take_datagram(
 	char peer[ADDRESS_TEXT];
 	struct str event = framer_datagram(bytes);
 
+	row->counts.frames++;
 	if (event.len == 0)
 		return;
 	size_t limit = intake->options->frame_limit;

@@ -53,6 +53,7 @@ static bool take_one(struct input *input)
 	struct ledger_row *row =
 	    ledger_peer(intake->ledger, "syslog-unix", (struct sockaddr *)&from);
 
+	row->counts.frames++;
 	if (event.len == 0 || !intake_admits(intake, row, event.len))
 		return true;
 	sender_of(input, &head, peer);

@@ -366,6 +366,7 @@ static bool row_sum(void *context, const struct source_row *row)
 {
 	struct source_row *total = context;
 
+	total->frames += row->frames;
 	total->received += row->received;
 	total->bytes += row->bytes;
 	total->published += row->published;

@@ -163,6 +163,21 @@ static void place_local(struct stream *stream, int fd)
 	    stream->input->wire.address, (long)who.pid, (long)who.uid, stream->peer_text);
 }
 
+/*
+ * Who opens a connection for each message may have closed many that stand here unread: they are
+ * read to their end before one more is refused.
+ */
+static void peer_read_on(struct input *input, const struct ledger_row *row)
+{
+	struct stream *next;
+
+	for (struct stream *stream = input->streams; stream != NULL; stream = next) {
+		next = stream->next;
+		if (stream->row == row && stream->opened)
+			stream_ready(stream, WATCH_READ);
+	}
+}
+
 /* NULL: it may not come in, which is counted. */
 static struct stream *stream_new(
     struct input *input, int fd, const struct sockaddr *peer)
@@ -180,6 +195,10 @@ static struct stream *stream_new(
 		    NULL);
 		return NULL;
 	}
+	/* Once for what they say, and once for their end. */
+	for (int i = 0; i < 2 && !input->wire.proxied; i++)
+		if (row->connections >= intake->options->connections_per_peer)
+			peer_read_on(input, row);
 	/* A proxy stands for many: they are looked at when they are announced. */
 	if (!input->wire.proxied && !peer_admits(input, row))
 		return NULL;

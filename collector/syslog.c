@@ -17,6 +17,7 @@ bool syslog_take(struct stream *stream, struct str *bytes, bool end)
 	for (;;) {
 		switch (framer_next(framer, bytes, end, &frame, &cut)) {
 		case FRAMER_EVENT:
+			stream_row(stream)->counts.frames++;
 			stream_event(stream, frame, cut, NULL);
 			break;
 		case FRAMER_MORE:

@@ -13,6 +13,7 @@
 
 #define EVENT_CEILING ((size_t)64 << 20) /* decoding one event */
 #define MATCHED_MAX   32u
+#define CENSUS_ROWS   10000u /* senders whose decoding is counted apart */
 
 struct detect {
 	struct detect_options options;
@@ -20,6 +21,7 @@ struct detect {
 	struct seen *seen;
 	struct arena *arena;             /* of one event */
 	struct decoding *decoding;
+	struct census *census;
 	struct watermark_source *sources;
 	struct buf scratch;
 };
@@ -36,10 +38,11 @@ struct detect *detect_new(const struct detect_options *options)
 	detect->seen = seen_new();
 	detect->arena = arena_new(EVENT_CEILING);
 	detect->decoding = decoding_new(options->logsources);
+	detect->census = census_new(CENSUS_ROWS);
 	detect->sources = calloc(options->partitions + 1, sizeof(*detect->sources));
 	if (detect->matcher == NULL || !warming_run(detect->matcher, options->ruleset) ||
 	    detect->seen == NULL || detect->arena == NULL || detect->decoding == NULL ||
-	    detect->sources == NULL) {
+	    detect->census == NULL || detect->sources == NULL) {
 		detect_free(detect);
 		return NULL;
 	}
@@ -56,6 +59,7 @@ void detect_free(struct detect *detect)
 	seen_free(detect->seen);
 	arena_free(detect->arena);
 	decoding_free(detect->decoding);
+	census_free(detect->census);
 	free(detect->sources);
 	buf_free(&detect->scratch);
 	free(detect);
@@ -74,6 +78,11 @@ struct matcher *detect_swap(struct detect *detect, const struct ruleset *ruleset
 const struct matcher *detect_matcher(const struct detect *detect)
 {
 	return detect->matcher;
+}
+
+const struct census *detect_census(const struct detect *detect)
+{
+	return detect->census;
 }
 
 const struct watermark_source *detect_source(const struct detect *detect, uint32_t partition)
@@ -333,6 +342,7 @@ static int detect_event(struct detect *detect, const struct event *event, struct
 		pass.flags |= EVENT_CLOCK_SKEW;
 		detect->options.stats->skewed++;
 	}
+	census_note(detect->census, &record, skewed);
 	watermark_source_add(&detect->sources[position.partition], pass.time_ns,
 	    event->received_ns);
 	return pass_match(&pass);

@@ -9,6 +9,7 @@
 #define TOCSIN_CORRELATOR_DETECT_H
 
 #include "correlator/alert_build.h"
+#include "correlator/census.h"
 #include "correlator/matcher.h"
 #include "correlator/watermark.h"
 #include "correlator/worker.h"
@@ -35,6 +36,7 @@ void detect_free(struct detect *detect); /* accepts NULL */
 struct matcher *detect_swap(struct detect *detect, const struct ruleset *ruleset,
     struct matcher *matcher);
 const struct matcher *detect_matcher(const struct detect *detect);
+const struct census *detect_census(const struct detect *detect);
 
 /* One record that is no gap. 0 or ERR_MEMORY. *ret_tick: it carried time on. */
 int detect_record(struct detect *detect, const struct bus_record *record, struct batch *batch,

@@ -410,6 +410,11 @@ int worker_finish(struct worker *worker, struct error *error)
 
 /* ---- counting ---- */
 
+const struct census *worker_census(const struct worker *worker)
+{
+	return detect_census(worker->detect);
+}
+
 void worker_stats(const struct worker *worker, struct worker_stats *ret)
 {
 	int64_t slowest_ns = INT64_MAX;

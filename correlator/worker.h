@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "bus/bus.h"
 #include "bus/checkpoint.h"
+#include "correlator/census.h"
 #include "decoder/logsource.h"
 #include "sigma/ruleset.h"
 
@@ -97,5 +98,7 @@ struct worker_stats {
 	int64_t watermark_ns; /* of the slowest partition; INT64_MIN before the first */
 };
 void worker_stats(const struct worker *worker, struct worker_stats *ret);
+/* What decoding came to, by sender. */
+const struct census *worker_census(const struct worker *worker);
 
 #endif

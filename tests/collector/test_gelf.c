@@ -242,6 +242,24 @@ static void documents_over_a_connection(void **state)
 }
 
 #define HEAD "POST /gelf HTTP/1.1\r\nHost: a\r\nContent-Length: "
+/* As gelf-pro sends: each over a connection of its own, which is gone before we come to look. */
+static void many_short_connections(void **state)
+{
+	struct peer peer;
+
+	(void)state;
+	peer_open(&peer, "gelf-tcp", NULL, false);
+	for (int i = 0; i < 40; i++) {
+		peer_say(&peer, STR("{\"short_message\":\"a\"}"));
+		close(peer.client);
+		peer_dial(&peer);
+	}
+	peer_hear(&peer);
+	assert_int_equal(peer_total(&peer).refused_connections, 0);
+	assert_int_equal(peer_events(&peer), 40);
+	peer_close(&peer);
+}
+
 static void documents_over_http(void **state)
 {
 	struct peer peer;
@@ -270,6 +288,7 @@ int main(void)
 	    cmocka_unit_test(a_bomb_is_refused),
 	    cmocka_unit_test(a_flood_is_bounded),
 	    cmocka_unit_test(documents_over_a_connection),
+	    cmocka_unit_test(many_short_connections),
 	    cmocka_unit_test(documents_over_http),
 	};
 

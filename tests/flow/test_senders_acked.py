@@ -6,67 +6,15 @@ with a shared key and without. Debian's python3-fluent-logger and npm's gelf-pro
 are only heard. What a sender needs and is not there is said, and skipped.
 """
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from flow import LONG, ROOT, House, case, done, free_port, need_binary, note, skip, wait_for  # noqa: E402
-
-EVENTS = 10000 if LONG else 1000
-KILLS = 5 if LONG else 2
-MARK = re.compile(r"numbered-(\d+)-")
-
-
-class Door:
-    """A collector alone on a local bus, with one input, that can be killed."""
-
-    def __init__(self, key, *settings):
-        self.port = free_port()
-        self.house = House(settings=[f"{key}=127.0.0.1:{self.port}", "bus.local.commit_delay=20ms", *settings])
-        self.house.settings = [s for s in self.house.settings if not s.startswith("syslog.")]
-        self.house.settings += ["syslog.udp.listen=", "syslog.tcp.listen="]
-
-    def open(self):
-        self.house.start("collect")
-        return wait_for(lambda: "collect" in self.house.status(), 20)
-
-    def kill(self):
-        self.house.stop("collect", signal.SIGKILL)
-        return self.open()
-
-    def seen(self):
-        """Each number to how often it is on the bus."""
-        out = self.house.tool("bus", "cat", "events", "--raw").stdout
-        count = {}
-        for number in MARK.findall(out):
-            count[int(number)] = count.get(int(number), 0) + 1
-        return count
-
-    def close(self):
-        self.house.close()
-
-
-def through_kills(name, door, running):
-    """Kills while the sender sends, until all have come. running: is it (still) doing its work?"""
-    met = []
-    for kill in range(KILLS):
-        wanted = EVENTS * (kill + 1) // (KILLS + 2)
-        wait_for(lambda: len(door.seen()) >= wanted or not running(), 30, 0.02)
-        met.append(len(door.seen()))
-        if not case(f"{name}: the collector comes back after kill {kill + 1}", door.kill(), door.house.log()):
-            return
-    wait_for(lambda: len(door.seen()) >= EVENTS, 60 if not LONG else 300, 0.2)
-    seen = door.seen()
-    missing = sorted(set(range(EVENTS)) - set(seen))
-    case(f"{name}: nothing of {EVENTS} events is lost through {KILLS} times kill -9", not missing,
-         f"{len(missing)} are missing: {missing[:20]}", door.house.log())
-    note(f"{name}: killed at {met} events; {sum(seen.values()) - len(seen)} came more than once")
-
+from flow import LONG, ROOT, case, done, need_binary, note, skip, wait_for  # noqa: E402
+from senders import EVENTS, Door, Program, fill, table, through, with_broker  # noqa: E402
 
 RELP = """global(workDirectory="{folder}")
 module(load="imfile" mode="inotify")
@@ -74,16 +22,8 @@ module(load="omrelp")
 input(type="imfile" file="{folder}/log" tag="numbered:")
 template(name="line" type="string" string="<%PRI%>1 - province app - - - %msg%")
 action(type="omrelp" target="127.0.0.1" port="{port}" template="line" windowSize="32" conn.timeout="2" timeout="5"
-       action.resumeRetryCount="-1" action.resumeInterval="1" queue.type="LinkedList")
+       action.resumeRetryCount="-1" action.resumeInterval="1" queue.type="LinkedList" queue.size="50000")
 """
-
-
-def fill(log):
-    """Numbered lines over some seconds, so that kills find the sender at work."""
-    for number in range(EVENTS):
-        log.write(f"numbered-{number}- Hồ sơ của tỉnh {'x' * 200}\n")
-        if number % 50 == 49:
-            time.sleep(0.2 if not LONG else 0.05)
 
 
 def relp():
@@ -98,20 +38,13 @@ def relp():
     os.mkdir(folder)
     with open(os.path.join(folder, "rsyslog.conf"), "w") as file:
         file.write(RELP.format(folder=folder, port=door.port))
-    log = open(os.path.join(folder, "log"), "w", buffering=1)
-    case("relp: the collector starts", door.open(), door.house.log())
-    process = subprocess.Popen([program, "-n", "-f", os.path.join(folder, "rsyslog.conf"), "-i",
-                                os.path.join(folder, "pid")], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        threading.Thread(target=fill, args=(log,), daemon=True).start()
-        through_kills("rsyslog's omrelp", door, lambda: process.poll() is None)
-        total = door.house.total()
-        case("rsyslog's omrelp: no frame was bad", total.get("bad_frames") == 0, total)
-    finally:
-        process.kill()
-        process.wait()
-        door.close()
+    path = os.path.join(folder, "log")
+    open(path, "w").close()
+    with door, Program(door, [program, "-n", "-f", os.path.join(folder, "rsyslog.conf"), "-i",
+                              os.path.join(folder, "pid")]) as sender:
+        threading.Thread(target=fill, args=(path, EVENTS, 0.2), daemon=True).start()
+        through("rsyslog's omrelp", door, sender.running, sender.said)
+        case("rsyslog's omrelp: no frame was bad", door.counted("bad_frames") == 0, door.total())
 
 
 def go_lumber():
@@ -134,22 +67,12 @@ def go_lumber():
 
 def through_program(name, door, command):
     """A program that sends all, by itself again what was not acknowledged, and then ends."""
-    case(f"{name}: the collector starts", door.open(), door.house.log())
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
-    try:
-        through_kills(name, door, lambda: process.poll() is None)
-        try:
-            said = process.communicate(timeout=20)[0]
-        except subprocess.TimeoutExpired:
-            said = "(it does not end)"
-        case(f"{name}: it was told that all is there", process.returncode == 0, said[-2000:])
-        total = door.house.total()
-        case(f"{name}: no frame was bad", total.get("bad_frames") == 0, total)
-    finally:
-        process.kill()
-        process.wait()
-        door.close()
+    with door, Program(door, command) as sender:
+        seen = through(name, door, sender.running, sender.said)
+        wait_for(lambda: not sender.running(), 20, 0.1)
+        case(f"{name}: it was told that all is there", sender.process.returncode == 0, sender.said())
+        case(f"{name}: no frame was bad", door.counted("bad_frames") == 0, door.total())
+        return seen
 
 
 def lumberjack():
@@ -197,12 +120,7 @@ def forward():
         if folder is None:
             skip(name, why)
             continue
-        door = Door("forward.listen")
-        if key:
-            path = os.path.join(door.house.path, "agencies.yml")
-            with open(path, "w") as file:
-                file.write(KEYS)
-            door.house.settings.append(f"collector.agencies={path}")
+        door = Door("forward.listen", agencies=KEYS if key else "")
         through_program(name, door, ["node", os.path.join(folder, "forward.js"), str(door.port), mode, str(EVENTS)]
                         + ([key] if key else []))
 
@@ -264,13 +182,14 @@ SENDERS = {"relp": relp, "lumberjack": lumberjack, "forward": forward, "fluent-l
 
 
 def main():
-    need_binary()
     begun = time.monotonic()
     for name, sender in SENDERS.items():
         if len(sys.argv) < 2 or name in sys.argv[1:]:
             sender()
             note(f"{name}: {time.monotonic() - begun:.0f} s")
-    done()
+    table()
 
 
-main()
+need_binary()
+with_broker(main)
+done()

@@ -7,99 +7,29 @@ rsyslog with omelasticsearch, and syslog-ng's http. What a sender needs and is n
 import glob
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from flow import LONG, ROOT, House, case, done, free_port, need_binary, note, skip, wait_for  # noqa: E402
+from flow import ROOT, case, done, need_binary, skip  # noqa: E402
+from senders import EVENTS, Door, Program, fill, table, through, with_broker  # noqa: E402
 
-EVENTS = 10000 if LONG else 1000
-KILLS = 5 if LONG else 1
 TOKEN = "0f7c1d2e-tinh-dong-thap-5b6a"
-MARK = re.compile(r"numbered-(\d+)-")
 PACKAGES = ["@elastic/elasticsearch@9.4.3", "splunk-logging@0.11.1", "@opentelemetry/exporter-logs-otlp-http@0.223.1",
             "@opentelemetry/exporter-logs-otlp-proto@0.223.1", "@opentelemetry/sdk-logs@0.223.1",
             "@opentelemetry/resources@2.12.1"]
 AGENCIES = f"unknown: {{inputs: none}}\nagencies:\n  - name: so-tttt\n    tokens: [{TOKEN}]\n"
 
 
-class Door:
-    """A collector alone on a local bus, with the HTTP port, that can be killed."""
-
-    def __init__(self):
-        self.port = free_port()
-        self.house = House(settings=[f"http.listen=127.0.0.1:{self.port}", "bus.local.commit_delay=20ms"])
-        agencies = os.path.join(self.house.path, "agencies.yml")
-        with open(agencies, "w") as file:
-            file.write(AGENCIES)
-        self.house.settings = [s for s in self.house.settings if not s.startswith("syslog.")]
-        self.house.settings += ["syslog.udp.listen=", "syslog.tcp.listen=", f"collector.agencies={agencies}"]
-
-    def __enter__(self):
-        case("the collector starts", self.open(), self.house.log())
-        return self
-
-    def open(self):
-        self.house.start("collect")
-        return wait_for(lambda: "collect" in self.house.status(), 20)
-
-    def kill(self):
-        self.house.stop("collect", signal.SIGKILL)
-        return self.open()
-
-    def raw(self):
-        return self.house.tool("bus", "cat", "events", "--raw").stdout
-
-    def seen(self):
-        """Each number to how often it is on the bus."""
-        count = {}
-        for number in MARK.findall(self.raw()):
-            count[int(number)] = count.get(int(number), 0) + 1
-        return count
-
-    def __exit__(self, *_):
-        self.house.close()
-
-
-def through_kills(name, door, process, said):
-    """Kills while the sender sends, until all have come."""
-    met = []
-    for kill in range(KILLS):
-        wanted = EVENTS * (kill + 1) // (KILLS + 1)
-        wait_for(lambda: len(door.seen()) >= wanted or process.poll() is not None, 60, 0.02)
-        met.append(len(door.seen()))
-        if not case(f"{name}: the collector comes back after kill {kill + 1}", door.kill(), door.house.log()):
-            return
-    wait_for(lambda: len(door.seen()) >= EVENTS, 60 if not LONG else 300, 0.2)
-    seen = door.seen()
-    missing = sorted(set(range(EVENTS)) - set(seen))
-    case(f"{name}: nothing of {EVENTS} events is lost through kill -9", not missing,
-         f"{len(missing)} are missing: {missing[:20]}", said(), door.house.log())
-    note(f"{name}: killed at {met} events; {sum(seen.values()) - len(seen)} came more than once")
-    total = door.house.total()
-    case(f"{name}: no frame was bad", total.get("bad_frames") == 0, total)
+def door_http():
+    return Door("http.listen", agencies=AGENCIES)
 
 
 def run(name, line, door, environment=None):
-    path = os.path.join(door.house.path, name + ".txt")
-
-    def said():
-        with open(path, errors="replace") as file:
-            return file.read()[-2000:]
-    with open(path, "w") as out:
-        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)
-    try:
-        through_kills(name, door, process, said)
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with Program(door, line, environment) as sender:
+        through(name, door, sender.running, sender.said, kills=1)
+        case(f"{name}: no frame was bad", door.counted("bad_frames") == 0, door.total())
 
 
 def modules():
@@ -126,7 +56,7 @@ def modules():
 
 
 def node(folder, client, *parts):
-    with Door() as door:
+    with door_http() as door:
         script = os.path.join(ROOT, "tests", "flow", "senders_http.js")
         run(client, [shutil.which("node"), script, client, str(door.port), str(EVENTS), TOKEN], door,
             dict(os.environ, NODE_PATH=os.path.join(folder, "node_modules")))
@@ -134,12 +64,6 @@ def node(folder, client, *parts):
         case(f"{client}: what came with the text is kept", all(part in raw for part in parts), raw[:600])
         rows = door.house.tool("sources", "--json").stdout
         case(f"{client}: it is known whose it is", '"agency":"so-tttt"' in rows, rows)
-
-
-def fill(path):
-    with open(path, "w") as log:
-        for number in range(EVENTS):
-            log.write(f"numbered-{number}- Hồ sơ của tỉnh {'x' * 200}\n")
 
 
 OMELASTICSEARCH = """global(workDirectory="{folder}")
@@ -154,7 +78,7 @@ template(name="document" type="list" option.jsonf="on") {{
 ruleset(name="out") {{
   action(type="omelasticsearch" server="127.0.0.1" serverport="{port}" searchIndex="numbered" searchType=""
          bulkmode="on" maxbytes="8k" uid="rsyslog" pwd="{token}" template="document" action.resumeRetryCount="-1"
-         action.resumeInterval="1" queue.type="LinkedList" queue.dequeueBatchSize="20" queue.dequeueSlowdown="2000")
+         action.resumeInterval="1" queue.type="LinkedList" queue.size="50000" queue.dequeueBatchSize="20" queue.dequeueSlowdown="2000")
 }}
 """
 
@@ -163,7 +87,7 @@ def rsyslog():
     program = shutil.which("rsyslogd") or shutil.which("/usr/sbin/rsyslogd")
     if program is None or not glob.glob("/usr/lib/*/rsyslog/omelasticsearch.so"):
         return skip("rsyslog's omelasticsearch", "not installed (Debian: rsyslog, rsyslog-elasticsearch)")
-    with Door() as door:
+    with door_http() as door:
         folder = os.path.join(door.house.path, "rsyslog")
         os.mkdir(folder)
         fill(os.path.join(folder, "log"))
@@ -201,7 +125,7 @@ def syslog_ng():
         if "not found" in subprocess.run(["ldd", name], env=environment, capture_output=True, text=True).stdout:
             return skip("syslog-ng's http", "its libraries are not installed "
                         "(Debian: libivykis0 libnet1 libjson-c5 libpcre3 libwrap0 libcurl4)")
-    with Door() as door:
+    with door_http() as door:
         own = os.path.join(door.house.path, "syslog-ng")
         os.mkdir(own)
         fill(os.path.join(own, "log"))
@@ -213,20 +137,24 @@ def syslog_ng():
 
 
 def main():
-    need_binary()
     folder, why = modules()
     clients = {"elastic": ['{"create":{"_index":"numbered","_id":"n-7"}}'],
                "hec": ['"host":"may-1"', '"sourcetype":"numbered"'],
                "otlp-http": ['"service.name"', '"severityText":"INFO"', '"half"'],
                "otlp-proto": ['"service.name"', '"severityText":"INFO"', '{"doubleValue":0.5}']}
     for client, parts in clients.items():
+        if len(sys.argv) > 1 and client not in sys.argv[1:]:
+            continue
         if folder is None:
             skip(f"npm's client for {client}", why)
         else:
             node(folder, client, *parts)
-    rsyslog()
-    syslog_ng()
-    done()
+    for name, sender in (("omelasticsearch", rsyslog), ("syslog-ng", syslog_ng)):
+        if len(sys.argv) < 2 or name in sys.argv[1:]:
+            sender()
+    table()
 
 
-main()
+need_binary()
+with_broker(main)
+done()

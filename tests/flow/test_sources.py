@@ -14,7 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from flow import LONG, House, case, done, free_port, need_binary, note, wait_for  # noqa: E402
+from flow import LONG, House, case, done, free_port, need_binary, note, stamp, wait_for  # noqa: E402
 
 SILENT_RULE = "6a1a2f0e-7d0c-4f52-9f3b-3c1f0b7a5d21"
 AGENCIES = """unknown: {{inputs: [syslog-tcp, syslog-udp]}}
@@ -65,6 +65,29 @@ def tables(house):
     counts = [int(line[11:21]) for line in by]
     case("sources --sort received: the most first", counts == sorted(counts, reverse=True), by)
     case("sources --sort: an unknown column is refused", house.tool("sources", "--sort", "colour").returncode == 2)
+
+
+def decoding(house):
+    """What the worker knows of a sender stands in its row: what no decoder knew, how far its clock is off."""
+    sock = dial(house, "127.0.0.2", socket.SOCK_DGRAM)
+    sock.send(f"<38>1 {stamp(time.time() - 90)} gw sshd 7 - - Accepted password for an from 198.51.100.1 port 4".encode())
+    sock.close()
+    sock = dial(house, "127.0.0.9", socket.SOCK_DGRAM)
+    sock.send(b"hello")
+    sock.close()
+
+    def found(host, count):
+        row = rows(house).get((host, "syslog-udp"), {})
+        return row if row.get("decoded") == count else {}
+    late, plain = (wait_for(lambda host=host, count=count: found(host, count), 20, 0.2)
+                   for host, count in (("127.0.0.2", 1), ("127.0.0.9", 2)))
+    case("sources: how far a clock is behind", (late.get("undecoded"), late.get("untimed")) == (0, 0) and
+         -3600e9 < late.get("skew_ns", 0) <= -90e9, late)
+    case("sources: events that no decoder knew, and that told no time",
+         (plain.get("decoded"), plain.get("undecoded"), plain.get("untimed")) == (2, 1, 2) and "skew_ns" not in plain, plain)
+    case("sources: frames beside events", (late["frames"], late["received"]) == (1, 1), late)
+    lines = [line for line in house.tool("sources").stdout.splitlines() if "127.0.0.2" in line]
+    case("sources: the table shows it", lines and " -1 m" in lines[0], lines)
 
 
 def reload(house, pid, path):
@@ -228,6 +251,7 @@ def main():
             sock.close()
         wait_for(lambda: durable(house, "127.0.0.9", "syslog-udp") == 1)
         tables(house)
+        decoding(house)
         scrape(monitor)
         reload(house, pid, path)
         idle(house, pid)

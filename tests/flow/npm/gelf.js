@@ -1,6 +1,7 @@
-// gelf.js ADAPTER PORT EVENTS: numbered events, over udp packed and in chunks, over tcp a connection each.
+// gelf.js ADAPTER PORT EVENTS [PAUSE]: numbered events, over udp packed and in chunks, over tcp a connection each.
+// PAUSE: ms between two of each lane.
 const log = require("gelf-pro");
-const [adapter, port, events] = process.argv.slice(2);
+const [adapter, port, events, rest] = process.argv.slice(2);
 
 log.setConfig({
 	adapterName: adapter,
@@ -26,7 +27,7 @@ function one() {
 	const number = next++;
 	log.info(`numbered-${number}- Hồ sơ của tỉnh ${number % 10 === 0 ? long : ""}`, { number }, (error) => {
 		if (error) console.log(String(error));
-		setTimeout(one, 1);
+		setTimeout(one, Number(rest || 1));
 	});
 }
 
