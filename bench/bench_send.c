@@ -135,9 +135,9 @@ static size_t syslog_head(char *out, size_t room)
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
 	return (size_t)snprintf(out, room,
-	    "<38>1 %s.%06uZ web-%02u.%s.example.vn sshd %u ID47 [meta sequenceId=\"%u\" "
-	    "language=\"vi\"] ", stamp, draw(1000000), draw(40), draw_place(), 800 + draw(30000),
-	    draw(1000000));
+	    "<38>1 %s.%06uZ web-%02u.%s.example.vn sshd %u ID47 [origin@32473 "
+	    "ip=\"192.0.2.%u\" software=\"sshd\"] ", stamp, draw(1000000), draw(40), draw_place(), 800 + draw(30000),
+	    draw(250));
 }
 
 /* HEC: the whole envelope is the event; _bulk: the document, in the second line. */
@@ -491,6 +491,8 @@ static void links_close(struct bench *bench)
 {
 	char rest[4096];
 
+	if (bench->options.kind == KIND_UDP)
+		return;
 	for (uint64_t i = 0; i < bench->options.connections; i++) {
 		struct link *link = &bench->links[i];
 

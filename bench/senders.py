@@ -143,7 +143,10 @@ def measured(daemon, row, profiles):
         instructions = (Profile(daemon.pid, os.path.join(profiles, f"{row['name']}-{daemon.name}")) if profiles
                         else Instructions(daemon.pid, daemon.folder))
         drops, spent, begin = udp_drops(daemon.port), cpu(daemon.pid), time.monotonic()
-        out, _ = link.communicate("go\n", timeout=300)
+        try:
+            out, _ = link.communicate("go\n", timeout=60)
+        finally:
+            link.kill()
         sent = json.loads(out)
         count = counted(daemon.kafka, daemon.prefix, options["events"], 2500 if kind == "udp" else 8000)
         figure["cpu_s"] = cpu(daemon.pid) - spent

@@ -43,6 +43,17 @@ struct kafka_pending {
 	size_t size;
 };
 
+/*
+ * What is handed to librdkafka for one partition goes as one request, and the next is gathered when
+ * that has its receipts: bus_kafka_producer.c says why.
+ */
+struct kafka_lane {
+	uint64_t pending; /* records without a receipt */
+	uint64_t bytes;   /* of the request that is gathered */
+	int64_t since_ns; /* its first record */
+	bool closed;
+};
+
 #define KAFKA_FETCHERS 4u
 
 /* Reads single records; while fetching, it stands before next of the partition. */
@@ -66,6 +77,7 @@ struct bus_in_kafka {
 	struct rd_kafka_s *producer;
 	struct rd_kafka_topic_s *handles[TOPIC_COUNT];
 	struct kafka_pending *oldest, *newest;
+	struct kafka_lane lanes[TOPIC_COUNT][BUS_PARTITIONS_MAX];
 	struct bus_receipt *receipts; /* ring */
 	size_t receipt_head, receipt_count;
 
