@@ -17,7 +17,7 @@ struct exchange;
 
 struct http_route {
 	const char *method; /* "*": any */
-	const char *path;   /* one '*' in it stands for any text; the first that fits serves */
+	const char *path;   /* one or two '*' stand for any text; the first that fits serves */
 	void (*serve)(struct exchange *exchange);
 };
 

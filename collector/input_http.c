@@ -273,8 +273,18 @@ static bool path_fits(struct str path, struct str pattern)
 
 	if (star == STR_NOT_FOUND)
 		return str_eq(path, pattern);
-	return path.len >= pattern.len - 1 && str_starts(path, str_slice(pattern, 0, star)) &&
-	    str_ends(path, str_slice(pattern, star + 1, pattern.len));
+	if (!str_starts(path, str_slice(pattern, 0, star)))
+		return false;
+	struct str rest = str_slice(path, star, path.len);
+	struct str then = str_slice(pattern, star + 1, pattern.len);
+	size_t again = str_find_char(then, '*');
+
+	if (again == STR_NOT_FOUND)
+		return str_ends(rest, then);
+	size_t at = str_find(rest, str_slice(then, 0, again));
+
+	return at != STR_NOT_FOUND &&
+	    str_ends(str_slice(rest, at + again, rest.len), str_slice(then, again + 1, then.len));
 }
 
 /* What a scheme that carries a token is followed by; STR_NONE: none of them. */

@@ -102,6 +102,68 @@ static void what_is_kept(void **state)
 	bench_close(&bench);
 }
 
+#define MADE(id)                                                                                   \
+	"201 {\"_index\":\"so-tttt\",\"_id\":" id ",\"_version\":1,\"result\":\"created\","           \
+	"\"_shards\":{\"total\":1,\"successful\":1,\"failed\":0},\"_seq_no\":0,"                     \
+	"\"_primary_term\":1}"
+#define UNMADE(type, reason)                                                                       \
+	"400 {\"error\":{\"root_cause\":[{\"type\":\"" type "\",\"reason\":\"" reason "\"}],"        \
+	"\"type\":\"" type "\",\"reason\":\"" reason "\"},\"status\":400}"
+#define UNNAMED	 UNMADE("illegal_argument_exception", "no index, or no id")
+#define NO_JSON	 UNMADE("document_parsing_exception", "failed to parse")
+
+static const struct {
+	const char *method, *target, *body, *answer;
+	const char *raw; /* NULL: no event */
+} documents[] = {
+    {"PUT", "/so-tttt/_doc/h%E1%BB%93+s%C6%A1%20%221%22?refresh=true", " {\"a\":\n1}\n",
+	MADE("\"h\u1ed3+s\u01a1 \\\"1\\\"\""),
+	"{\"index\":{\"_index\":\"so-tttt\",\"_id\":\"h\u1ed3+s\u01a1 \\\"1\\\"\"}}\n{\"a\":\n1}"},
+    {"POST", "/so-tttt/_doc/7", "{\"a\":2}", MADE("\"7\""),
+	"{\"index\":{\"_index\":\"so-tttt\",\"_id\":\"7\"}}\n{\"a\":2}"},
+    {"PUT", "/so-tttt/_create/8", "{\"a\":3}", MADE("\"8\""),
+	"{\"index\":{\"_index\":\"so-tttt\",\"_id\":\"8\"}}\n{\"a\":3}"},
+    {"POST", "/so-tttt/_doc/7", "{\"a\":2}", MADE("\"7\""), NULL}, /* again */
+    {"PUT", "/so-tttt/_doc/%zz", "{}", UNNAMED, NULL},
+    {"PUT", "/so-tttt/_doc/a/b", "{}", UNNAMED, NULL},
+    {"PUT", "/so-tttt/_create/", "{}", UNNAMED, NULL},
+    {"POST", "/so-tttt/_doc", "", NO_JSON, NULL},
+    {"POST", "/so-tttt/_doc", "[1]", NO_JSON, NULL},
+    {"POST", "/so-tttt/_doc", "{} {}", NO_JSON, NULL},
+    {"POST", "/so-tttt/_doc", "{\"a\":", NO_JSON, NULL},
+};
+
+static void single_documents(void **state)
+{
+	struct bench bench;
+	size_t events = 0;
+
+	(void)state;
+	bench_open(&bench, 0);
+	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+		assert_string_equal(bench_ask(&bench, documents[i].method, documents[i].target, "",
+					str_of(documents[i].body)), documents[i].answer);
+		rig_read(&bench.rig);
+		events += documents[i].raw != NULL;
+		assert_int_equal(bench.rig.seen_count, events);
+		if (documents[i].raw != NULL)
+			assert_string_equal(
+			    rig_find(&bench.rig, documents[i].raw)->decoder, "bulk");
+	}
+	/* One without a name is given one, and twice is two. */
+	for (int i = 0; i < 2; i++) {
+		const char *answer =
+		    bench_ask(&bench, "POST", "/so-tttt/_doc", "", STR("{\"a\":4}"));
+
+		assert_memory_equal(answer, "201 ", 4);
+		assert_non_null(strstr(answer, "\"_id\":\""));
+	}
+	rig_read(&bench.rig);
+	assert_int_equal(bench.rig.seen_count, events + 2);
+	assert_string_equal(rig_find(&bench.rig, "{\"a\":4}")->decoder, "");
+	bench_close(&bench);
+}
+
 static void a_bus_that_is_behind(void **state)
 {
 	struct bench bench;
@@ -206,6 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_answer),
 	    cmocka_unit_test(what_is_kept),
+	    cmocka_unit_test(single_documents),
 	    cmocka_unit_test(a_bus_that_is_behind),
 	    cmocka_unit_test(what_is_asked_before),
 	    cmocka_unit_test(who_may_send),

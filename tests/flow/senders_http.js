@@ -29,6 +29,8 @@ const clients = {
 		const { Client } = require("@elastic/elasticsearch");
 		const elastic = new Client({ node: url, auth: { apiKey: token } });
 		await again(() => elastic.info());
+		for (const id of ["một-1", undefined])
+			await again(() => elastic.index({ index: "single", id, document: { message: `single ${id}` } }));
 		await batches((numbers) => again(async () => {
 			const operations = numbers.flatMap((n) => [
 				{ create: { _index: "numbered", _id: `n-${n}` } },

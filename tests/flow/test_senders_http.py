@@ -138,7 +138,7 @@ def syslog_ng():
 
 def main():
     folder, why = modules()
-    clients = {"elastic": ['{"create":{"_index":"numbered","_id":"n-7"}}'],
+    clients = {"elastic": ['{"create":{"_index":"numbered","_id":"n-7"}}', '"_id":"một-1"}}', "single undefined"],
                "hec": ['"host":"may-1"', '"sourcetype":"numbered"'],
                "otlp-http": ['"service.name"', '"severityText":"INFO"', '"half"'],
                "otlp-proto": ['"service.name"', '"severityText":"INFO"', '{"doubleValue":0.5}']}
