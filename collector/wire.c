@@ -94,6 +94,7 @@ static int read_tls(struct door *door, const struct config *config, struct error
 	    .certificate = config_text(config, CONFIG_TLS_CERTIFICATE).ptr,
 	    .key = config_text(config, CONFIG_TLS_KEY).ptr,
 	    .ca = config_text(config, CONFIG_TLS_CA).ptr,
+	    .crl = config_text(config, CONFIG_TLS_CRL).ptr,
 	    .clients = door->clients,
 	    .peers = door->peers,
 	    .peer_count = count,

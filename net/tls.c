@@ -288,7 +288,7 @@ static bool is_about_trust(int error)
 	       error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
 	       error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
 	       error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
-	       error == X509_V_ERR_CERT_UNTRUSTED;
+	       error == X509_V_ERR_CERT_UNTRUSTED || error == X509_V_ERR_UNABLE_TO_GET_CRL;
 }
 
 static void why_certificate(
@@ -364,6 +364,18 @@ static void context_set(SSL_CTX *context, enum tls_clients clients)
 	SSL_CTX_set_max_cert_list(context, 32 << 10);
 }
 
+/* Looked up for the certificate itself; those of authorities are the administrator's. */
+static int crl_load(SSL_CTX *context, const char *path, struct error *error)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(context);
+	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+
+	if (lookup == NULL || X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) < 1)
+		return error_set(error, ERR_DOCUMENT, TEXT_net_tls_file, path, reason_take());
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+	return 0;
+}
+
 static int context_load(SSL_CTX *context, const struct tls_options *o, struct error *error)
 {
 	const char *key = is_told(o->key) ? o->key : o->certificate;
@@ -378,7 +390,7 @@ static int context_load(SSL_CTX *context, const struct tls_options *o, struct er
 		return error_set(error, ERR_DOCUMENT, TEXT_net_tls_file, key, reason_take());
 	if (is_told(o->ca) && SSL_CTX_load_verify_file(context, o->ca) != 1)
 		return error_set(error, ERR_DOCUMENT, TEXT_net_tls_file, o->ca, reason_take());
-	return 0;
+	return is_told(o->crl) ? crl_load(context, o->crl, error) : 0;
 }
 
 static int context_new(SSL_CTX **ret, const struct tls_options *options, struct error *error)

@@ -26,6 +26,12 @@ struct tls_options {
 	const char *certificate; /* PEM, with the chain behind it */
 	const char *key;         /* PEM; NULL or empty: in the file of the certificate */
 	const char *ca;          /* PEM: who vouches for clients; NULL or empty: nobody */
+	/*
+	 * PEM: what the authorities have revoked, one list or several; NULL or empty: nothing is
+	 * looked up. Else a certificate is refused that is on one, or whose authority has none
+	 * here, or an old one.
+	 */
+	const char *crl;
 	enum tls_clients clients;
 	/*
 	 * Who may come: "dns:fw1.example.vn", "dns:*.example.vn" (one label), "uri:", "email:",

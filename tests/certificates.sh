@@ -1,6 +1,6 @@
 #!/bin/sh
 # Certificates for tests, in a folder: ca, server, renewed (another of the server's), fw1 and fw2 (clients),
-# expired, stranger (of another CA), self (of no CA). NAME.pem holds certificate and key.   certificates.sh FOLDER
+# expired, stranger (of another CA), self (of no CA); revoked.crl (fw2 is), none.crl, outdated.crl. NAME.pem holds certificate and key.   certificates.sh FOLDER
 set -eu
 cd "$1"
 exec 2>openssl.log
@@ -25,6 +25,22 @@ leaf fw1 ca 30 DNS:fw1.hue.example.vn,URI:urn:example:fw1,IP:192.0.2.7
 leaf fw2 ca 30 DNS:fw2.example.vn
 leaf expired ca -1 DNS:fw1.hue.example.vn
 leaf stranger other 30 DNS:fw1.hue.example.vn
+crl() { # name authority until revoked...
+	name=$1 authority=$2 until=$3
+	shift 3
+	: >"$name.index"
+	echo 01 >"$name.number"
+	printf '[ca]\ndefault_ca=a\n[a]\ndatabase=%s.index\ncrlnumber=%s.number\ndefault_md=sha256\n' "$name" "$name" \
+		>"$name.cnf"
+	for leaf in "$@"; do
+		openssl ca -config "$name.cnf" -cert "$authority.crt" -keyfile "$authority.key" -revoke "$leaf.crt"
+	done
+	openssl ca -config "$name.cnf" -cert "$authority.crt" -keyfile "$authority.key" -gencrl \
+		-crl_lastupdate 20200101000000Z -crl_nextupdate "$until" -out "$name.crl"
+}
+crl revoked ca 20990101000000Z fw2
+crl none ca 20990101000000Z
+crl outdated ca 20200102000000Z
 key self
 openssl req -x509 -new -key self.key -subj /CN=self -days 30 -out self.crt
 cat self.crt self.key >self.pem

@@ -516,6 +516,73 @@ static void another_certificate_leaves_connections_alone(void **unused)
 	part(&old);
 }
 
+static const struct {
+	const char *crl, *client;
+	bool pinned;
+	enum tls_step step;
+	const char *why;
+} revocations[] = {
+    {"none.crl", "fw2", false, TLS_OPEN, ""},
+    {"revoked.crl", "fw1", false, TLS_OPEN, ""},
+    {"revoked.crl", "fw2", false, TLS_FAILED, "revoked"},
+    {"revoked.crl", "fw2", true, TLS_FAILED, "revoked"},
+    {"outdated.crl", "fw1", false, TLS_FAILED, "CRL has expired"},
+    {"none.crl", "self", true, TLS_OPEN, ""},
+    {"none.crl", "self", false, TLS_FAILED, "self"},
+};
+
+static bool anybody(void *context, const uint8_t fingerprint[32])
+{
+	(void)context;
+	(void)fingerprint;
+	return true;
+}
+
+static void what_is_revoked_is_refused(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < sizeof(revocations) / sizeof(revocations[0]); i++) {
+		struct tls_options options = options_of("server");
+		struct ends ends = {0};
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s/%s", folder, revocations[i].crl);
+		options.crl = path;
+		options.clients = TLS_CLIENTS_REQUIRED;
+		options.pinned = revocations[i].pinned ? anybody : NULL;
+		if (meet(&ends, &options, revocations[i].client) != revocations[i].step ||
+		    strstr(tls_why(ends.tls), revocations[i].why) == NULL)
+			fail_msg("%s, %s: %s", revocations[i].crl, revocations[i].client,
+			    tls_why(ends.tls));
+		part(&ends);
+	}
+}
+
+/* Who is revoked later is refused from the reload on. */
+static void a_list_is_read_again(void **unused)
+{
+	struct tls_options options = options_of("server");
+	struct ends ends = {0};
+	char command[300], path[128];
+
+	(void)unused;
+	snprintf(path, sizeof(path), "%s/live.crl", folder);
+	snprintf(command, sizeof(command), "cp %s/none.crl %s", folder, path);
+	assert_int_equal(system(command), 0);
+	options.crl = path;
+	options.clients = TLS_CLIENTS_REQUIRED;
+	assert_int_equal(meet(&ends, &options, "fw2"), TLS_OPEN);
+	hang_up(&ends);
+	snprintf(command, sizeof(command), "cp %s/revoked.crl %s", folder, path);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(tls_server_reload(ends.server, NULL), 0);
+	dial(&ends, "fw2");
+	assert_int_equal(shake(&ends), TLS_FAILED);
+	part(&ends);
+	options.crl = in("ca.key");
+	assert_int_equal(tls_server_new(&ends.server, &options, NULL), ERR_DOCUMENT);
+}
+
 static void what_does_not_load_is_told(void **unused)
 {
 	static const struct str wrong[] = {STR_INIT("fw1.example.vn"), STR_INIT("dns:"),
@@ -700,6 +767,8 @@ int main(void)
 	    cmocka_unit_test(the_refused_is_named),
 	    cmocka_unit_test(names_and_fingerprint_are_told),
 	    cmocka_unit_test(another_certificate_leaves_connections_alone),
+	    cmocka_unit_test(what_is_revoked_is_refused),
+	    cmocka_unit_test(a_list_is_read_again),
 	    cmocka_unit_test(what_does_not_load_is_told),
 	    cmocka_unit_test(a_slow_reader_gets_everything),
 	    cmocka_unit_test(a_slow_writer_is_understood),
