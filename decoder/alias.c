@@ -162,14 +162,20 @@ static bool has_more_times(const struct notes *notes)
 	return notes->timed == 0;
 }
 
+static __attribute__((noinline)) bool time_decide(struct record *record, struct notes *notes,
+    size_t first)
+{
+	notes->time_found = time_choose(record, notes, first);
+	notes->timed = first == 0 ? notes->count : 0;
+	return notes->time_found;
+}
+
 bool alias_time(struct record *record, struct notes *notes, size_t first)
 {
 	notes_take(notes, record);
 	if (first == 0 && !has_more_times(notes))
 		return notes->time_found;
-	notes->time_found = time_choose(record, notes, first);
-	notes->timed = first == 0 ? notes->count : 0;
-	return notes->time_found;
+	return time_decide(record, notes, first);
 }
 
 void alias_time_behind(struct record *record, struct notes *notes, size_t first)

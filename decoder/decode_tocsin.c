@@ -9,7 +9,8 @@
 
 static enum decode_status decode(struct record *record, struct str text, struct notes *notes)
 {
-	if (record->event->peer.len > 0 || decode_json.decode_noted(record, text, notes) != DECODE_YES)
+	if (record->event->peer.len > 0 ||
+	    decode_json.decode_noted(record, text, notes) != DECODE_YES)
 		return DECODE_NO;
 	struct str stage = str_slice(text, sizeof(BEGINNING) - 1, text.len);
 

@@ -111,15 +111,14 @@ static void put_host(struct record *record)
 
 	if (computer.len == 0)
 		return;
-	const struct field *other = record_get(record, FIELD_HOST);
-	size_t index = other == NULL ? count : (size_t)(other - record->fields);
+	size_t first = record->first[FIELD_HOST];
 
 	record_put(record, FIELD_HOST, computer);
-	if (index < count && record->field_count > count) {
-		struct field first = record->fields[index];
+	if (first > 0 && record->field_count > count) {
+		struct field other = record->fields[first - 1];
 
-		record->fields[index] = record->fields[count];
-		record->fields[count] = first;
+		record->fields[first - 1] = record->fields[count];
+		record->fields[count] = other;
 	}
 }
 

@@ -43,6 +43,7 @@ static const struct program programs[] = {
 struct decoding {
 	const struct logsources *sources;
 	struct keybook *book;
+	struct notes notes; /* of the event that is decoded */
 };
 
 struct chain {
@@ -95,14 +96,17 @@ const struct decoder *decoder_find(struct str name)
 /* What a decoder may change; the rest is of its fields, and record_shorten takes it back. */
 #define BEFORE_SIZE offsetof(struct record, first)
 
+static inline bool has_lead(struct str text, struct str lead)
+{
+	return lead.len == 0 || (text.len >= lead.len && text.ptr[lead.len - 1] ==
+	    lead.ptr[lead.len - 1] && str_starts(text, lead));
+}
+
 /* A decoder that says no leaves the record as it was: the fields that it put are forgotten. */
 static bool try_one(struct chain *chain, const struct decoder *decoder, struct str text)
 {
 	struct record before __attribute__((uninitialized));
 
-	if (decoder->lead.len > 0 && (text.len < decoder->lead.len ||
-		memcmp(text.ptr, decoder->lead.ptr, decoder->lead.len) != 0))
-		return false;
 	memcpy(&before, chain->record, BEFORE_SIZE);
 	enum decode_status status = decoder->decode != NULL
 	    ? decoder->decode(chain->record, text)
@@ -123,9 +127,8 @@ static bool try_one(struct chain *chain, const struct decoder *decoder, struct s
 
 static bool try_stage(struct chain *chain, enum decoder_stage stage, struct str text)
 {
-	pthread_once(&built, build);
 	for (size_t i = stages[stage].begin; i < stages[stage].end; i++) {
-		if (try_one(chain, decoders[i], text))
+		if (has_lead(text, decoders[i]->lead) && try_one(chain, decoders[i], text))
 			return true;
 	}
 	return false;
@@ -138,7 +141,8 @@ static const struct decoder *try_hint(struct chain *chain, struct str text)
 	const struct decoder *hint = name.len > 0 ? decoder_find(name) : NULL;
 
 	if (hint == NULL || hint->stage == DECODER_APPLICATION || hint->stage == DECODER_SOURCE ||
-	    hint->stage == DECODER_ENVELOPE || !try_one(chain, hint, text))
+	    hint->stage == DECODER_ENVELOPE || !has_lead(text, hint->lead) ||
+	    !try_one(chain, hint, text))
 		return NULL;
 	return hint;
 }
@@ -193,9 +197,11 @@ static void run_program(struct chain *chain)
 static void run_payload(struct chain *chain)
 {
 	struct record *record = chain->record;
-	struct str text = record->message;
+	struct str text = record->message, trimmed = text;
 
-	if (try_stage(chain, DECODER_PAYLOAD, str_trim(text))) {
+	if (scan_peek(text, 0) != '{' || text.ptr[text.len - 1] != '}')
+		trimmed = str_trim(text);
+	if (try_stage(chain, DECODER_PAYLOAD, trimmed)) {
 		chain->payload = true;
 		try_stage(chain, DECODER_SOURCE, text);
 	} else {
@@ -288,15 +294,14 @@ static void run_text(struct chain *chain, struct str text)
 	run_payload(chain);
 }
 
-void decoding_run(struct decoding *decoding, struct record *record, const struct event *event,
-    struct arena *arena)
+static void run(struct record *record, const struct event *event, struct arena *arena,
+    struct notes *notes)
 {
-	struct notes notes __attribute__((uninitialized)); /* notes_begin says what is there */
-	struct chain chain = {.record = record, .notes = &notes};
+	struct chain chain = {.record = record, .notes = notes};
 	struct str text = without_end(event->raw);
 
+	pthread_once(&built, build);
 	record_begin(record, event, arena, DECODER_FIELDS);
-	notes_begin(&notes, decoding == NULL ? NULL : decoding->book);
 	record->message = text;
 	record->flags |= RECORD_NO_TIME;
 	if (event->decoder.len == 0 || open_envelope(&chain, &text))
@@ -304,13 +309,27 @@ void decoding_run(struct decoding *decoding, struct record *record, const struct
 	if (chain.count == 0)
 		try_one(&chain, &decode_plain, text);
 	finish(&chain);
-	if (decoding != NULL && decoding->sources != NULL)
-		logsources_apply(decoding->sources, record, &notes);
 }
 
 void decoder_run(struct record *record, const struct event *event, struct arena *arena)
 {
-	decoding_run(NULL, record, event, arena);
+	struct notes notes __attribute__((uninitialized)); /* notes_begin says what is there */
+
+	notes_begin(&notes, NULL);
+	run(record, event, arena, &notes);
+}
+
+void decoding_run(struct decoding *decoding, struct record *record, const struct event *event,
+    struct arena *arena)
+{
+	if (decoding == NULL) {
+		decoder_run(record, event, arena);
+		return;
+	}
+	notes_begin(&decoding->notes, decoding->book);
+	run(record, event, arena, &decoding->notes);
+	if (decoding->sources != NULL)
+		logsources_apply(decoding->sources, record, &decoding->notes);
 }
 
 struct decoding *decoding_new(const struct logsources *sources)

@@ -30,7 +30,7 @@ struct notes;
 struct decoder {
 	const char *name;
 	enum decoder_stage stage;
-	struct str lead;     /* what the text begins with, if it is always the same */
+	struct str lead;     /* what the text must begin with to be tried; empty: anything */
 	const char *summary; /* one line for `tocsin decode --list` and docs/DECODERS.md */
 	enum decode_status (*decode)(struct record *record, struct str text);
 	/* of those whose names are the sender's: notes.h, over the record as it is */

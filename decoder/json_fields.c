@@ -384,49 +384,28 @@ static INLINE void step_put(struct ground *ground, struct field *out, size_t ind
 }
 
 /* A value that is neither text nor container; where it ends, or 0 when it is left to others. */
-static __attribute__((noinline)) size_t scalar_end(const struct ground *ground, struct field *out,
-    size_t from)
+static __attribute__((noinline)) size_t scalar_end(const char *text, struct field *out, size_t from)
 {
-	struct walk w = {.text = ground->text.ptr, .at = from};
+	struct walk w = {.text = text, .at = from};
 
 	return scalar_take(&w, out) ? w.at : 0;
 }
 
-/* A value that is no container, from where on it stands; its end, or 0 when it is left to others. */
-static INLINE size_t plain_take(struct walk *w, struct ground *ground, struct field *out,
-    size_t from)
+/* The same, of which nearly all are integers. */
+static __attribute__((noinline)) size_t number_end(const char *text, struct field *out, size_t from)
 {
-	const char *text = w->text;
-	size_t end;
+	size_t end = from;
 
-	if (__builtin_expect(text[from] == '"', 1)) {
-		from++;
-		uint64_t left = w->quotes[from / 64] >> from % 64;
-
-		if (__builtin_expect(left != 0, 1))
-			end = from + (unsigned)__builtin_ctzll(left);
-		else if ((end = quote_far(w, from)) >= w->len)
-			return 0;
-		out->kind = FIELD_STRING;
-		if (__builtin_expect(w->escape >= end, 1)) {
-			out->value = (struct str){text + from, end - from};
-			return end + 1;
-		}
-		out->value = unescaped(ground, from, end);
-		if (out->value.ptr == NULL)
-			return 0;
-		w->escape = ground->escape;
-		return end + 1;
-	}
-	end = integer_end(w, from);
+	while (char_is_digit(text[end]))
+		end++;
 	if (__builtin_expect(end == from || text[end] == '.' || (text[end] | 0x20) == 'e', 0))
-		return scalar_end(ground, out, from);
+		return scalar_end(text, out, from);
 	out->kind = FIELD_NUMBER;
 	out->value = (struct str){text + from, end - from};
 	return end;
 }
 
-/* Into the container that begins at w->at; false when it is empty, begins with space or is too deep. */
+/* Into the container at w->at; false when it is empty, begins with space or is too deep. */
 static INLINE bool nest_open(struct walk *w, struct nest *nest, struct str name, uint32_t path)
 {
 	bool object = w->text[w->at] == '{';
@@ -487,6 +466,7 @@ static INLINE enum place members_take(struct walk *walk, struct ground *ground, 
 
 	while (text[w.at] == '"' && w.out < w.limit) {
 		struct json_step *step = json_step_at(w.paths, w.step->next[0]);
+		struct field *out = w.out;
 
 		if (!__builtin_expect(step_is(&w, step, path, level), 1)) {
 			step = step_other(&w, ground, &nest->in, path, level);
@@ -495,11 +475,27 @@ static INLINE enum place members_take(struct walk *walk, struct ground *ground, 
 		}
 		size_t from = w.at + 1 + step->len, end;
 
-		w.out->name = (struct str){text + w.at + 1, step->name_len};
-		if (inner && (w.out->name = name_whole(ground, step)).ptr == NULL)
+		out->name = (struct str){text + w.at + 1, step->name_len};
+		if (inner && (out->name = name_whole(ground, step)).ptr == NULL)
 			break;
-		end = plain_take(&w, ground, w.out, from);
-		if (__builtin_expect(end == 0, 0)) {
+		if (__builtin_expect(text[from] == '"', 1)) {
+			uint64_t left = w.quotes[(from + 1) / 64] >> (from + 1) % 64;
+
+			from++;
+			if (__builtin_expect(left != 0, 1))
+				end = from + (unsigned)__builtin_ctzll(left);
+			else if ((end = quote_far(&w, from)) >= w.len)
+				break;
+			out->kind = FIELD_STRING;
+			out->value = (struct str){text + from, end - from};
+			if (__builtin_expect(w.escape < end, 0)) {
+				out->value = unescaped(ground, from, end);
+				if (out->value.ptr == NULL)
+					break;
+				w.escape = ground->escape;
+			}
+			end++;
+		} else if ((end = number_end(text, out, from)) == 0) {
 			struct walk at = w;
 
 			if ((text[from] | 0x20) != '{' ||
@@ -513,7 +509,7 @@ static INLINE enum place members_take(struct walk *walk, struct ground *ground, 
 				continue;
 			break;
 		}
-		step_put(ground, w.out, index, step);
+		step_put(ground, out, index, step);
 		w.step = step;
 		w.out++;
 		index++;
@@ -673,9 +669,14 @@ static bool walk_with(struct ground *ground, unsigned depth)
 bool json_fields_walk(struct record *record, struct str text, unsigned depth,
     struct notes *notes, enum cpu_level level)
 {
-	struct ground ground = {
-	    .text = without_space(text), .record = record, .notes = notes, .level = level,
-	    .unescape = json_unescape_for(level)};
+	struct ground ground __attribute__((uninitialized));
+
+	ground.text = without_space(text);
+	ground.record = record;
+	ground.notes = notes;
+	ground.room = ground.names = ground.names_end = NULL;
+	ground.unescape = json_unescape_for(level);
+	ground.level = level;
 
 	notes_take(notes, record);
 	ground.book = notes->book;

@@ -64,7 +64,8 @@ static void name_ask(struct json_name *name, struct keybook *book)
 
 /* In the place of name. */
 static __attribute__((noinline)) const struct json_name *name_make(struct json_paths *paths,
-    struct json_name *name, uint32_t outer, struct str outer_name, struct str segment, struct keybook *book)
+    struct json_name *name, uint32_t outer, struct str outer_name, struct str segment,
+    struct keybook *book)
 {
 	struct json_name made = {.outer = outer, .len = (uint32_t)segment.len + 2};
 

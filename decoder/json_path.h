@@ -65,7 +65,7 @@ void json_paths_clear(struct json_paths *paths);
 
 /*
  * The step behind last for segment, a name without escapes in the object outer, which is called
- * outer_name (ptr NULL: the outermost); quote and colon stand behind it. last will guess it the next
+ * outer_name (ptr NULL: the outermost); quote and colon stand behind it. last will guess it next
  * time. NULL when the name is too long to be kept.
  */
 struct json_step *json_step_find(struct json_paths *paths, struct json_step *last, uint32_t outer,

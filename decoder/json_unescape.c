@@ -121,7 +121,7 @@ static INLINE size_t bit_next(const uint64_t *bits, size_t from,
 }
 
 /* Run by run between the escapes, whatever they are. */
-static INLINE size_t unescape_runs(char *out, struct str text,
+static __attribute__((noinline)) size_t unescape_runs(char *out, struct str text,
     size_t from, size_t to, const struct json_masks *masks)
 {
 	const char *start = out, *end = text.ptr + text.len;
@@ -143,17 +143,35 @@ static INLINE size_t unescape_runs(char *out, struct str text,
 }
 
 #if CPU_HAS_V3
+CPU_V3_CODE static INLINE void block_copy(char *out, const char *at)
+{
+	_mm256_storeu_si256((__m256i *)(void *)out,
+	    _mm256_loadu_si256((const __m256i *)(const void *)at));
+}
+
 /* 32 bytes at a time, of which len count; as many more may be read and written. */
 CPU_V3_CODE static INLINE char *blocks_copy(char *out, const char *at, size_t len)
 {
-	size_t i = 0;
-
-	do {
-		_mm256_storeu_si256((__m256i *)(void *)(out + i),
-		    _mm256_loadu_si256((const __m256i *)(const void *)(at + i)));
-		i += 32;
-	} while (__builtin_expect(i < len, 0));
+	block_copy(out, at);
+	if (__builtin_expect(len > 32, 0)) {
+		for (size_t i = 32; i < len; i += 32)
+			block_copy(out + i, at + i);
+	}
 	return out + len;
+}
+
+struct one {
+	size_t taken, len;
+};
+
+/* json_unescape_one, apart, so that those that are plain need no memory of the function. */
+static __attribute__((noinline)) struct one unescape_special(char *out, const char *at,
+    const char *end)
+{
+	struct one one = {0, 0};
+
+	one.taken = json_unescape_one(out, at, end, &one.len);
+	return one;
 }
 
 /*
@@ -166,7 +184,6 @@ CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t fr
 	const char *start = out, *at = text + from, *end = text + to, *next;
 	const char *base = text + from / 64 * 64, *last = text + (to - 1) / 64 * 64;
 	uint64_t left = bits_from(escapes[from / 64], from);
-	size_t taken, len;
 
 	escapes += from / 64;
 	for (;;) {
@@ -185,12 +202,13 @@ CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t fr
 		*out = plain[(uint8_t)next[1]];
 		if (__builtin_expect(*out++ != '\0', 1))
 			continue;
-		taken = json_unescape_one(--out, next, end, &len);
-		if (taken == 0)
+		struct one one = unescape_special(--out, next, end);
+
+		if (one.taken == 0)
 			return SIZE_MAX;
-		out += len;
-		at = next + taken;
-		if (taken > 6) { /* the second half is the next escape, perhaps of the next word */
+		out += one.len;
+		at = next + one.taken;
+		if (one.taken > 6) { /* the second half is the next escape */
 			if (left == 0) {
 				base += 64;
 				left = *++escapes;

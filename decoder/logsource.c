@@ -59,6 +59,7 @@ struct logsources {
 	size_t mask;
 	struct link *always; /* rows that ask for a decoder alone */
 	uint64_t lengths, firsts; /* of the names in the table: bits */
+	bool asked[FIELD_COUNT];  /* which names of the taxonomy are there */
 };
 
 struct reading {
@@ -166,6 +167,8 @@ static bool table_build(struct logsources *sources, size_t values)
 		if (!row_index(sources, i))
 			return false;
 	}
+	for (unsigned id = 1; sources->slots != NULL && id < FIELD_COUNT; id++)
+		sources->asked[id] = logsources_ask(sources, field_name((enum field_id)id));
 	return sources->slots != NULL;
 }
 
@@ -672,9 +675,14 @@ void logsources_apply(const struct logsources *sources, struct record *record,
 		    note->field < record->field_count)
 			field_try(&search, &record->fields[note->field]);
 	}
-	for (size_t i = notes->asked; i < record->field_count; i++)
-		field_try(&search, &record->fields[i]);
-	list_try(&search, sources->always);
+	for (size_t i = notes->asked; i < record->field_count; i++) {
+		enum field_id id = record->fields[i].id;
+
+		if (id == FIELD_OTHER || id >= FIELD_COUNT || sources->asked[id])
+			field_try(&search, &record->fields[i]);
+	}
+	if (sources->always != NULL)
+		list_try(&search, sources->always);
 	if (search.best != NONE)
 		row_apply(&sources->rows[search.best], record);
 }

@@ -524,7 +524,8 @@ bool timestamp_parse(struct str text, struct timestamp *ret)
 	return timestamp_take(&rest, ret) && str_trim(rest).len == 0;
 }
 
-static bool month_learn(struct timestamp_month *month, struct str text, uint64_t date)
+static __attribute__((noinline)) bool month_learn(struct timestamp_month *month, struct str text,
+    uint64_t date)
 {
 	struct timestamp t;
 
@@ -541,10 +542,19 @@ static bool month_learn(struct timestamp_month *month, struct str text, uint64_t
 /* ".250" and "Z", both or neither; false when something else stands there. */
 static bool end_take(struct str text, int64_t *ret_ns, bool *ret_zone)
 {
-	static const int scale[] = {0, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
+	static const int scale[] = {
+	    0, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
 	int64_t ns = 0;
 	size_t n = 0;
 
+	if (text.len == 5 && text.ptr[0] == '.' && text.ptr[4] == 'Z' &&
+	    char_is_digit(text.ptr[1]) && char_is_digit(text.ptr[2]) &&
+	    char_is_digit(text.ptr[3])) {
+		*ret_ns = (text.ptr[1] * 100 + text.ptr[2] * 10 + text.ptr[3] - '0' * 111) *
+		    INT64_C(1000000);
+		*ret_zone = true;
+		return true;
+	}
 	if (text.len > 1 && text.ptr[0] == '.') {
 		scan_skip(&text, 1);
 		for (; n < text.len && char_is_digit(text.ptr[n]); n++)

@@ -197,11 +197,15 @@ static void the_walk_is_the_scan_of_broken_texts(void **state)
 /* What stands where in the texts below; the same few of them over and over, in any order. */
 static const char *const names[] = {"a", "b", "Image", "Channel", "EventID", "winlog", "event_data",
     "EventData", "message", "@timestamp", "src_ip", "Account Name", "seventeen.letters", "",
-    "thirty bytes, the most of a step", "thirty bytes, the most of one", "thirty.bytes.are.the.most.",
-    "a name that is longer than thirty bytes", "b\\n", "x\"y", "C:\\", "tÃªn", "user", "id"};
+    "thirty bytes, the most of a step", "thirty bytes, the most of one",
+    "thirty.bytes.are.the.most.", "a name that is longer than thirty bytes", "b\\n", "x\"y", "C:\\", "tÃªn", "user", "id"};
 static const char *const scalars[] = {"1", "-1", "1.5", "2e3", "007", "true", "false", "null",
-    "\"\"", "\"x\"", "\"C:\\\\Windows\\\\cmd.exe\"", "\"\\u0110\\ud83d\\ude00\"", "tru", "-",
-    "\"a value that is longer than the thirty-two bytes of a block, and than sixty-four too\""};
+    "\"\"", "\"x\"", "\"C:\\\\Windows\\\\cmd.exe\"", "\"\\u0110\\ud83d\\ude00\"",
+    "\"a value that is longer than the thirty-two bytes of a block, and than sixty-four too\"",
+    /* refused */
+    "tru", "-", "\"\\x\""};
+
+#define SCALARS (sizeof(scalars) / sizeof(scalars[0]))
 
 struct maker {
 	char text[8192];
@@ -250,8 +254,8 @@ static void put_value(struct maker *m, unsigned depth)
 
 	if (kind >= 6)
 		put_items(m, depth, kind == 6 || any(m, 2) == 0);
-	else /* what is no value seldom */
-		put(m, scalars[any(m, any(m, 30) == 0 ? sizeof(scalars) / sizeof(scalars[0]) : 12)]);
+	else /* what is refused seldom */
+		put(m, scalars[any(m, any(m, 30) == 0 ? SCALARS : SCALARS - 3)]);
 }
 
 static void put_items(struct maker *m, unsigned depth, bool object)

@@ -240,6 +240,12 @@ static void test_own_voice(void **state)
 	decoded_check_event(&event, ".source=//\nevent=sender_silent");
 	event.decoder = STR_NONE;
 	decoded_check_event(&event, ".source=//\nevent=sender_silent");
+	event.peer = STR_NONE;
+	event.decoder = STR("tocsin");
+	event.raw = STR("{\"tocsim\":\"collector\",\"event\":\"sender_silent\"}");
+	decoded_check_event(&event, ".source=//\n.decoders=json\nevent=sender_silent");
+	event.raw = STR("{\"x\":1}");
+	decoded_check_event(&event, ".source=//\n.decoders=json\nx=1");
 }
 
 int main(void)
