@@ -72,6 +72,7 @@ struct bus_in_kafka {
 	char *prefix;
 	struct bus_setting *settings; /* copies, ended by NUL */
 	size_t setting_count;
+	bool scram_is_old; /* what librdkafka does of it is not good with every Kafka */
 	uint64_t queue_bytes;
 
 	struct rd_kafka_s *producer;

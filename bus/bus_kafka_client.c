@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "bus/bus_kafka.h"
 
+#define ASK_MS 500
+
 struct kafka_default {
 	unsigned roles;
 	const char *name, *value;
@@ -123,6 +125,17 @@ static void note(const rd_kafka_t *rk, int level, const char *facility, const ch
 	pthread_mutex_unlock(&client->note->lock);
 }
 
+/* With which Kafka 4 and later do not agree on SCRAM, whatever the password. */
+#define SCRAM_VERSION 0x020601ff
+
+static void scram_look(struct bus_in_kafka *kafka)
+{
+	for (size_t i = 0; i < kafka->setting_count; i++)
+		if (str_starts(kafka->settings[i].name, STR("sasl.mechanism")))
+			kafka->scram_is_old = rd_kafka_version() < SCRAM_VERSION &&
+			    str_starts(kafka->settings[i].value, STR("SCRAM-"));
+}
+
 int kafka_failed(struct bus_in_kafka *kafka, int response, const char *what, struct error *error)
 {
 	char last[sizeof(kafka->note->text)];
@@ -134,7 +147,8 @@ int kafka_failed(struct bus_in_kafka *kafka, int response, const char *what, str
 	kafka->note->news = false;
 	pthread_mutex_unlock(&kafka->note->lock);
 	if (noted == RD_KAFKA_RESP_ERR__AUTHENTICATION)
-		return error_set(error, ERR_BUS, TEXT_bus_kafka_login, what, last);
+		return error_set(error, ERR_BUS, kafka->scram_is_old ? TEXT_bus_kafka_scram
+		    : TEXT_bus_kafka_login, what, last);
 	if (noted == RD_KAFKA_RESP_ERR__SSL)
 		return error_set(error, ERR_BUS, TEXT_bus_kafka_tls, what, last);
 	return error_set(error, ERR_BUS, TEXT_bus_kafka, what,
@@ -249,6 +263,7 @@ int kafka_client_new(struct rd_kafka_s **ret, struct bus_in_kafka *kafka, enum k
 	if (client == NULL)
 		return client_refused(conf, NULL, error_set(error, ERR_MEMORY, TEXT_base_memory));
 	*client = (struct kafka_client){kafka, reader, note_share(kafka->note)};
+	scram_look(kafka);
 	int code = conf_fill(conf, kafka, role, group, error);
 
 	if (code < 0)
@@ -351,13 +366,38 @@ int kafka_bounds(struct bus_in_kafka *kafka, struct rd_kafka_s *rk, enum bus_top
 
 /* ---- topics ---- */
 
+/* The brokers answer, and refuse us: to ask again is of no use. */
+static bool is_refused(const struct bus_in_kafka *kafka)
+{
+	pthread_mutex_lock(&kafka->note->lock);
+	int response = kafka->note->response;
+
+	pthread_mutex_unlock(&kafka->note->lock);
+	return response == RD_KAFKA_RESP_ERR__AUTHENTICATION || response == RD_KAFKA_RESP_ERR__SSL;
+}
+
+/* Asks in short turns, for what librdkafka says meanwhile is heard only between them. */
+static rd_kafka_resp_err_t metadata_ask(struct bus_in_kafka *kafka,
+    const struct rd_kafka_metadata **ret, int timeout_ms)
+{
+	int64_t end = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+	rd_kafka_resp_err_t response;
+
+	do {
+		response = rd_kafka_metadata(kafka->producer, 1, NULL, ret, ASK_MS);
+		if (response == RD_KAFKA_RESP_ERR_NO_ERROR)
+			break;
+		rd_kafka_poll(kafka->producer, 0);
+	} while (!is_refused(kafka) && clock_monotonic_ns() < end);
+	return response;
+}
+
 /* Fills the partitions of the topics that are there and have leaders; counts the others. */
 static int topics_look(struct bus_in_kafka *kafka, unsigned *ret_missing, int timeout_ms,
     struct error *error)
 {
 	const struct rd_kafka_metadata *metadata;
-	rd_kafka_resp_err_t response =
-	    rd_kafka_metadata(kafka->producer, 1, NULL, &metadata, timeout_ms);
+	rd_kafka_resp_err_t response = metadata_ask(kafka, &metadata, timeout_ms);
 
 	if (response != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return kafka_failed(kafka, response, "metadata", error);

@@ -34,6 +34,7 @@ struct place {
 	bool held;
 	bool unsettled; /* where it stands is not known yet; it is not read */
 	bool lost;      /* its offset is not there */
+	uint64_t reached; /* in an earlier assignment, of the same generation */
 };
 
 struct topics {
@@ -191,7 +192,10 @@ static bool place_bounds(struct topics *topics, struct place *place, uint64_t *l
 	return true;
 }
 
-/* The offset that the group has committed, else the earliest. */
+/*
+ * The offset that the group has committed, else the earliest. Kafka forgets what was committed when
+ * a topic is deleted; one of that name that ends before where we had been is another.
+ */
 static bool place_begin(struct topics *topics, struct place *place)
 {
 	rd_kafka_topic_partition_list_t *list = list_of(place, RD_KAFKA_OFFSET_INVALID);
@@ -202,14 +206,22 @@ static bool place_begin(struct topics *topics, struct place *place)
 
 	if (known && at->metadata_size > 0)
 		(void)str_to_u64(str_from(at->metadata, at->metadata_size), &generation);
-	place->open.generation = generation;
-	if (known && at->offset >= 0)
-		place->open.next = (uint64_t)at->offset;
-	else if (known)
-		known = place_bounds(topics, place, &place->open.next, &high);
-	rd_kafka_topic_partition_list_destroy(list);
-	place->unsettled = !known;
+	if (known && generation >= place->open.generation) {
+		place->reached = generation > place->open.generation ? 0 : place->reached;
+		place->open.generation = generation;
+	}
 	place->lost = false;
+	if (known && at->offset >= 0) {
+		place->open.next = (uint64_t)at->offset;
+	} else if (known) {
+		known = place_bounds(topics, place, &place->open.next, &high);
+		if (known && place->reached > high) {
+			place->open.next = place->reached;
+			place->lost = true;
+		}
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	place->unsettled = !known || place->lost;
 	place->committed = place->to_commit = known ? place->open.next : UNKNOWN;
 	return known;
 }
@@ -269,6 +281,7 @@ static void place_settle_lost(struct topics *topics, struct place *place)
 		rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
 		place->open.generation++;
+		place->reached = 0;
 		place->to_commit = low;
 		commit_put(list, place);
 		bool kept = rd_kafka_commit(topics->rk, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -328,11 +341,11 @@ static void place_assign(struct topics *topics, struct place *place,
 	place->to_commit = place->committed = UNKNOWN;
 	bool known = topics_know_cluster(topics) && place_begin(topics, place);
 
-	place->unsettled = !known;
+	place->unsettled = !known || place->lost;
 	if (known)
 		kafka_note_clear(topics->kafka.note);
 	rd_kafka_topic_partition_list_add(begin, place->name, (int32_t)place->open.partition)
-	    ->offset = known ? (int64_t)place->open.next : RD_KAFKA_OFFSET_END;
+	    ->offset = place->unsettled ? RD_KAFKA_OFFSET_END : (int64_t)place->open.next;
 	if (known)
 		topics->events.on_assign(topics->events.context, &place->open);
 }
@@ -378,6 +391,8 @@ static void places_revoke(struct topics *topics, const rd_kafka_topic_partition_
 			continue;
 		place->open.owned = false;
 		place->open.backlog = 0;
+		if (!place->unsettled)
+			place->reached = place->open.next;
 		topics->events.on_revoke(topics->events.context, &place->open);
 	}
 }

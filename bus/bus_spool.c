@@ -491,6 +491,15 @@ bool bus_spool_stats(const struct bus *bus, struct bus_spool_stats *ret)
 	return true;
 }
 
+const struct error *bus_spool_why(const struct bus *bus)
+{
+	const struct bus_spool *spool = (const struct bus_spool *)bus;
+
+	return bus->backend == &bus_spool && spool->inner == NULL && spool->why.code < 0
+		   ? &spool->why
+		   : NULL;
+}
+
 int bus_spool_each(struct bus *bus, void (*visit)(void *context, struct str value), void *context,
     struct error *error)
 {

@@ -46,6 +46,11 @@ struct bus_spool_stats {
 };
 
 /*
+ * Why the inner bus could not be opened when that was tried last; NULL: it is open, or is being
+ * opened for the first time, or this is no spool.
+ */
+const struct error *bus_spool_why(const struct bus *bus);
+/*
  * The values of the records of "events" that wait in the log, in their order, each until the next.
  * 0 or negative; 0 too for a bus that is no spool.
  */

@@ -84,6 +84,7 @@ struct bus_spool {
 	struct bus *inner;             /* NULL: being opened */
 	struct spool_opener *opener;   /* NULL: none runs */
 	int64_t open_again_ns;         /* monotonic */
+	struct error why;              /* what the last opening failed with */
 	int64_t trouble_ns;            /* since when the inner bus only fails; 0: it does not */
 	int lock;
 	size_t readers;

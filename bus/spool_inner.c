@@ -149,6 +149,7 @@ static int opener_finish(struct bus_spool *spool, struct error *error)
 		inner_take(spool, opener->made);
 	else if (error != NULL)
 		*error = opener->error;
+	spool->why = opener->error;
 	free(opener);
 	return code;
 }

@@ -19,8 +19,21 @@ struct collect {
 	struct loop *loop;
 	struct collector *collector;
 	int64_t zone_asked_ns;
+	int64_t spool_told_ns; /* when it was told why the spool has no bus behind it */
 	bool only_stdin; /* which ends, and the program with it */
 };
+
+/* Once a minute: the spool takes all, and nothing else would tell that a password is wrong. */
+static void tell_spool(struct collect *collect, int64_t now_ns)
+{
+	const struct error *why = bus_spool_why(collect->bus);
+
+	if (why == NULL || now_ns - collect->spool_told_ns < 60 * NS_PER_S)
+		return;
+	collect->spool_told_ns = now_ns;
+	log_put(&collect->context->log, now_ns, LOG_LEVEL_WARNING, TEXT_cli_collect_spooling,
+	    why->text);
+}
 
 static int collect_step(void *self, int64_t timeout_ns, struct error *error)
 {
@@ -33,6 +46,7 @@ static int collect_step(void *self, int64_t timeout_ns, struct error *error)
 		collect->zone_asked_ns = now_ns;
 		collector_set_zone(collect->collector, clock_zone_s(now_ns));
 	}
+	tell_spool(collect, now_ns);
 	/* The same end as by a signal. */
 	if (collect->only_stdin && collector_ended(collect->collector))
 		kill(getpid(), SIGTERM);

@@ -3,7 +3,7 @@
 set -eu
 
 run="gcc make libc6-dev librdkafka-dev libpcre2-dev libjansson-dev liblmdb-dev libyaml-dev zlib1g-dev libssl-dev bsdutils"
-test="$run libcmocka-dev clang libclang-rt-14-dev python3 rsyslog rsyslog-relp rsyslog-elasticsearch libcurl4 python3-fluent-logger openjdk-17-jre-headless maven \
+test="$run libcmocka-dev clang libclang-rt-14-dev python3 rsyslog rsyslog-relp rsyslog-kafka rsyslog-elasticsearch libcurl4 python3-fluent-logger python3-confluent-kafka kcat openjdk-17-jre-headless maven \
 	openssl rsyslog-gnutls rsyslog-openssl haproxy libivykis0 libnet1 libjson-c5 libpcre3 libwrap0 \
 	binutils procps iproute2 bash"
 

@@ -7,6 +7,7 @@
 # TOCSIN_KAFKA_PORT  port of the broker (19092); the controller takes the port above it
 # TOCSIN_KAFKA_SASL  NAME:PASSWORD: also a listener with TLS and SASL (SCRAM-SHA-512, -256, PLAIN), two ports
 #                    above; certificates are made in tls/ of the folder (ca.pem is for clients)
+# TOCSIN_KAFKA_VERSION  of the libraries that are fetched (4.1.1)
 #
 # Every command may be repeated. 2: what is needed to run a broker cannot be had; 1: it failed.
 set -eu
@@ -17,7 +18,7 @@ port=${TOCSIN_KAFKA_PORT:-19092}
 control=$((port + 1))
 safe=$((port + 2))
 login=${TOCSIN_KAFKA_SASL:-}
-version=4.1.1
+version=${TOCSIN_KAFKA_VERSION:-4.1.1}
 
 absent() {
 	echo "kafka.sh: $1" >&2
@@ -192,5 +193,5 @@ kill) end KILL ;;
 wait) wait_ready ;;
 status) if running; then echo "127.0.0.1:$port"; else echo "not running"; exit 1; fi ;;
 clean) end TERM; rm -rf "$home/data" ;;
-*) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -2,12 +2,14 @@
 of the one that the suite has fetched."""
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 
 from flow import KAFKA, ROOT, free_port
 
-LIBS = os.path.join(ROOT, os.environ.get("TOCSIN_KAFKA", "build/kafka"), "libs")
+FOLDER = os.path.join(ROOT, os.environ.get("TOCSIN_KAFKA", "build/kafka"))
+LIBS = os.path.join(FOLDER, "libs")
 
 
 def why_not():
@@ -19,16 +21,39 @@ def why_not():
     return ""
 
 
+def older(version):
+    """The libraries of another version, fetched beside the suite's; None and why not."""
+    folder = f"{FOLDER.rstrip('/')}-{version}"
+    environment = dict(os.environ, TOCSIN_KAFKA=folder, TOCSIN_KAFKA_VERSION=version)
+    try:
+        got = subprocess.run(["sh", os.path.join(ROOT, "deploy", "kafka.sh"), "fetch"], env=environment,
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    except subprocess.TimeoutExpired:
+        return None, f"Maven Central does not give Kafka {version} in time"
+    if got.returncode != 0:
+        return None, (got.stderr.strip().splitlines() or [""])[-1]
+    return os.path.join(folder, "libs"), ""
+
+
+def is_free(port):
+    with socket.socket() as link:
+        try:
+            link.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
 class Broker:
-    def __init__(self, login=None):
+    def __init__(self, login=None, libs=LIBS):
         """login: "name:password" for a second listener with TLS and SASL, at self.safe."""
         self.login = login
         self.path = tempfile.mkdtemp(prefix="tocsin-kafka-")
-        shutil.copytree(LIBS, os.path.join(self.path, "libs"), copy_function=os.link
-                        if os.stat(LIBS).st_dev == os.stat(self.path).st_dev else shutil.copy2)
+        shutil.copytree(libs, os.path.join(self.path, "libs"), copy_function=os.link
+                        if os.stat(libs).st_dev == os.stat(self.path).st_dev else shutil.copy2)
         while True:
             port = free_port()
-            if port < 65000:
+            if port < 65000 and all(is_free(port + more) for more in (1, 2)):
                 break
         self.port = port
         self.address = f"127.0.0.1:{port}"
