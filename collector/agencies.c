@@ -264,6 +264,20 @@ const struct identity_of *agencies_shared_key(
 	return at->who;
 }
 
+const struct identity_of *agencies_login(
+    const struct agencies *agencies, size_t index, struct str *user, struct str *password)
+{
+	const struct login *at = agencies->logins;
+
+	while (at != NULL && index-- > 0)
+		at = at->next;
+	if (at == NULL)
+		return NULL;
+	*user = at->user;
+	*password = at->password;
+	return at->who;
+}
+
 bool identity_allows(const struct identity_of *identity, const char *input)
 {
 	for (size_t i = 0; i < input_count(); i++) {

@@ -73,6 +73,9 @@ bool agencies_have_certificates(const struct agencies *agencies);
  */
 const struct identity_of *agencies_shared_key(
     const struct agencies *agencies, size_t index, struct str *key);
+/* Likewise the users of Forward, with their passwords. */
+const struct identity_of *agencies_login(
+    const struct agencies *agencies, size_t index, struct str *user, struct str *password);
 
 bool identity_allows(const struct identity_of *identity, const char *input);
 

@@ -447,6 +447,37 @@ static int read_shared_keys(
 	return texts_read(reading, node, who, shared_key_add);
 }
 
+/* NAME:PASSWORD; the name has no colon. */
+static int user_add(
+    struct reading *reading, const struct yaml_node *node, struct identity_of *who)
+{
+	struct agencies *agencies = reading->agencies;
+	size_t colon = str_find_char(node->scalar, ':');
+	struct login *login = arena_zalloc(agencies->arena, sizeof(*login));
+
+	if (colon == STR_NOT_FOUND || !is_name(str_slice(node->scalar, 0, colon)) ||
+	    node->scalar.len - colon - 1 < TOKEN_LEAST || node->scalar.len > TOKEN_MOST)
+		return refuse_token(reading, node);
+	struct str text = arena_dup(agencies->arena, node->scalar);
+
+	if (login == NULL || text.ptr == NULL)
+		return no_memory(reading);
+	*login = (struct login){.user = str_slice(text, 0, colon),
+	    .password = str_slice(text, colon + 1, text.len), .who = who};
+	if (agencies->last_login != NULL)
+		agencies->last_login->next = login;
+	else
+		agencies->logins = login;
+	agencies->last_login = login;
+	return 0;
+}
+
+static int read_users(
+    struct reading *reading, const struct yaml_node *node, struct identity_of *who)
+{
+	return texts_read(reading, node, who, user_add);
+}
+
 /* A name that Kafka allows. */
 static int topic_add(
     struct reading *reading, const struct yaml_node *node, struct identity_of *who)
@@ -478,10 +509,11 @@ static int read_kafka(
 	    {STR_INIT("silent_times"), read_silent_times},                                         \
 	    {STR_INIT("loud_times"), read_loud_times}, {STR_INIT("networks"), read_networks},      \
 	    {STR_INIT("certificates"), read_certificates}, {STR_INIT("tokens"), read_tokens},      \
-	    {STR_INIT("shared_keys"), read_shared_keys}, {STR_INIT("kafka"), read_kafka}
+	    {STR_INIT("shared_keys"), read_shared_keys}, {STR_INIT("users"), read_users},          \
+	    {STR_INIT("kafka"), read_kafka}
 #define NAMES_OF_ALL                                                                               \
 	"name, contacts, level, decoder, zone, inputs, quota, silent, silent_times, loud_times, "  \
-	"networks, certificates, tokens, shared_keys, kafka"
+	"networks, certificates, tokens, shared_keys, users, kafka"
 
 static const struct key system_keys[] = {KEYS_OF_ALL, {{NULL, 0}, NULL}};
 static const struct key agency_keys[] = {

@@ -37,6 +37,13 @@ struct shared_key {
 	const struct identity_of *who;
 };
 
+/* A name and password, of which a sender shows that it knows them. */
+struct login {
+	struct login *next;
+	struct str user, password;
+	const struct identity_of *who;
+};
+
 struct agencies {
 	struct arena *arena;
 	struct mark_row **slots; /* open addressing; a power of two, at most half full */
@@ -48,6 +55,7 @@ struct agencies {
 	struct identity_of **identities;
 	size_t count, capacity;
 	struct shared_key *keys, *last_key;
+	struct login *logins, *last_login;
 	const char **overlaps;
 	size_t overlap_count;
 };

@@ -221,13 +221,13 @@ void forward_json(struct buf *out, struct str tag, const struct forward_entry *e
 bool forward_read_ping(struct str message, struct forward_ping *ret)
 {
 	struct msgpack head;
-	struct str word, user, password;
+	struct str word;
 
 	return take_kind(&message, MSGPACK_ARRAY, &head) && head.number == 6 &&
 	    take_text(&message, &word) && str_eq(word, STR("PING")) &&
 	    take_text(&message, &ret->host) && take_text(&message, &ret->salt) &&
-	    take_text(&message, &ret->digest) && take_text(&message, &user) &&
-	    take_text(&message, &password);
+	    take_text(&message, &ret->digest) && take_text(&message, &ret->user) &&
+	    take_text(&message, &ret->password);
 }
 
 void forward_digest(struct str salt, struct str host, struct str nonce, struct str key,
@@ -244,7 +244,7 @@ void forward_digest(struct str salt, struct str host, struct str nonce, struct s
 	}
 }
 
-void forward_put_helo(struct buf *out, struct str nonce)
+void forward_put_helo(struct buf *out, struct str nonce, struct str auth)
 {
 	buf_u8(out, 0x92);
 	msgpack_put_str(out, STR("HELO"));
@@ -252,7 +252,10 @@ void forward_put_helo(struct buf *out, struct str nonce)
 	msgpack_put_str(out, STR("nonce"));
 	msgpack_put_bin(out, nonce);
 	msgpack_put_str(out, STR("auth"));
-	msgpack_put_str(out, STR(""));
+	if (auth.len > 0)
+		msgpack_put_bin(out, auth);
+	else
+		msgpack_put_str(out, STR(""));
 	msgpack_put_str(out, STR("keepalive"));
 	buf_u8(out, 0xc3);
 }

@@ -48,12 +48,14 @@ void forward_json(struct buf *out, struct str tag, const struct forward_entry *e
 
 struct forward_ping {
 	struct str host, salt, digest;
+	struct str user, password; /* a digest of it; empty where no user is asked for */
 };
 
 bool forward_read_ping(struct str message, struct forward_ping *ret);
 void forward_digest(struct str salt, struct str host, struct str nonce, struct str key,
     char ret[FORWARD_DIGEST]);
-void forward_put_helo(struct buf *out, struct str nonce);
+/* auth: salt for the digest of the password; empty: no user is asked for. */
+void forward_put_helo(struct buf *out, struct str nonce, struct str auth);
 /* digest empty: refused, for that reason. */
 void forward_put_pong(struct buf *out, struct str reason, struct str host, struct str digest);
 void forward_put_ack(struct buf *out, struct str chunk);

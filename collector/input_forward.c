@@ -5,7 +5,8 @@
  * that comes again, byte by byte the same from the same sender, is acknowledged and counted, and
  * not handed on again (messages.h).
  *
- * When agencies.yml has shared keys, each connection has to show one of them first.
+ * When agencies.yml has shared keys, each connection has to show one of them first; when it has
+ * users, one of them too, of the same agency.
  */
 #include "collector/agencies.h"
 #include "collector/answers.h"
@@ -36,6 +37,7 @@ struct state {
 	int64_t begun_ns;
 	bool greeted;           /* the handshake is over, or not wanted */
 	char nonce[FORWARD_NONCE];
+	char auth[FORWARD_NONCE]; /* the salt of passwords */
 };
 
 static int64_t number_of(const struct stream *stream, enum config_key key)
@@ -211,22 +213,61 @@ static const struct identity_of *key_find(
 	return found;
 }
 
+static bool asks_users(const struct stream *stream)
+{
+	struct str user, password;
+
+	return agencies_login(stream_intake(stream)->agencies, 0, &user, &password) != NULL;
+}
+
+/* Who that user is; NULL: nobody, or the password is another. */
+static const struct identity_of *user_find(
+    struct stream *stream, const struct forward_ping *ping)
+{
+	const struct state *state = stream_state(stream);
+	const struct agencies *agencies = stream_intake(stream)->agencies;
+	const struct identity_of *identity, *found = NULL;
+	struct str auth = str_from(state->auth, FORWARD_NONCE), user, password;
+	char digest[FORWARD_DIGEST];
+
+	for (size_t i = 0; (identity = agencies_login(agencies, i, &user, &password)) != NULL; i++) {
+		forward_digest(auth, user, STR_NONE, password, digest);
+		if (str_eq(ping->user, user) && same(ping->password, digest))
+			found = identity;
+	}
+	return found;
+}
+
+/* By its key, and by its user where users are asked for. *why: the reason that it is refused. */
+static const struct identity_of *ping_identify(struct stream *stream,
+    const struct forward_ping *ping, struct str *key, struct str *why)
+{
+	const struct identity_of *of_key = key_find(stream, ping, key), *of_user;
+
+	*why = STR("shared_key mismatch");
+	if (of_key == NULL || !asks_users(stream))
+		return of_key;
+	of_user = user_find(stream, ping);
+	*why = STR("username/password mismatch");
+	return of_user != NULL && str_eq(of_user->agency, of_key->agency) ? of_user : NULL;
+}
+
 static bool ping_serve(struct stream *stream, struct str bytes)
 {
 	struct state *state = stream_state(stream);
 	struct buf out = BUF(1024);
 	char digest[FORWARD_DIGEST];
 	struct forward_ping ping;
-	struct str key = STR_NONE;
+	struct str key = STR_NONE, why;
 
 	if (!forward_read_ping(bytes, &ping))
 		return refused(stream);
-	const struct identity_of *identity = key_find(stream, &ping, &key);
+	const struct identity_of *identity = ping_identify(stream, &ping, &key, &why);
 	bool good = identity != NULL && stream_identify(stream, identity);
 
 	forward_digest(ping.salt, HOST, str_from(state->nonce, FORWARD_NONCE), key, digest);
 	forward_put_pong(&out,
-	    good ? STR("") : identity != NULL ? STR("not permitted") : STR("shared_key mismatch"),
+	    good ? STR("") : identity != NULL ? STR("not permitted") : why,
 	    HOST, good ? str_from(digest, FORWARD_DIGEST) : STR_NONE);
 	if (identity == NULL)
 		refused(stream);
@@ -252,9 +293,11 @@ static bool forward_begin(struct stream *stream)
 		state->greeted = true;
 		return stream_identify(stream, NULL);
 	}
-	if (!hash_random(state->nonce, FORWARD_NONCE))
+	if (!hash_random(state->nonce, FORWARD_NONCE) ||
+	    !hash_random(state->auth, FORWARD_NONCE))
 		return false;
-	forward_put_helo(&out, str_from(state->nonce, FORWARD_NONCE));
+	forward_put_helo(&out, str_from(state->nonce, FORWARD_NONCE),
+	    asks_users(stream) ? str_from(state->auth, FORWARD_NONCE) : STR_NONE);
 	bool good = stream_write(stream, buf_str(&out));
 
 	buf_free(&out);

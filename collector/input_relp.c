@@ -2,7 +2,8 @@
  * RELP, as rsyslog's omrelp speaks it. A message is answered when its event is durable, in the
  * order of the messages; those that arrived together share a ticket. What the bus refused is not
  * answered at all, and the connection is closed: senders forget a message that is answered with an
- * error, and send again what was not answered.
+ * error, and send again what was not answered. Who may not use this input is told so in the answer
+ * to "open", and keeps what it has.
  */
 #include "collector/answers.h"
 #include "collector/relp.h"
@@ -113,6 +114,11 @@ static bool serve_open(struct stream *stream, const struct relp_frame *frame)
 	if (state->open || !offer_has(frame->data, STR("commands"), STR("syslog"))) {
 		stream_row(stream)->counts.bad_frames++;
 		respond(state, frame->txnr, FAREWELL, STR("500 the command syslog is not offered"));
+		return false;
+	}
+	if (!stream_identify(stream, NULL)) {
+		respond(state, frame->txnr, FAREWELL,
+		    STR("500 this sender may not use this input"));
 		return false;
 	}
 	state->open = true;
@@ -242,6 +248,7 @@ static const struct stream_kind kind = {
     .transport = TRANSPORT_RELP,
     .state_bytes = sizeof(struct state),
     .partial_max = INTAKE_SCRATCH / 2,
+    .identifies = true,
     .begin = relp_begin,
     .take = relp_take,
     .owes = relp_owes,

@@ -291,6 +291,9 @@ static void test_refusals(void **state)
 	    {A "tokens: [password, sha256:5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef72"
 	       "1d1542d8]\n", 3, 24, TEXT_collector_agencies_secret_twice},
 	    {A "shared_keys: short\n", 3, 18, TEXT_collector_agencies_token},
+	    {A "users: long-enough\n", 3, 12, TEXT_collector_agencies_token},
+	    {A "users: 'an:short'\n", 3, 12, TEXT_collector_agencies_token},
+	    {A "users: ':long-enough'\n", 3, 12, TEXT_collector_agencies_token},
 	    {"unknown: {networks: 192.0.2.1}\n", 1, 11, TEXT_collector_agencies_key},
 	    {"a: b\n---\nc: d\n", 3, 1, TEXT_config_documents},
 	};

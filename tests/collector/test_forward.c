@@ -287,6 +287,8 @@ static void heartbeats_over_udp(void **state)
 #define AGENCIES "unknown: {inputs: none}\nagencies:\n- name: hue\n" \
 	"  shared_keys: [first-key-of-hue-0123, second-key-of-hue-0123]\n"
 
+static char auth[FORWARD_NONCE]; /* of the HELO, where it asks for a user */
+
 /* The nonce of the HELO. */
 static struct str nonce_of(struct peer *peer, char nonce[FORWARD_NONCE])
 {
@@ -297,13 +299,20 @@ static struct str nonce_of(struct peer *peer, char nonce[FORWARD_NONCE])
 
 	assert_true(at != STR_NOT_FOUND);
 	memcpy(nonce, helo.ptr + at + 2, FORWARD_NONCE);
+	helo = str_slice(helo, at + 2 + FORWARD_NONCE, helo.len);
+	at = str_find(helo, STR("\xc4\x10"));
+	if (at != STR_NOT_FOUND)
+		memcpy(auth, helo.ptr + at + 2, FORWARD_NONCE);
 	return str_from(nonce, FORWARD_NONCE);
 }
 
-static void say_ping(struct peer *peer, struct str nonce, struct str key)
+static void say_ping_as(
+    struct peer *peer, struct str nonce, struct str key, struct str user, struct str password)
 {
 	struct buf out = BUF(1024);
-	char digest[FORWARD_DIGEST];
+	char digest[FORWARD_DIGEST], secret[FORWARD_DIGEST];
+
+	forward_digest(str_from(auth, sizeof(auth)), user, STR_NONE, password, secret);
 
 	forward_digest(STR("salt"), STR("web1"), nonce, key, digest);
 	buf_u8(&out, 0x96);
@@ -311,10 +320,15 @@ static void say_ping(struct peer *peer, struct str nonce, struct str key)
 	msgpack_put_str(&out, STR("web1"));
 	msgpack_put_str(&out, STR("salt"));
 	msgpack_put_str(&out, str_from(digest, sizeof(digest)));
-	msgpack_put_str(&out, STR(""));
-	msgpack_put_str(&out, STR(""));
+	msgpack_put_str(&out, user);
+	msgpack_put_str(&out, user.len > 0 ? str_from(secret, sizeof(secret)) : STR_NONE);
 	peer_say(peer, buf_str(&out));
 	buf_free(&out);
+}
+
+static void say_ping(struct peer *peer, struct str nonce, struct str key)
+{
+	say_ping_as(peer, nonce, key, STR_NONE, STR_NONE);
 }
 
 static void who_has_the_key_may_send(void **state)
@@ -368,6 +382,47 @@ static void who_has_shown_nothing_may_not(void **state)
 	peer_close(&peer);
 }
 
+#define USERS                                                                                      \
+	"unknown: {inputs: none}\nagencies:\n- name: hue\n  shared_keys: [key-of-hue-0123]\n"      \
+	"  users: ['an:mật khẩu: một']\n  systems:\n  - name: portal\n"                           \
+	"    users: ['binh:password-2']\n- name: vinh\n  users: ['chi:password-3']\n"             \
+	"  shared_keys: [key-of-vinh-0123]\n"
+
+static void who_is_a_user_too_may_send(void **state)
+{
+	static const struct {
+		const char *key, *user, *password, *who;
+	} users[] = {
+	    {"key-of-hue-0123", "an", "mật khẩu: một", "hue//"},
+	    {"key-of-hue-0123", "binh", "password-2", "hue/portal/"},
+	    {"key-of-vinh-0123", "chi", "password-3", "vinh//"},
+	    {"key-of-hue-0123", "an", "password-2", NULL},
+	    {"key-of-hue-0123", "dung", "password-2", NULL},
+	    {"key-of-hue-0123", "", "", NULL},
+	    {"key-of-vinh-0123", "an", "mật khẩu: một", NULL},
+	    {"key-of-nobody-0123", "an", "mật khẩu: một", NULL},
+	};
+	char bytes[FORWARD_NONCE];
+	struct peer peer;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		peer_open_known(&peer, "forward", USERS);
+		struct str nonce = nonce_of(&peer, bytes);
+
+		say_ping_as(&peer, nonce, str_of(users[i].key), str_of(users[i].user),
+		    str_of(users[i].password));
+		assert_int_equal(str_ends(peer_hear(&peer), STR("(closed)")), users[i].who == NULL);
+		if (users[i].who != NULL) {
+			peer_say(&peer, STR("\x93\xa1t\x91" E1 CHUNK));
+			assert_true(str_eq(peer_hear(&peer), STR(ACK)));
+			assert_int_equal(peer_events(&peer), 1);
+			assert_string_equal(peer.rig.seen[0].who, users[i].who);
+		}
+		peer_close(&peer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +436,7 @@ int main(void)
 	    cmocka_unit_test(heartbeats_over_udp),
 	    cmocka_unit_test(who_has_the_key_may_send),
 	    cmocka_unit_test(who_has_shown_nothing_may_not),
+	    cmocka_unit_test(who_is_a_user_too_may_send),
 	};
 
 	return cmocka_run_group_tests_name("forward", tests, NULL, NULL);

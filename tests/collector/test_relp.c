@@ -59,6 +59,20 @@ static void what_was_refused_is_not_answered(void **state)
 	peer_close(&peer);
 }
 
+/* Before anything is sent, and so nothing is lost; it is counted. */
+static void who_may_not_is_told_why(void **state)
+{
+	struct peer peer;
+
+	(void)state;
+	peer_open_known(&peer, "relp", PEER_BARRED);
+	peer_say(&peer, STR(OPEN));
+	assert_string_equal(peer_hear(&peer).ptr, "1 rsp 38 500 this sender may not use this input\n(closed)");
+	assert_int_equal(peer_total(&peer).barred_connections, 1);
+	assert_int_equal(peer_total(&peer).received, 0);
+	peer_close(&peer);
+}
+
 static const struct {
 	const char *name, *said, *heard;
 	uint64_t bad;
@@ -203,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(answers_come_in_order_when_durable),
 	    cmocka_unit_test(what_was_refused_is_not_answered),
+	    cmocka_unit_test(who_may_not_is_told_why),
 	    cmocka_unit_test(commands),
 	    cmocka_unit_test(a_long_message_is_cut_and_the_rest_passed_over),
 	    cmocka_unit_test(too_many_unanswered_are_not_read),

@@ -109,6 +109,7 @@ KEYS = """unknown: {inputs: none}
 agencies:
 - name: So TTTT
   shared_keys: [khóa-dùng-chung]
+  users: ["tỉnh:mật khẩu của tỉnh"]
 """
 
 
@@ -116,13 +117,13 @@ def forward():
     folder, why = npm()
     modes = (("PackedForward", "khóa-dùng-chung"), ("CompressedPackedForward", ""), ("Message", ""), ("Forward", ""))
     for mode, key in modes if LONG else modes[:2]:
-        name = f"@fluent-org/logger, {mode}{', shared key' if key else ''}"
+        name = f"@fluent-org/logger, {mode}{', shared key, user' if key else ''}"
         if folder is None:
             skip(name, why)
             continue
         door = Door("forward.listen", agencies=KEYS if key else "")
         through_program(name, door, ["node", os.path.join(folder, "forward.js"), str(door.port), mode, str(EVENTS)]
-                        + ([key] if key else []))
+                        + ([key, "tỉnh", "mật khẩu của tỉnh"] if key else []))
 
 
 FLUENT = """

@@ -1,6 +1,6 @@
-// forward.js PORT MODE EVENTS [SHARED_KEY]: numbered events with ack, each again until it is acknowledged.
+// forward.js PORT MODE EVENTS [SHARED_KEY USER PASSWORD]: numbered events with ack, each again until it is acknowledged.
 const { FluentClient } = require("@fluent-org/logger");
-const [port, mode, events, key] = process.argv.slice(2);
+const [port, mode, events, key, username, password] = process.argv.slice(2);
 let again = 0;
 
 function dial() {
@@ -9,7 +9,7 @@ function dial() {
 		ack: { ackTimeout: 1000 },
 		socket: { host: "127.0.0.1", port: Number(port), timeout: 3000, reconnect: { minDelay: 50, maxDelay: 200, backoff: 1.5 } },
 		flushInterval: 20,
-		security: key ? { clientHostname: "web1.example.vn", sharedKey: key } : undefined,
+		security: key ? { clientHostname: "web1.example.vn", sharedKey: key, username, password } : undefined,
 	});
 	client.socketOn("error", () => {});
 	return client;
