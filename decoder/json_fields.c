@@ -265,14 +265,6 @@ static INLINE bool value_take(struct walk *w, struct ground *ground, struct str 
 	return true;
 }
 
-/* The end of the integer at from, or from when there is none. */
-static INLINE size_t integer_end(const struct walk *w, size_t from)
-{
-	while (char_is_digit(w->text[from]))
-		from++;
-	return from;
-}
-
 #if CPU_HAS_V3
 /* Not always_inline: it is so once its callers are in members_v3, and may not before. */
 CPU_V3_CODE static inline bool text_is(const char *text, const struct json_step *step)

@@ -198,7 +198,8 @@ static void the_walk_is_the_scan_of_broken_texts(void **state)
 static const char *const names[] = {"a", "b", "Image", "Channel", "EventID", "winlog", "event_data",
     "EventData", "message", "@timestamp", "src_ip", "Account Name", "seventeen.letters", "",
     "thirty bytes, the most of a step", "thirty bytes, the most of one",
-    "thirty.bytes.are.the.most.", "a name that is longer than thirty bytes", "b\\n", "x\"y", "C:\\", "tÃªn", "user", "id"};
+    "thirty.bytes.are.the.most.",
+    "a name that is longer than thirty bytes", "b\\n", "x\"y", "C:\\", "tên", "user", "id"};
 static const char *const scalars[] = {"1", "-1", "1.5", "2e3", "007", "true", "false", "null",
     "\"\"", "\"x\"", "\"C:\\\\Windows\\\\cmd.exe\"", "\"\\u0110\\ud83d\\ude00\"",
     "\"a value that is longer than the thirty-two bytes of a block, and than sixty-four too\"",
