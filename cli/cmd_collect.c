@@ -1,8 +1,8 @@
 #include "cli/command.h"
+#include "cli/confined.h"
 #include "cli/stage.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/metrics.h"
 #include "bus/bus_spool.h"
@@ -18,6 +18,7 @@ struct collect {
 	struct bus *bus;
 	struct loop *loop;
 	struct collector *collector;
+	struct confined *confined;
 	int64_t zone_asked_ns;
 	int64_t spool_told_ns; /* when it was told why the spool has no bus behind it */
 	bool only_stdin; /* which ends, and the program with it */
@@ -151,6 +152,7 @@ static void collect_measure(void *self)
 	metrics_set(METRIC_BUS_PUBLISHED, bus.published);
 	metrics_set(METRIC_BUS_PENDING_BYTES, bus.pending_bytes);
 	measure_spool(collect->bus);
+	confined_measure(collect->confined);
 }
 
 static void row_fields(struct json *json, const struct source_row *row)
@@ -204,6 +206,7 @@ static void collect_status(void *self, struct buf *out)
 	row_fields(&json, &total);
 	json_pair_u64(&json, "in_flight", collector_in_flight(collect->collector));
 	spool_fields(&json, collect->bus);
+	confined_status(collect->confined, &json);
 	json_close(&json, '}');
 }
 
@@ -310,7 +313,7 @@ static int collect_open(struct collect *collect, struct error *error)
 	    .bus = collect->bus,
 	    .loop = collect->loop,
 	    .config = c,
-	    .identity_path = context_data_path(context, "collector.id"),
+	    .identity_path = context_collect_path(context, "collector.id"),
 	    .listeners = listeners,
 	    .listener_count = count,
 	    .udp_sockets = (unsigned)config_number(c, CONFIG_SYSLOG_UDP_SOCKETS),
@@ -329,32 +332,40 @@ static int collect_open(struct collect *collect, struct error *error)
 	    .agencies_path = agencies.len > 0 ? agencies.ptr : NULL,
 	    .tell = collect_tell,
 	    .tell_context = collect,
+	    .apart = confined_thread,
+	    .apart_context = collect->confined,
 	    .one_event_json = config_number(c, CONFIG_BUS_FORMAT) == 1,
 	};
-	int code = file_make_folder(context_data_path(context, NULL), 0750, error);
+	int code = collector_open(&collect->collector, &options, error);
 
-	if (code == 0)
-		code = collector_open(&collect->collector, &options, error);
 	if (code == 0)
 		log_doubts(collect);
 	return code;
 }
 
+static int collect_ready(void *self, struct error *error)
+{
+	struct collect *collect = self;
+
+	return confined_enter(collect->confined, error);
+}
+
 static int collect_run(struct context *context, const struct arguments *arguments)
 {
 	struct collect collect = {.context = context};
-	struct stage stage = {.name = "collect", .step = collect_step, .measure = collect_measure,
-	    .status = collect_status, .answer = collect_answer,
+	struct stage stage = {.name = "collect", .ready = collect_ready, .step = collect_step,
+	    .measure = collect_measure, .status = collect_status, .answer = collect_answer,
 	    .reload = collect_reload, .self = &collect};
 	struct error error = {0}, ending = {0};
 
 	collect.only_stdin = arguments_has(arguments, "stdin");
 	stage_signals();
 	context->log.stage = str_of(stage.name);
-	/* one process has the spool, and whoever feeds standard input can wait */
-	int code = collect.only_stdin ? context_bus(context, &collect.bus, &error)
-				      : context_bus_spooled(context, &collect.bus, &error);
+	int code = confined_open(&collect.confined, context, &error);
 
+	/* one process has the spool, and whoever feeds standard input can wait */
+	if (code == 0)
+		code = confined_bus(collect.confined, !collect.only_stdin, &collect.bus, &error);
 	if (code == 0)
 		code = loop_open(&collect.loop, &error);
 	if (code == 0)
@@ -367,6 +378,7 @@ static int collect_run(struct context *context, const struct arguments *argument
 	collector_close(collect.collector);
 	loop_close(collect.loop);
 	bus_close(collect.bus);
+	confined_free(collect.confined);
 	if (code < 0)
 		log_error(&context->log, clock_wall_ns(), &error);
 	/* What standard input brought, nobody can bring again. */

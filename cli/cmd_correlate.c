@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/metrics.h"
+#include "cli/privilege.h"
 #include "cli/reload.h"
 #include "cli/rule_counts.h"
 #include "correlator/shelf.h"
@@ -333,8 +334,10 @@ static int correlate_run(struct context *context, const struct arguments *argume
 	if (text != NULL)
 		snprintf(name, sizeof(name), "correlate-%.*s", (int)strcspn(text, "/"), text);
 	context->log.stage = str_of(name);
-	int code = correlate_open(&correlate, arguments, &error);
+	int code = privilege_start(context, 0, &error);
 
+	if (code == 0)
+		code = correlate_open(&correlate, arguments, &error);
 	if (code == 0)
 		code = correlate_begin(&correlate, &error);
 	if (code == 0)

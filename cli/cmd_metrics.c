@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/privilege.h"
 #include "cli/scrape.h"
 
 static int metrics_print(struct context *context, struct error *error)
@@ -19,11 +20,12 @@ static int metrics_run(struct context *context, const struct arguments *argument
 	struct error error = {0};
 	int code;
 
+	context->log.stage = STR("metrics");
 	if (!arguments_has(arguments, "serve"))
 		code = metrics_print(context, &error);
 	else if (address.len == 0)
 		code = error_set(&error, ERR_USAGE, TEXT_cli_metrics_nowhere);
-	else
+	else if ((code = privilege_start(context, 0, &error)) == 0)
 		code = scrape_serve(context, address.ptr, &error);
 	return code < 0 ? context_fail(&error) : EXIT_OK;
 }

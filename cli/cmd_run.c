@@ -4,6 +4,7 @@
  */
 #include "cli/command.h"
 #include "cli/gather.h"
+#include "cli/privilege.h"
 #include "cli/stage.h"
 
 #include "base/clock.h"
@@ -238,11 +239,20 @@ static void child_add(struct supervisor *supervisor, const char *command, unsign
 	}
 }
 
+static int supervisor_ready(void *self, struct error *error)
+{
+	struct supervisor *supervisor = self;
+
+	return privilege_give(supervisor->context,
+	    context_run_path(supervisor->context, "tocsin.sock"), error);
+}
+
 static int run_run(struct context *context, const struct arguments *arguments)
 {
 	struct supervisor supervisor = {.context = context};
-	struct stage stage = {.name = "tocsin", .step = supervisor_step,
-	    .measure = supervisor_measure, .status = supervisor_status, .answer = supervisor_answer,
+	struct stage stage = {.name = "tocsin", .ready = supervisor_ready,
+	    .step = supervisor_step, .measure = supervisor_measure,
+	    .status = supervisor_status, .answer = supervisor_answer,
 	    .reload = supervisor_reload, .self = &supervisor};
 	unsigned workers = (unsigned)config_number(context->config, CONFIG_CORRELATE_WORKERS);
 	struct hash_key key;
@@ -252,7 +262,10 @@ static int run_run(struct context *context, const struct arguments *arguments)
 	stage_signals();
 	context->log.stage = STR("run");
 	/* Made here, once, before several stages would make it at the same moment. */
-	int code = context_site_key(context, &key, &error);
+	int code = privilege_prepare(context, &error);
+
+	if (code == 0)
+		code = context_site_key(context, &key, &error);
 
 	child_add(&supervisor, "store", 0, 0);
 	for (unsigned i = 0; i < workers && i < CHILDREN_MAX - 3; i++)

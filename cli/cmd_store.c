@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "cli/decoded.h"
+#include "cli/privilege.h"
 #include "cli/stage.h"
 
 #include "base/clock.h"
@@ -99,8 +100,10 @@ static int storing_run(struct context *context, const struct arguments *argument
 	(void)arguments;
 	stage_signals();
 	context->log.stage = str_of(stage.name);
-	int code = storing_open(&storing, context, &error);
+	int code = privilege_start(context, 0, &error);
 
+	if (code == 0)
+		code = storing_open(&storing, context, &error);
 	if (code == 0)
 		code = stage_run(context, &stage, NULL, &error);
 	store_close(storing.store);

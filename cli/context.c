@@ -49,6 +49,18 @@ const char *context_bus_path(struct context *context)
 	return path.len > 0 ? joined(context, path, "") : context_data_path(context, "bus");
 }
 
+const char *context_spool_path(struct context *context)
+{
+	struct str path = config_text(context->config, CONFIG_BUS_SPOOL_PATH);
+
+	return path.len > 0 ? joined(context, path, "") : context_data_path(context, "spool");
+}
+
+const char *context_collect_path(struct context *context, const char *name)
+{
+	return joined(context, str_of(context_data_path(context, "collect")), name);
+}
+
 const char *context_replay_path(struct context *context, const char *name)
 {
 	struct str below = arena_printf(context->arena, "replays/%s", name);
@@ -102,13 +114,6 @@ int context_bus(struct context *context, struct bus **ret, struct error *error)
 	return code < 0 ? code : bus_open(ret, &options, error);
 }
 
-static const char *spool_path(struct context *context)
-{
-	struct str path = config_text(context->config, CONFIG_BUS_SPOOL_PATH);
-
-	return path.len > 0 ? joined(context, path, "") : context_data_path(context, "spool");
-}
-
 int context_bus_spooled(struct context *context, struct bus **ret, struct error *error)
 {
 	const struct config *c = context->config;
@@ -121,7 +126,7 @@ int context_bus_spooled(struct context *context, struct bus **ret, struct error 
 		return code;
 	*spool = (struct bus_spool_options){
 	    .inner = options.backend,
-	    .path = spool_path(context),
+	    .path = context_spool_path(context),
 	    .bytes = (uint64_t)config_number(c, CONFIG_BUS_SPOOL_BYTES),
 	    .age_ns = config_number(c, CONFIG_BUS_SPOOL_AGE),
 	    .after_ns = config_number(c, CONFIG_BUS_SPOOL_AFTER),

@@ -34,6 +34,9 @@ const char *context_data_path(struct context *context, const char *below);
 const char *context_run_path(struct context *context, const char *name);
 const char *context_store_path(struct context *context);
 const char *context_bus_path(struct context *context);
+const char *context_spool_path(struct context *context);
+/* Where collect keeps its own: who it is, how far files have been read. */
+const char *context_collect_path(struct context *context, const char *name);
 /* Where the replay of that name keeps its alerts: data.path/replays/NAME. */
 const char *context_replay_path(struct context *context, const char *name);
 

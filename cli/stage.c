@@ -174,6 +174,8 @@ int stage_run(struct context *context, struct stage *stage, struct loop *own_loo
 	if (code == 0)
 		code = control_open(
 		    &control, loop, context_run_path(context, name), answer, &running, error);
+	if (code == 0 && stage->ready != NULL)
+		code = stage->ready(stage->self, error);
 	if (code == 0)
 		log_put(&context->log, clock_wall_ns(), LOG_LEVEL_INFO, TEXT_cli_stage_started);
 	while (code == 0 && !running.stop) {

@@ -9,6 +9,8 @@
 
 struct stage {
 	const char *name;          /* "collect", "correlate-0", "store": socket and log */
+	/* Once, when everything is open and before the first step. NULL: nothing to do. */
+	int (*ready)(void *self, struct error *error);
 	/* One round; waits up to timeout_ns. 0 or positive, or a negative code. */
 	int (*step)(void *self, int64_t timeout_ns, struct error *error);
 	/* Copies its own counters into metrics.h, before they are written. */

@@ -28,6 +28,20 @@ struct collector {
 	int64_t tick_ns, second_ns; /* when the last ones were */
 };
 
+struct opening {
+	struct listener *listener;
+	struct intake *intake;
+	const char *address;
+};
+
+static int opening_run(void *argument, struct error *error)
+{
+	struct opening *opening = argument;
+	struct listener *listener = opening->listener;
+
+	return listener->kind->open(&listener->input, opening->intake, opening->address, error);
+}
+
 static int listeners_open(struct collector *collector, struct error *error)
 {
 	const struct collector_options *options = &collector->options;
@@ -39,8 +53,10 @@ static int listeners_open(struct collector *collector, struct error *error)
 		listener->kind = input_find(str_of(wanted->input));
 		if (listener->kind == NULL)
 			return error_set(error, ERR_DOCUMENT, TEXT_collector_input, wanted->input);
-		int code = listener->kind->open(
-		    &listener->input, &collector->intake, wanted->address, error);
+		struct opening opening = {listener, &collector->intake, wanted->address};
+		int code = listener->kind->threads && options->apart != NULL
+		    ? options->apart(options->apart_context, opening_run, &opening, error)
+		    : opening_run(&opening, error);
 
 		if (code < 0)
 			return code;

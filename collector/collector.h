@@ -49,6 +49,13 @@ struct collector_options {
 	/* Who was refused and why, for a log; bounded by itself. May be NULL. */
 	void (*tell)(void *context, const struct error *error);
 	void *tell_context;
+	/*
+	 * Calls run in another thread, and gives what it gives: for inputs whose libraries make
+	 * threads, which have what the thread that makes them has. NULL: run is called as it is.
+	 */
+	int (*apart)(void *context, int (*run)(void *argument, struct error *error), void *argument,
+	    struct error *error);
+	void *apart_context;
 };
 
 int collector_open(

@@ -37,6 +37,7 @@ struct follow {
 	bool at_end;         /* the last read found nothing more */
 	bool ready;          /* in the queue of those to be read */
 	bool awaited;        /* others are read after it */
+	bool told;           /* that it cannot be opened */
 	bool part;           /* something has come that is no event yet */
 	int64_t grown_ns;    /* when something was read last */
 	uint64_t seen;       /* the look around that found it last */

@@ -48,6 +48,7 @@ struct input_kind {
 	/* Opens a listener on address. */
 	int (*open)(
 	    struct input **ret, struct intake *intake, const char *address, struct error *error);
+	bool threads; /* open makes some: it is called through collector_options.apart */
 	void (*close)(struct input *input); /* accepts NULL */
 	/* The bus is behind, or no longer: stop or resume reading where senders can wait. */
 	void (*pause)(struct input *input, bool paused);

@@ -56,11 +56,30 @@ static void closed(struct files *files, struct follow *follow)
 	follow_close(follow);
 }
 
+/* Once, until it can be: no right to read it, or a link to what is closed to us. */
+static void tell_closed(struct files *files, struct follow *follow, int system)
+{
+	const struct collector_options *options = files->intake->options;
+	struct error error = {0};
+
+	if (follow->told || options->tell == NULL)
+		return;
+	follow->told = true;
+	error_system(&error, system, TEXT_base_open, follow->path);
+	options->tell(options->tell_context, &error);
+}
+
 enum follow_result files_open(struct files *files, struct follow *follow)
 {
 	bool was_open = follow->fd >= 0;
+
+	errno = 0;
 	enum follow_result result = follow_open(follow);
 
+	if (result == FOLLOW_FAILED && errno != 0)
+		tell_closed(files, follow, errno);
+	if (result == FOLLOW_SOME)
+		follow->told = false;
 	files->open_count += !was_open && result == FOLLOW_SOME;
 	return result;
 }

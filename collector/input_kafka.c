@@ -525,6 +525,7 @@ const struct input_kind input_kafka = {
     .listen = CONFIG_KAFKA_TOPICS,
     .summary = "topics of Kafka that others write",
     .open = kafka_open,
+    .threads = true,
     .close = kafka_close,
     .pause = kafka_pause,
     .finish = kafka_finish,

@@ -96,6 +96,12 @@ class House:
                               f"bus.kafka.properties.bootstrap.servers={self.broker}"]
         self.settings += list(settings)
 
+    def beside(self, name):
+        """A path for a file of the configuration: in a folder of its own, as /etc/tocsin, which collect may read."""
+        folder = os.path.join(self.path, "etc")
+        os.makedirs(folder, exist_ok=True)
+        return os.path.join(folder, name)
+
     def arguments(self, *words):
         line = [TOCSIN, *words]
         for setting in self.settings:

@@ -40,7 +40,7 @@ class Door:
         for key in [keys] if isinstance(keys, str) else keys:
             self.house.settings.append(f"{key}={scheme}127.0.0.1:{self.port}")
         if agencies:
-            path = os.path.join(self.house.path, "agencies.yml")
+            path = self.house.beside("agencies.yml")
             with open(path, "w") as file:
                 file.write(agencies)
             self.house.settings.append(f"collector.agencies={path}")

@@ -235,7 +235,7 @@ def main():
                             "collector.senders=20000", "syslog.udp.receive_buffer=65536",
                             "correlate.lateness=1s", "correlate.idle=2s", "collector.tick=500ms",
                             f"metrics.listen=127.0.0.1:{monitor}"))
-    path = os.path.join(house.path, "agencies.yml")
+    path = house.beside("agencies.yml")
     house.settings.append(f"collector.agencies={path}")
     try:
         write(path, AGENCIES.format(firewall="level: 4, decoder: nosuch"))
