@@ -230,7 +230,8 @@ static const struct identity_of *user_find(
 	struct str auth = str_from(state->auth, FORWARD_NONCE), user, password;
 	char digest[FORWARD_DIGEST];
 
-	for (size_t i = 0; (identity = agencies_login(agencies, i, &user, &password)) != NULL; i++) {
+	for (size_t i = 0;
+	     (identity = agencies_login(agencies, i, &user, &password)) != NULL; i++) {
 		forward_digest(auth, user, STR_NONE, password, digest);
 		if (str_eq(ping->user, user) && same(ping->password, digest))
 			found = identity;

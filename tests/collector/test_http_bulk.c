@@ -103,11 +103,11 @@ static void what_is_kept(void **state)
 }
 
 #define MADE(id)                                                                                   \
-	"201 {\"_index\":\"so-tttt\",\"_id\":" id ",\"_version\":1,\"result\":\"created\","           \
-	"\"_shards\":{\"total\":1,\"successful\":1,\"failed\":0},\"_seq_no\":0,"                     \
+	"201 {\"_index\":\"so-tttt\",\"_id\":" id ",\"_version\":1,\"result\":\"created\"," \
+	"\"_shards\":{\"total\":1,\"successful\":1,\"failed\":0},\"_seq_no\":0," \
 	"\"_primary_term\":1}"
 #define UNMADE(type, reason)                                                                       \
-	"400 {\"error\":{\"root_cause\":[{\"type\":\"" type "\",\"reason\":\"" reason "\"}],"        \
+	"400 {\"error\":{\"root_cause\":[{\"type\":\"" type "\",\"reason\":\"" reason "\"}]," \
 	"\"type\":\"" type "\",\"reason\":\"" reason "\"},\"status\":400}"
 #define UNNAMED	 UNMADE("illegal_argument_exception", "no index, or no id")
 #define NO_JSON	 UNMADE("document_parsing_exception", "failed to parse")

@@ -67,7 +67,8 @@ static void who_may_not_is_told_why(void **state)
 	(void)state;
 	peer_open_known(&peer, "relp", PEER_BARRED);
 	peer_say(&peer, STR(OPEN));
-	assert_string_equal(peer_hear(&peer).ptr, "1 rsp 38 500 this sender may not use this input\n(closed)");
+	assert_string_equal(peer_hear(&peer).ptr,
+	    "1 rsp 38 500 this sender may not use this input\n(closed)");
 	assert_int_equal(peer_total(&peer).barred_connections, 1);
 	assert_int_equal(peer_total(&peer).received, 0);
 	peer_close(&peer);

@@ -8,7 +8,9 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 from broker import Broker, why_not
@@ -226,9 +228,89 @@ class Program:
 
 
 def fill(path, events=EVENTS, pause=0.0):
-    """Numbered lines; with a pause behind each 50."""
+    """Numbered lines; with a pause for each 50, in ten parts, so that a kill finds the sender at work."""
     with open(path, "w", buffering=1) as log:
         for number in range(events):
             log.write(f"numbered-{number}- Hồ sơ của tỉnh {'x' * 200}\n")
-            if pause and number % 50 == 49:
-                time.sleep(pause)
+            if pause and number % 5 == 4:
+                time.sleep(pause / 10)
+
+
+class Proxy:
+    """Between a sender and the collector: takes answers away, so that the sender cannot know what is durable."""
+
+    def __init__(self, to):
+        self.to = to
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.lose = threading.Event()   # answers go nowhere ...
+        self.taken = threading.Event()  # ... one has
+        self.links = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                near.close()
+                continue
+            self.links += [near, far]
+            threading.Thread(target=self.pump, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self.pump, args=(far, near, True), daemon=True).start()
+
+    def pump(self, source, target, answers):
+        try:
+            while data := source.recv(65536):
+                if answers and self.lose.is_set():
+                    self.taken.set()
+                else:
+                    target.sendall(data)
+        except OSError:
+            pass
+        for link in (source, target) if not (answers and self.lose.is_set()) else (source,):
+            try:
+                link.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        """Every connection breaks; what comes from here on is passed on."""
+        self.lose.clear()
+        self.taken.clear()
+        for link in self.links:
+            try:
+                link.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            link.close()
+        self.links.clear()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+        self.cut()
+
+
+def through_lost_answers(name, door, proxy, running, said, events, times):
+    """The collector dies when what it has answered is durable, and its answer has not come: all is sent again."""
+    for time_ in range(times):
+        sends_on(door, (time_ + 1) / (times + 2), running, events)
+        proxy.lose.set()
+        case(f"{name}: answer {time_ + 1} is lost", proxy.taken.wait(20), said())
+        case(f"{name}: the collector comes back", door.kill(), door.house.log())
+        proxy.cut()
+    seen = settle(door, running, events, 60)
+    missing = sorted(set(range(events)) - set(seen))
+    twice = sum(seen.values()) - len(seen)
+    case(f"{name}: nothing of {events} events is lost", not missing, missing[:20], said(), door.house.log())
+    case(f"{name}: what was sent again is recognised, through kill -9", twice == 0 and door.counted("repeats") >= times,
+         f"{door.counted('repeats')} repeats, {twice} came twice", door.house.log())
+    note(f"{name}: {door.counted('repeats')} repeats recognised, {twice} came twice")
+    _rows.append((name, events, len(seen), door.counted("repeats"), twice, len(missing), counted_where(door, ""), 0))

@@ -13,7 +13,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from flow import ROOT, case, done, need_binary, skip  # noqa: E402
-from senders import EVENTS, Door, Program, fill, table, through, with_broker  # noqa: E402
+from senders import EVENTS, Door, Program, Proxy, fill, table, through, through_lost_answers, with_broker  # noqa: E402
 
 TOKEN = "0f7c1d2e-tinh-dong-thap-5b6a"
 PACKAGES = ["@elastic/elasticsearch@9.4.3", "splunk-logging@0.11.1", "@opentelemetry/exporter-logs-otlp-http@0.223.1",
@@ -64,6 +64,15 @@ def node(folder, client, *parts):
         case(f"{client}: what came with the text is kept", all(part in raw for part in parts), raw[:600])
         rows = door.house.tool("sources", "--json").stdout
         case(f"{client}: it is known whose it is", '"agency":"so-tttt"' in rows, rows)
+
+
+def lost_answers(folder):
+    """Documents with an _id whose answers are lost: the client sends them again, and they are no second events."""
+    with door_http() as door, Proxy(door.port) as proxy:
+        script = os.path.join(ROOT, "tests", "flow", "senders_http.js")
+        with Program(door, [shutil.which("node"), script, "elastic", str(proxy.port), "400", TOKEN],
+                     dict(os.environ, NODE_PATH=os.path.join(folder, "node_modules"))) as sender:
+            through_lost_answers("elastic, answers lost", door, proxy, sender.running, sender.said, 400, 3)
 
 
 OMELASTICSEARCH = """global(workDirectory="{folder}")
@@ -149,6 +158,10 @@ def main():
             skip(f"npm's client for {client}", why)
         else:
             node(folder, client, *parts)
+    if folder is None:
+        skip("lost answers", why)
+    elif len(sys.argv) < 2 or "lost" in sys.argv[1:]:
+        lost_answers(folder)
     for name, sender in (("omelasticsearch", rsyslog), ("syslog-ng", syslog_ng)):
         if len(sys.argv) < 2 or name in sys.argv[1:]:
             sender()
