@@ -9,6 +9,7 @@
 #define QUEUE_BYTES (32u << 20)
 #define RECEIPTS    256
 #define DRIVE_NS    INT64_C(1000000)
+#define SPARES      32u
 
 /* How many events of a frame are whose. */
 struct share {
@@ -61,6 +62,8 @@ struct packer {
 	uint64_t next_tag;
 	size_t queued_bytes; /* memory of what waits or is under way */
 	uint64_t in_flight;  /* events */
+	struct buf spares[SPARES]; /* memory of frames that are done with, for the next ones */
+	size_t spare_count;
 };
 
 struct packer *packer_new(const struct packer_options *options)
@@ -137,6 +140,8 @@ void packer_free(struct packer *packer)
 		packer->kept = next;
 	}
 	list_free(&packer->waiting);
+	while (packer->spare_count > 0)
+		buf_free(&packer->spares[--packer->spare_count]);
 	free(packer->lanes);
 	free(packer);
 }
@@ -173,6 +178,50 @@ static struct parcel *parcel_new(uint32_t partition)
 		return NULL;
 	}
 	return parcel;
+}
+
+/* Room for a whole frame from the beginning, or it grows by copies of itself. */
+static struct parcel *parcel_open(struct packer *packer, uint32_t partition)
+{
+	struct parcel *parcel = parcel_new(partition);
+
+	if (parcel == NULL)
+		return NULL;
+	if (packer->spare_count > 0) {
+		buf_free(&parcel->bytes);
+		parcel->bytes = packer->spares[--packer->spare_count];
+		frame_begin(&parcel->bytes);
+	} else {
+		buf_room(&parcel->bytes, packer->options.frame_bytes);
+	}
+	return parcel;
+}
+
+/* Takes the memory away from bytes. */
+static void spare_keep(struct packer *packer, struct buf *bytes)
+{
+	if (packer->spare_count < SPARES && bytes->capacity >= packer->options.frame_bytes &&
+	    bytes->capacity <= 2 * packer->options.frame_bytes && !bytes->failed)
+		packer->spares[packer->spare_count++] = *bytes;
+	else
+		buf_free(bytes);
+	*bytes = BUF(FRAME_MAX);
+}
+
+/* A frame that is closed before it is full does not keep the room of a whole one while it waits. */
+static void parcel_trim(struct packer *packer, struct parcel *parcel)
+{
+	struct buf trimmed = BUF(FRAME_MAX);
+
+	if (parcel->bytes.len > parcel->bytes.capacity / 4 * 3)
+		return;
+	buf_put(&trimmed, parcel->bytes.ptr, parcel->bytes.len);
+	if (trimmed.failed) {
+		buf_free(&trimmed);
+		return;
+	}
+	spare_keep(packer, &parcel->bytes);
+	parcel->bytes = trimmed;
 }
 
 /* Neighbouring events are mostly of one sender, so the last shares are looked at first. */
@@ -294,6 +343,7 @@ static void packer_close(struct packer *packer, struct lane *lane, int64_t now_n
 		return;
 	}
 	CHECK(frame_end(&parcel->bytes, &head));
+	parcel_trim(packer, parcel);
 	if (!lane->kept)
 		packer->counter += parcel->events;
 	lane->previous = head.first + parcel->events - 1;
@@ -380,7 +430,7 @@ static bool add_framed(struct packer *packer, struct ledger_row *row, struct lan
 		lane->parcel->bytes.len + frame_event_size(event) > packer->options.frame_bytes))
 		packer_close(packer, lane, now_ns);
 	if (lane->parcel == NULL) {
-		lane->parcel = parcel_new(lane->partition);
+		lane->parcel = parcel_open(packer, lane->partition);
 		lane->opened_ns = now_ns;
 	}
 	if (lane->kept && lane->parcel != NULL && lane->parcel->events == 0)
@@ -536,6 +586,7 @@ static void parcel_done(struct packer *packer, struct parcel *parcel, size_t off
 	/* Before the tickets: what is answered may come again at once. */
 	parcel_named_settle(parcel, durable);
 	parcel_tickets_release(parcel, durable);
+	spare_keep(packer, &parcel->bytes);
 	parcel_free(parcel);
 }
 

@@ -64,6 +64,24 @@ static bool take_param(struct str *rest, struct str *name, struct str *value)
 	return true;
 }
 
+/* To behind the ']' of an element that is not looked at; within a value it ends nothing. */
+static bool skip_element(struct str *rest)
+{
+	bool quoted = false;
+
+	for (size_t at = 0; at < rest->len; at++) {
+		char c = rest->ptr[at];
+
+		if (c == ']' && !quoted) {
+			*rest = str_slice(*rest, at + 1, rest->len);
+			return true;
+		}
+		at += c == '\\';
+		quoted ^= c == '"';
+	}
+	return false;
+}
+
 /* *rest stands behind '[', and then behind ']'. False: that is no element. */
 static bool take_element(struct str *rest, struct str *id, struct str *sequence)
 {
@@ -75,6 +93,8 @@ static bool take_element(struct str *rest, struct str *id, struct str *sequence)
 	*id = str_slice(*rest, 0, end);
 	*sequence = STR_NONE;
 	*rest = str_slice(*rest, end, rest->len);
+	if (!str_eq(*id, STR("meta")))
+		return skip_element(rest);
 	while (rest->len > 0 && rest->ptr[0] == ' ') {
 		*rest = str_slice(*rest, 1, rest->len);
 		if (!take_param(rest, &name, &value))

@@ -82,6 +82,60 @@ static void test_valid_anywhere(void **state)
 	}
 }
 
+/* Both ways to look at it say the same of every sequence of such bytes, wherever it stands. */
+static void test_valid_both_ways(void **state)
+{
+	static const uint8_t edges[] = {0, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1,
+	    0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff};
+	const size_t count = sizeof(edges);
+	size_t good = 0;
+	char text[96];
+
+	(void)state;
+	for (size_t n = 0; n < count * count * count * count; n++) {
+		size_t at = n % 61, len = at + 4 + n % 31, rest = n;
+
+		memset(text, n % 3 == 0 ? 'a' : 0, sizeof(text));
+		for (size_t i = 0; i < 4; i++, rest /= count)
+			text[at + i] = (char)edges[rest % count];
+		/* Something right before, that reaches into the block. */
+		if (n % 5 == 0 && at >= 3)
+			memcpy(text + at - 3, "\xe1\xba\xbf", 3);
+		cpu_limit(CPU_PORTABLE);
+		bool plain = utf8_is_valid(str_from(text, len));
+
+		cpu_limit(CPU_V3);
+		if (utf8_is_valid(str_from(text, len)) != plain)
+			fail_msg("%02x %02x %02x %02x at %zu of %zu", (uint8_t)text[at],
+			    (uint8_t)text[at + 1], (uint8_t)text[at + 2], (uint8_t)text[at + 3],
+			    at, len);
+		good += plain;
+	}
+	assert_true(good > 1000);
+}
+
+/* Every code point is good, and cut anywhere it is not. */
+static void test_valid_every(void **state)
+{
+	char text[48];
+
+	(void)state;
+	for (uint32_t c = 0x80; c <= 0x10ffff; c += c < 0x3000 ? 1 : 37) {
+		struct buf buf = BUF(8);
+		size_t at = c % 40;
+
+		utf8_put(&buf, c);
+		memset(text, 'a', sizeof(text));
+		memcpy(text + at, buf.ptr, buf.len);
+		bool good = c < 0xd800 || c > 0xdfff;
+
+		if (utf8_is_valid(str_from(text, sizeof(text))) != good ||
+		    utf8_is_valid(str_from(text, at + buf.len - 1)))
+			fail_msg("U+%X at %zu", c, at);
+		buf_free(&buf);
+	}
+}
+
 static void test_escape(void **state)
 {
 	const struct {
@@ -229,6 +283,8 @@ int main(void)
 	    cmocka_unit_test(test_put_and_decode_all),
 	    cmocka_unit_test(test_valid),
 	    cmocka_unit_test(test_valid_anywhere),
+	    cmocka_unit_test(test_valid_both_ways),
+	    cmocka_unit_test(test_valid_every),
 	    cmocka_unit_test(test_escape),
 	    cmocka_unit_test(test_json),
 	    cmocka_unit_test(test_fold),
