@@ -1,5 +1,7 @@
 #include "base/json_cut.h"
 
+#include <string.h>
+
 /* What may stand next. */
 enum next {
 	NEXT_VALUE,
@@ -126,34 +128,72 @@ static bool cut_after(struct cut *cut)
 	return true;
 }
 
-bool json_cut(struct str *rest, struct str *ret)
+static bool cut_step(struct cut *cut)
+{
+	switch (cut->next) {
+	case NEXT_AFTER:
+		return cut_after(cut);
+	case NEXT_KEY:
+	case NEXT_FIRST:
+		return cut_key(cut);
+	case NEXT_VALUE:
+	case NEXT_ELEMENT:
+		break;
+	}
+	return cut_value(cut);
+}
+
+static bool is_key(const struct cut *cut, struct str key)
+{
+	return (size_t)(cut->end - cut->at) >= key.len + 2 && cut->at[0] == '"' &&
+	    cut->at[key.len + 1] == '"' && memcmp(cut->at + 1, key.ptr, key.len) == 0;
+}
+
+/* key: NULL, or of the outermost object, whose value is looked for. */
+static inline __attribute__((always_inline)) bool cut_run(
+    struct str *rest, struct str *ret, const struct str *key, struct str *value)
 {
 	struct str text = *rest;
 	struct cut cut = {.next = NEXT_VALUE};
+	bool wanted = false, inside = false;
 
 	json_cut_space(&text);
 	cut.at = text.ptr;
 	cut.end = text.len > 0 ? text.ptr + text.len : text.ptr;
 	do {
-		bool good;
-
 		cut.at = skip_space(cut.at, cut.end);
 		if (cut.at == cut.end)
 			return false;
-		if (cut.next == NEXT_AFTER)
-			good = cut_after(&cut);
-		else if (cut.next == NEXT_KEY || cut.next == NEXT_FIRST)
-			good = cut_key(&cut);
-		else
-			good = cut_value(&cut);
-		if (!good)
+		if (key != NULL && cut.depth == 1 && (cut.objects & 1) != 0) {
+			if (cut.next == NEXT_KEY || cut.next == NEXT_FIRST)
+				wanted = is_key(&cut, *key);
+			inside = wanted && cut.next == NEXT_VALUE;
+			if (inside)
+				*value = str_from(cut.at, 0);
+		}
+		if (!cut_step(&cut))
 			return false;
+		if (key != NULL && inside && cut.depth == 1) {
+			value->len = (size_t)(cut.at - value->ptr);
+			inside = wanted = false;
+		}
 	} while (cut.depth > 0 || cut.next != NEXT_AFTER);
 	size_t len = (size_t)(cut.at - text.ptr);
 
 	*ret = str_slice(text, 0, len);
 	*rest = str_slice(text, len, text.len);
 	return true;
+}
+
+bool json_cut(struct str *rest, struct str *ret)
+{
+	return cut_run(rest, ret, NULL, NULL);
+}
+
+bool json_cut_with(struct str *rest, struct str *ret, struct str key, struct str *value)
+{
+	*value = STR_NONE;
+	return cut_run(rest, ret, &key, value);
 }
 
 /* Steps over the bracket or the comma; false at the end. */

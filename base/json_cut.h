@@ -17,6 +17,11 @@
  * unchanged: none stands there, it has no end, or it is nested too deep.
  */
 bool json_cut(struct str *rest, struct str *ret);
+/*
+ * The same, and in one pass what json_cut_get would say of that key; STR_NONE where what was taken
+ * is no object. Of no meaning after false.
+ */
+bool json_cut_with(struct str *rest, struct str *ret, struct str key, struct str *value);
 /* White space off the front. */
 void json_cut_space(struct str *rest);
 

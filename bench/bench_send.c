@@ -66,6 +66,8 @@ struct link {
 	char head[1024];   /* http: of the answer */
 	size_t head_len;
 	bool waits;        /* http: for its answer */
+	bool again;        /* http: it was told to come again with what it had */
+	uint64_t first, count; /* of the events of its last burst */
 };
 
 struct bench {
@@ -364,9 +366,20 @@ static bool link_rest(struct link *link, const char *bytes, size_t len)
 static bool link_make(struct bench *bench, struct link *link)
 {
 	const struct options *o = &bench->options;
-	uint64_t count = link->left < o->burst ? link->left : o->burst;
-	size_t room = 512, len = burst_make(bench, count), head;
+	uint64_t next = bench->next;
+
+	if (!link->again) {
+		link->first = next;
+		link->count = link->left < o->burst ? link->left : o->burst;
+		link->left -= link->count;
+		bench->sent += link->count;
+	}
+	bench->next = link->first;
+	size_t room = 512, len = burst_make(bench, link->count), head;
 	char *start = bench->made;
+
+	bench->next = link->again ? next : bench->next;
+	link->again = false;
 
 	if (is_http(o)) {
 		char bytes[512];
@@ -378,8 +391,6 @@ static bool link_make(struct bench *bench, struct link *link)
 		link->waits = true;
 		link->head_len = link->wants = 0;
 	}
-	link->left -= count;
-	bench->sent += count;
 	return link_rest(link, start, len);
 }
 
@@ -422,8 +433,9 @@ static void answer_begin(struct bench *bench, struct link *link, const char *end
 
 	link->wants = length == NULL ? 0 : strtoul(length + 17, NULL, 10);
 	link->wants -= body < link->wants ? body : link->wants;
-	bench->refused += strncmp(link->head, "HTTP/1.1 200", 12) != 0 ||
+	link->again = strncmp(link->head, "HTTP/1.1 200", 12) != 0 ||
 	    strstr(end, "\"errors\":true") != NULL;
+	bench->refused += link->again;
 	link->waits = link->wants > 0;
 }
 
@@ -452,7 +464,9 @@ static void link_read(struct bench *bench, struct link *link)
 	}
 	if (link->waits)
 		return;
-	if (link->left == 0)
+	if (link->again)
+		nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
+	if (link->left == 0 && !link->again)
 		link_end(bench, link);
 	else
 		link_watch(bench, link, EPOLLOUT, EPOLL_CTL_MOD);

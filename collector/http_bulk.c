@@ -38,6 +38,8 @@ struct bulk {
 	struct item *items;
 	size_t count, capacity;
 	struct str rest; /* of the body */
+	struct str action; /* the last that names nothing, and its verb: mostly all are alike */
+	size_t verb;
 	bool took, errors;                /* shown in the answer */
 	uint8_t shown_status, shown_error; /* ... for these verbs: a bit each */
 };
@@ -89,6 +91,19 @@ static struct item *item_add(struct exchange *exchange, struct bulk *bulk)
 	return &bulk->items[bulk->count++];
 }
 
+static size_t next_action(struct bulk *bulk, struct str line, struct str *name)
+{
+	if (bulk->action.len > 0 && str_eq(line, bulk->action))
+		return bulk->verb;
+	size_t verb = read_action(line, name);
+
+	if (verb < VERBS && name->len == 0) {
+		bulk->action = line;
+		bulk->verb = verb;
+	}
+	return verb;
+}
+
 /* 0: one more item; 1: the end; else the status to answer. */
 static unsigned read_item(struct exchange *exchange, struct bulk *bulk)
 {
@@ -96,7 +111,7 @@ static unsigned read_item(struct exchange *exchange, struct bulk *bulk)
 
 	if (!next_line(&bulk->rest, &action))
 		return 1;
-	size_t verb = read_action(action, &name);
+	size_t verb = next_action(bulk, action, &name);
 
 	if (verb == VERBS || (verbs[verb].document && !next_line(&bulk->rest, &document)))
 		return 400;
@@ -183,12 +198,19 @@ static void put_item(struct buf *out, const struct bulk *bulk, const struct item
 
 	if (!with_status && error.len == 0)
 		return;
-	buf_printf(out, "%s{\"%.*s\":{", *first ? "" : ",", STR_ARG(verbs[item->verb].name));
+	/* By hand, for there are as many of them as events. */
+	buf_str_put(out, *first ? STR("{\"") : STR(",{\""));
+	buf_str_put(out, verbs[item->verb].name);
+	buf_str_put(out, STR("\":{"));
 	*first = false;
-	if (with_status)
-		buf_printf(out, "\"status\":%u", status);
-	else
+	if (with_status) {
+		buf_str_put(out, STR("\"status\":"));
+		buf_char(out, (char)('0' + status / 100));
+		buf_char(out, (char)('0' + status / 10 % 10));
+		buf_char(out, (char)('0' + status % 10));
+	} else {
 		error = str_slice(error, 1, error.len);
+	}
 	buf_str_put(out, error);
 	buf_str_put(out, STR("}}"));
 }

@@ -214,13 +214,12 @@ static struct request *request_begin(struct exchange *exchange)
 	return request;
 }
 
-static enum hec envelope_check(struct str value)
+static enum hec envelope_check(struct str value, struct str event)
 {
-	struct str event, text;
+	struct str text;
 
 	if (value.ptr[0] != '{')
 		return HEC_FORMAT;
-	event = json_cut_get(value, STR("event"));
 	if (event.len == 0 || str_eq(event, STR("null")))
 		return HEC_EVENT_REQUIRED;
 	if (json_cut_string(event, &text) && text.len == 0)
@@ -229,9 +228,11 @@ static enum hec envelope_check(struct str value)
 	    ? HEC_EVENT_BLANK : HEC_SUCCESS;
 }
 
-static void take_envelope(struct exchange *exchange, struct request *request, struct str value)
+/* event: the member of that name, which is what the envelope is about. */
+static void take_envelope(struct exchange *exchange, struct request *request, struct str value,
+    struct str event)
 {
-	enum hec code = envelope_check(value);
+	enum hec code = envelope_check(value, event);
 
 	if (code == HEC_SUCCESS)
 		exchange_event_as(exchange, value, false, STR("hec"));
@@ -243,7 +244,7 @@ static void take_envelope(struct exchange *exchange, struct request *request, st
 /* Objects one behind the other, with or without white space or commas, or in an array. */
 static void serve_event(struct exchange *exchange)
 {
-	struct str rest = exchange_body(exchange), value, element;
+	struct str rest = exchange_body(exchange), value, element, event;
 	struct request *request = request_begin(exchange);
 
 	if (request == NULL)
@@ -252,16 +253,17 @@ static void serve_event(struct exchange *exchange)
 		json_cut_space(&rest);
 		if (rest.len == 0)
 			break;
-		if (!json_cut(&rest, &value)) {
+		if (!json_cut_with(&rest, &value, STR("event"), &event)) {
 			request_wrong(exchange, request, HEC_FORMAT);
 			break;
 		}
 		if (value.ptr[0] != '[') {
-			take_envelope(exchange, request, value);
+			take_envelope(exchange, request, value, event);
 			continue;
 		}
 		while (json_cut_element(&value, &element))
-			take_envelope(exchange, request, element);
+			take_envelope(exchange, request, element,
+			    json_cut_get(element, STR("event")));
 	}
 	if (request->events == 0 && request->code == HEC_SUCCESS)
 		request->code = HEC_NO_DATA;

@@ -73,10 +73,40 @@ static void elements(void **state)
 	assert_false(json_cut_element(&(struct str){"[]", 2}, &value));
 }
 
+/* In one pass what two passes say, of good texts and of bad ones. */
+static void with_a_key(void **state)
+{
+	static const char *const texts[] = {"{\"event\":\"x\",\"b\":1} {\"c\":2}",
+	    " {\"a\":{\"event\":1},\"event\" : {\"event\":[1,{}]} ,\"z\":[{\"event\":3}]}",
+	    "{\"event\":1,\"event\":2}", "{\"events\":1,\"even\":2}", "{\"event\\\"\":1}", "{}",
+	    "[{\"event\":1}]", "[\"event\",5]", "\"event\"", "{\"a\":\"event\",\"b\":[]}",
+	    "{\"event\":[[]],\"a\":true}x", "{\"event\":nul", "{\"event\"", "{\"event\":}", "",
+	    "{\"event\":\"\\\\\"}", "{\"b\":[1,{\"event\":7}],\"event\":-1.5e3}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		for (size_t len = 0; len <= strlen(texts[i]); len++) {
+			struct str one = str_from(texts[i], len), two = one, value, whole, found;
+			bool there = json_cut(&one, &value);
+
+			assert_int_equal(json_cut_with(&two, &whole, STR("event"), &found), there);
+			assert_ptr_equal(one.ptr, two.ptr);
+			assert_int_equal(one.len, two.len);
+			if (!there)
+				continue;
+			struct str wanted = json_cut_get(value, STR("event"));
+
+			assert_true(str_eq(value, whole) && str_eq(found, wanted));
+			assert_true(wanted.len == 0 || wanted.ptr == found.ptr);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(values), cmocka_unit_test(depth),
-	    cmocka_unit_test(members), cmocka_unit_test(elements)};
+	    cmocka_unit_test(members), cmocka_unit_test(elements),
+	    cmocka_unit_test(with_a_key)};
 
 	return cmocka_run_group_tests_name("json_cut", tests, NULL, NULL);
 }
