@@ -219,8 +219,12 @@ enum confine_outcome confine_folder(struct confine *confine, const char *path, u
 	char real[PATH_MAX];
 	const char *rest;
 
-	return nearest(path, real, &rest) ? open_real(confine, real, rights, CONFINE_OPEN)
-					  : CONFINE_MISSING;
+	if (!nearest(path, real, &rest))
+		return CONFINE_MISSING;
+	bool there = rest[strspn(rest, "/")] == '\0';
+	enum confine_outcome outcome = open_real(confine, real, rights, CONFINE_OPEN);
+
+	return outcome == CONFINE_WIDE && !there ? CONFINE_MISSING : outcome;
 }
 
 enum confine_outcome confine_file(struct confine *confine, const char *path, unsigned rights)

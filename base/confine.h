@@ -29,7 +29,7 @@ enum confine_outcome {
 	CONFINE_OPEN,    /* with everything below, also what is made later */
 	CONFINE_ALONE,   /* the file alone, and not another in its place: see confine_file */
 	CONFINE_WIDE,    /* left closed: it holds what is kept out, or is that */
-	CONFINE_MISSING, /* left closed: there is no such file, and its folder may not be opened */
+	CONFINE_MISSING, /* left closed: it does not exist, and what is above may not be opened */
 	CONFINE_FULL     /* left closed: more than 512 paths, or no memory */
 };
 

@@ -577,12 +577,13 @@ static void test_outcomes(void **state)
 		bool file;
 		enum confine_outcome expected;
 	} paths[] = {{"", false, CONFINE_WIDE}, {"store", false, CONFINE_WIDE},
-	    {"store/../store", false, CONFINE_WIDE}, {"store/below", false, CONFINE_WIDE},
-	    {"logs/to-store", true, CONFINE_WIDE}, {"not", false, CONFINE_WIDE},
-	    {"not-kept/yet", false, CONFINE_WIDE}, {"logs/later/still", false, CONFINE_OPEN},
+	    {"store/../store", false, CONFINE_WIDE}, {"store/", false, CONFINE_WIDE},
+	    {"store/below", false, CONFINE_MISSING},
+	    {"logs/to-store", true, CONFINE_WIDE}, {"not", false, CONFINE_MISSING},
+	    {"not-kept/yet", false, CONFINE_MISSING}, {"logs/later/still", false, CONFINE_OPEN},
 	    {"certs/link.crt", true, CONFINE_OPEN}, {"gone.yml", true, CONFINE_MISSING},
 	    {"logs/gone.log", true, CONFINE_OPEN}, {"store/alerts", true, CONFINE_WIDE},
-	    {"storehouse", false, CONFINE_WIDE}};
+	    {"storehouse", false, CONFINE_MISSING}};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		enum confine_outcome got = paths[i].file

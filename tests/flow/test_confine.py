@@ -236,6 +236,8 @@ def refusals():
         ("a pattern that would open everything", {}, ("file.follow=/*.log",),
          "file.follow: '/*.log' also holds what must stay closed", 2),
         ("a pattern in /etc", {}, ("file.follow=/etc/*.conf",), "file.follow: '/etc/*.conf' also holds", 2),
+        ("a folder that does not exist, whose place may not be opened", {},
+         ("file.follow=/no-such-folder/*.log", "syslog.udp.listen="), "file.follow: '/no-such-folder/*.log' does not exist", None),
         ("a key that names the store", {}, ("file.follow={data}/alerts/*/*.mdb",), "file.follow:", 2),
         ("a file in the folder of the store", {}, ("privilege.read={data}/alerts/x",), "privilege.read:", None),
     )
