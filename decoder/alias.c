@@ -47,8 +47,12 @@ void alias_ask(struct str name, struct key *key)
 {
 	pthread_once(&built, build);
 	size_t alias = name_set_find(&alias_names, name);
+
 	size_t rank = name_set_find(&ranks, name);
 
+	/* An additional field of GELF. */
+	if (alias == NAME_SET_NONE && name.len > 1 && name.ptr[0] == '_')
+		alias = name_set_find(&alias_names, str_slice(name, 1, name.len));
 	if (alias != NAME_SET_NONE) {
 		key->flags |= KEY_ALIAS;
 		key->alias = (uint8_t)alias;

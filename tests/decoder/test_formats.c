@@ -19,6 +19,9 @@ static const struct decoded_row json[] = {
     ROW("@cee:{\"msg\":\"hi\"}", ".decoders=json\n.message=hi"),
     ROW("{\"version\":\"1.1\",\"host\":\"web01\",\"short_message\":\"hi\",\"_a\":1}",
 	".decoders=json\n.message=hi\nhost=web01\n_a=1"),
+    ROW("{\"short_message\":\"hi\",\"_srcip\":\"192.0.2.5\",\"_dst_ip\":\"192.0.2.9\","
+	"\"_user\":\"an\",\"_\":1,\"__user\":\"no\"}",
+	"_srcip=192.0.2.5\nsrc_ip=192.0.2.5\ndst_ip=192.0.2.9\nUser=an"),
     ROW("<134>Nov 22 03:04:05 ids01 suricata[5]: "
 	"{\"timestamp\":\"2026-11-22T03:04:05.263892+0000\","
 	"\"src_ip\":\"192.0.2.5\",\"dest_ip\":\"192.0.2.9\",\"dest_port\":443,\"proto\":\"TCP\"}",
