@@ -34,7 +34,8 @@ static struct entry *entry_new(struct census *census, struct str sender, enum tr
 
 	if (entry == NULL)
 		return NULL;
-	memcpy(entry->name, sender.ptr, sender.len);
+	if (sender.len > 0)
+		memcpy(entry->name, sender.ptr, sender.len);
 	entry->row.sender = str_from(entry->name, sender.len);
 	entry->row.transport = transport;
 	census->entries[census->count++] = entry;

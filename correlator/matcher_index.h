@@ -61,7 +61,7 @@ struct candidates {
 };
 
 /* The rules that the view may match (matcher_search.c). */
-void index_search(const struct index *index, struct view *view, struct candidates *ret);
+void index_search(struct index *index, struct view *view, struct candidates *ret);
 /* Whether a rule matches; CODE_OVER as in code_run. */
 enum code_answer index_holds(struct index *index, const struct study *study, struct view *view,
     uint32_t rule, uint64_t most);

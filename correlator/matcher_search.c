@@ -6,6 +6,7 @@ struct search {
 	struct view *view;
 	struct candidates *out;
 	bool unsure; /* what is found may go from one value into the next */
+	struct memo_findings *findings; /* where what is found is noted, for a value that came again */
 };
 
 static void entry_take(struct search *search, const struct entry *entry)
@@ -21,9 +22,34 @@ static void entry_take(struct search *search, const struct entry *entry)
 	}
 }
 
+static __attribute__((noinline)) void findings_add(struct memo_findings *findings,
+    uint32_t entry)
+{
+	for (uint32_t i = 0; i < findings->count && i < MEMO_FOUND; i++) {
+		if (findings->entries[i] == entry)
+			return;
+	}
+	if (findings->count < MEMO_FOUND)
+		findings->entries[findings->count] = entry;
+	findings->count += findings->count <= MEMO_FOUND;
+}
+
+/* It is of no more interest for this event, and is not to be noted for others. */
+static inline bool entry_is_done(const struct search *search, const struct entry *entry)
+{
+	return view_is_known(search->view, entry->predicate) && search->findings == NULL;
+}
+
+static void entry_note(struct search *search, const struct entry *entry)
+{
+	if (search->findings != NULL)
+		findings_add(search->findings, (uint32_t)(entry - search->index->entries));
+}
+
 /* The text of an entry has been found where it has to stand. */
 static void entry_found(struct search *search, const struct entry *entry)
 {
+	entry_note(search, entry);
 	if (view_is_known(search->view, entry->predicate))
 		return;
 	if (entry->whole && !search->unsure)
@@ -59,7 +85,7 @@ static inline void gram_try(struct search *search, const struct gram *gram, uint
 		const struct entry *entry = &search->index->entries[node->entry];
 
 		if (((bytes ^ node->bytes) & node->mask) == 0 && node->offset <= at &&
-		    at < text.len && !view_is_known(search->view, entry->predicate) &&
+		    at < text.len && !entry_is_done(search, entry) &&
 		    literal_is_at(entry->text, text, at - node->offset))
 			entry_found(search, entry);
 	}
@@ -83,8 +109,7 @@ static void teddy_try(struct search *search, const struct teddy_literal *literal
 {
 	const struct entry *entry = &search->index->entries[literal->entry];
 
-	if (at < text.len && at >= literal->end &&
-	    !view_is_known(search->view, entry->predicate) &&
+	if (at < text.len && at >= literal->end && !entry_is_done(search, entry) &&
 	    literal_is_at(entry->text, text, at - literal->end))
 		entry_found(search, entry);
 }
@@ -130,10 +155,12 @@ static __attribute__((noinline)) void words_try(struct search *search,
 
 		if (words->nodes[i].key != key)
 			continue;
-		if (!entry->whole)
+		if (!entry->whole) {
+			entry_note(search, entry);
 			entry_try(search, entry);
-		else if (word_is_there(entry, text, word))
+		} else if (word_is_there(entry, text, word)) {
 			entry_found(search, entry);
+		}
 	}
 }
 
@@ -216,6 +243,7 @@ static void value_search(struct search *search, const struct table *table,
 	if (subject->kind == FIELD_NULL)
 		return;
 	if (!subject->padded) { /* without memory: it is looked for the slow way */
+		search->findings = NULL;
 		for (size_t i = 0; i < search->index->entry_count; i++)
 			entry_try(search, &search->index->entries[i]);
 		return;
@@ -284,6 +312,51 @@ static void anywhere_search(struct search *search, const struct table *table)
 		values_search(search, table, done);
 }
 
+/* ---- fields ---- */
+
+static void findings_take(struct search *search, const struct memo_findings *findings)
+{
+	for (uint32_t i = 0; i < findings->count; i++)
+		entry_found(search, &search->index->entries[findings->entries[i]]);
+}
+
+/* A value that has come to this table before: what is found in it is kept. */
+static __attribute__((noinline)) void value_learn(struct search *search, struct table *table,
+    struct view_value *value, struct str raw, uint64_t hash)
+{
+	struct memo_findings findings = {0};
+
+	search->findings = &findings;
+	value_search(search, table, value);
+	if (search->findings != NULL) /* with memory */
+		memo_keep(table->memo, raw, hash, &findings);
+	search->findings = NULL;
+}
+
+static inline void field_search(struct search *search, struct table *table, uint32_t index)
+{
+	struct view *view = search->view;
+	struct str raw = view->record->fields[index].value;
+
+	if (view_kind(view, index) == FIELD_NULL)
+		return;
+	if (table->memo == NULL)
+		table->memo = memo_new();
+	if (table->memo == NULL || raw.len == 0 || raw.len > MEMO_TEXT) {
+		value_search(search, table, &view->values[index]);
+		return;
+	}
+	uint64_t hash = memo_hash(raw);
+	const struct memo_findings *findings = memo_find(table->memo, raw, hash);
+
+	if (findings != NULL)
+		findings_take(search, findings);
+	else if (memo_wants(table->memo, hash))
+		value_learn(search, table, &view->values[index], raw, hash);
+	else
+		value_search(search, table, &view->values[index]);
+}
+
 /* What of the index is to be done for records of this shape. */
 static void steps_make(const struct index *index, struct shape *shape)
 {
@@ -298,27 +371,27 @@ static void steps_make(const struct index *index, struct shape *shape)
 	shape->steps_of = index->serial;
 }
 
-static void fields_search(struct search *search, struct shape *shape)
+static void fields_search(struct search *search, struct index *index, struct shape *shape)
 {
-	if (shape->steps_of != search->index->serial)
-		steps_make(search->index, shape);
+	if (shape->steps_of != index->serial)
+		steps_make(index, shape);
 	for (uint32_t i = 0; i < shape->step_count; i++) {
 		struct shape_step step = shape->steps[i];
-		const struct table *table = &search->index->tables[step.table];
+		struct table *table = &index->tables[step.table];
 
 		if (table->present_count > 0 &&
 		    shape->first[shape->slots[step.value]] == step.value)
 			present_try(search, table);
-		value_search(search, table, &search->view->values[step.value]);
+		field_search(search, table, step.value);
 	}
 }
 
-void index_search(const struct index *index, struct view *view, struct candidates *ret)
+void index_search(struct index *index, struct view *view, struct candidates *ret)
 {
 	struct search search = {.index = index, .view = view, .out = ret};
 
 	ret->count = 0;
-	fields_search(&search, view->shape);
+	fields_search(&search, index, view->shape);
 	if (index->anywhere != NO_TABLE)
 		anywhere_search(&search, &index->tables[index->anywhere]);
 	for (size_t i = 0; i < index->always_count; i++) {

@@ -195,6 +195,7 @@ void table_free(struct table *table)
 {
 	free(table->present);
 	free(table->literals);
+	memo_free(table->memo);
 	words_free(&table->words);
 	scan_free(&table->ascii);
 	scan_free(&table->high);
@@ -211,6 +212,8 @@ static size_t scan_bytes(const struct scan *scan)
 
 size_t table_bytes(const struct table *table)
 {
-	return sizeof(*table) + table->present_count * sizeof(*table->present) +
+	size_t memo = table->memo == NULL ? 0 : sizeof(*table->memo) + table->memo->bytes;
+
+	return sizeof(*table) + memo + table->present_count * sizeof(*table->present) +
 	    words_bytes(&table->words) + scan_bytes(&table->ascii) + scan_bytes(&table->high);
 }

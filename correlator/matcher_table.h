@@ -5,6 +5,7 @@
 #define TOCSIN_CORRELATOR_MATCHER_TABLE_H
 
 #include "correlator/matcher_gram.h"
+#include "correlator/matcher_memo.h"
 #include "correlator/matcher_study.h"
 #include "correlator/matcher_teddy.h"
 #include "correlator/matcher_words.h"
@@ -34,6 +35,7 @@ struct table {
 	struct scan high;   /* the others: only looked for where the value has such bytes */
 	uint32_t *literals; /* entries to be put into ascii and high */
 	size_t literal_count;
+	struct memo *memo;  /* of values that come again; NULL before the first */
 };
 
 /* entries[entry] is looked for in this table. False without memory. */

@@ -52,6 +52,12 @@ static void compare(struct matcher *matcher, const struct record *record)
 	CHECK(matcher_run_plain(matcher, record, &matches) == count);
 	for (size_t i = 0; i < count; i++)
 		CHECK(indexed[i] == matches[i]);
+	/* What comes again is remembered, from the second time on. */
+	for (int again = 0; again < 2; again++) {
+		CHECK(matcher_run(matcher, record, &matches) == count);
+		for (size_t i = 0; i < count; i++)
+			CHECK(indexed[i] == matches[i]);
+	}
 	for (size_t i = 0; i < count; i++) {
 		struct alert_pair pairs[4];
 
