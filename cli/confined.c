@@ -33,8 +33,8 @@ struct confined {
 
 /* A file that a key names, and that may be replaced while we run. */
 static const enum config_key files[] = {
-    CONFIG_TLS_CERTIFICATE, CONFIG_TLS_KEY, CONFIG_TLS_CA, CONFIG_COLLECTOR_AGENCIES,
-    CONFIG_KAFKA_PASSWORD_FILE, CONFIG_BUS_KAFKA_PASSWORD_FILE};
+    CONFIG_TLS_CERTIFICATE, CONFIG_TLS_KEY, CONFIG_TLS_CA, CONFIG_TLS_CRL,
+    CONFIG_COLLECTOR_AGENCIES, CONFIG_KAFKA_PASSWORD_FILE, CONFIG_BUS_KAFKA_PASSWORD_FILE};
 
 static const struct {
 	const char *path;

@@ -18,7 +18,7 @@ from flow import LONG, House, case, free_port, note, skip, wait_for
 
 EVENTS = int(os.environ.get("TOCSIN_EVENTS", "10000" if LONG else "1000"))
 OUTAGE = 6  # seconds
-MARK = re.compile(r"numbered-(\d+)-")
+EVENT = re.compile(r'"at":"([^"]+)".*?numbered-(\d+)-')
 LOSSES = ("refused_busy", "refused_large", "refused_quota", "refused_barred", "kernel_drops", "bad_frames",
           "refused_connections", "spool_dropped")
 
@@ -75,11 +75,13 @@ class Door:
         return self.house.tool("bus", "cat", "events", "--raw").stdout
 
     def seen(self):
-        """Each number to how often it is on the bus."""
-        count = {}
-        for number in MARK.findall(self.raw()):
-            count[int(number)] = count.get(int(number), 0) + 1
-        return count
+        """Each number to how many events have it. A frame that was sent twice, which its counters tell, is once."""
+        found = {}
+        for line in self.house.tool("bus", "cat", "events").stdout.splitlines():
+            event = EVENT.search(line)
+            if event:
+                found.setdefault(int(event[2]), set()).add(event[1])
+        return {number: len(coordinates) for number, coordinates in found.items()}
 
     def progress(self):
         """About how many have come; a bus in Kafka is too slow to be asked often, and may be away."""
@@ -159,8 +161,8 @@ def settle(door, running, events, patience):
 
 def counted_where(door, said):
     """What the ledger, and the sender, know of losses."""
-    known = [f"{door.counted(key)} {key}" for key in LOSSES if door.counted(key)]
-    return "; ".join(known + ([said] if said else [])) or "-"
+    known = [f"{door.counted(key):,} {key}" for key in LOSSES if door.counted(key)]
+    return "; ".join(known + ([said] if said else []))
 
 
 def around(door, missing):
@@ -183,7 +185,8 @@ def through(name, door, running, said=lambda: "", lossless=True, kills=2, events
              around(door, missing[0]) if missing else "", said(), door.house.log())
     note(f"{name}: {', '.join(met)}; {door.counted('repeats')} repeats recognised, {twice} came twice")
     _rows.append((name, events, len(seen), door.counted("repeats"), twice, len(missing),
-                  counted_where(door, "" if lossless else said()), time.monotonic() - begun))
+                  counted_where(door, "" if lossless else said()) or ("nowhere" if missing else "-"),
+                  time.monotonic() - begun))
     return seen
 
 
@@ -211,9 +214,9 @@ class Program:
     def running(self):
         return self.process.poll() is None
 
-    def said(self):
+    def said(self, all_of_it=False):
         with open(self.path, errors="replace") as file:
-            return file.read()[-2000:]
+            return file.read()[0 if all_of_it else -2000:]
 
     def __enter__(self):
         return self
@@ -313,4 +316,4 @@ def through_lost_answers(name, door, proxy, running, said, events, times):
     case(f"{name}: what was sent again is recognised, through kill -9", twice == 0 and door.counted("repeats") >= times,
          f"{door.counted('repeats')} repeats, {twice} came twice", door.house.log())
     note(f"{name}: {door.counted('repeats')} repeats recognised, {twice} came twice")
-    _rows.append((name, events, len(seen), door.counted("repeats"), twice, len(missing), counted_where(door, ""), 0))
+    _rows.append((name, events, len(seen), door.counted("repeats"), twice, len(missing), counted_where(door, "") or "-", 0))
