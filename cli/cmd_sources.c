@@ -217,7 +217,13 @@ static const char *const sums[] = {"decoded", "undecoded", "untimed", "skewed"};
 /* A sender is known by name and transport, for its inputs have rows of their own. */
 static void sender_key(const json_t *row, char out[256])
 {
-	snprintf(out, 256, "%s %s", word(row, "transport"), word(row, "sender"));
+	const char *sender = word(row, "sender");
+	int len = (int)strlen(sender);
+
+	/* A row is a partition of a topic, "web.logs/3"; the sender is the topic. */
+	if (strcmp(word(row, "transport"), "kafka") == 0)
+		len = (int)strcspn(sender, "/");
+	snprintf(out, 256, "%s %.*s", word(row, "transport"), len, sender);
 }
 
 static void sender_add(json_t *senders, json_t *row)

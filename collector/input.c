@@ -158,6 +158,7 @@ void intake_kept(struct intake *intake, struct ledger_row *row, const char *inpu
     struct lane *lane, struct event *event, struct ticket *ticket)
 {
 	row->counts.input = input;
+	row->counts.transport = event->transport;
 	if (is_refused(intake, row, input, event->transport, event->raw.len)) {
 		ticket_hold(ticket);
 		ticket_release(ticket, false);

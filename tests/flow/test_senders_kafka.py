@@ -117,8 +117,7 @@ OMKAFKA = """global(workDirectory="{folder}")
 module(load="imfile" mode="inotify")
 module(load="omkafka")
 input(type="imfile" file="{folder}/log" tag="numbered:")
-template(name="line" type="string" string="<%PRI%>1 - province app - - - %msg%")
-action(type="omkafka" topic="{topic}" broker=["{broker}"] template="line" confParam=["linger.ms=20"]
+action(type="omkafka" topic="{topic}" broker=["{broker}"] template="RSYSLOG_SyslogProtocol23Format"
        action.resumeRetryCount="-1" action.resumeInterval="1" resubmitOnFailure="on" keepFailedMessages="on"
        failedMsgFile="{folder}/failed" queue.type="LinkedList")
 """
@@ -158,6 +157,10 @@ def omkafka(broker):
             taken_once(name, door, repeats)
         rows = door.house.sources()
         total = rows.get("(total)", {})
+        known = [row for sender, row in rows.items() if sender.startswith("sys.logs/") and row["received"]]
+        case(f"{name}: their own times are read", known and all(row.get("decoded") == EVENTS and
+                                                                row.get("untimed") == 0 for row in known),
+             [(row.get("sender"), row.get("decoded"), row.get("untimed")) for row in known])
         case(f"{name}: each partition has a row", sum(s.startswith("sys.logs/") for s in rows) == 3, list(rows))
         good = wait_for(lambda: door.house.total().get("backlog") == 0, 10, 0.3)
         case(f"{name}: and nothing is left to read", good, total)
