@@ -31,10 +31,29 @@ struct confined {
 	bool off, entered;
 };
 
-/* A file that a key names, and that may be replaced while we run. */
-static const enum config_key files[] = {
-    CONFIG_TLS_CERTIFICATE, CONFIG_TLS_KEY, CONFIG_TLS_CA, CONFIG_TLS_CRL,
-    CONFIG_COLLECTOR_AGENCIES, CONFIG_KAFKA_PASSWORD_FILE, CONFIG_BUS_KAFKA_PASSWORD_FILE};
+/* Every key that is a path, so that a new one is not forgotten. */
+#define KEY_bool(key)
+#define KEY_integer(key)
+#define KEY_size(key)
+#define KEY_duration(key)
+#define KEY_zone(key)
+#define KEY_string(key)
+#define KEY_choice(key)
+#define KEY_list(key)
+#define KEY_map(key)
+#define KEY_path(key) key,
+static const enum config_key paths[] = {
+#define SECTION(name, english, vietnamese)
+#define CONFIG(symbol, key, type, initial, min, max, unit, english, vietnamese)                    \
+	KEY_##type(CONFIG_##symbol)
+#include "base/config.def"
+#undef CONFIG
+#undef SECTION
+};
+
+/* Those that are no file for collect to read: folders, what is written, what other stages read. */
+static const enum config_key others[] = {CONFIG_DATA_PATH, CONFIG_RUN_PATH, CONFIG_BUS_PATH,
+    CONFIG_BUS_SPOOL_PATH, CONFIG_STORE_PATH, CONFIG_FILE_STATE, CONFIG_DECODE_LOGSOURCES};
 
 static const struct {
 	const char *path;
@@ -75,13 +94,13 @@ static int opened(struct confined *confined, enum config_key key, const char *pa
 static int keep_out(struct confined *confined, struct error *error)
 {
 	struct context *context = confined->context;
-	const char *const paths[] = {"/etc/shadow", "/etc/gshadow", "/etc/sudoers",
+	const char *const kept[] = {"/etc/shadow", "/etc/gshadow", "/etc/sudoers",
 	    context_store_path(context), context_data_path(context, "site.key"),
 	    context_data_path(context, "correlate.mdb"), context_data_path(context, "replays")};
 
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		if (confine_keep_out(confined->confine, paths[i]) != CONFINE_OPEN)
-			return error_set(error, ERR_IO, TEXT_base_open, paths[i]);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (confine_keep_out(confined->confine, kept[i]) != CONFINE_OPEN)
+			return error_set(error, ERR_IO, TEXT_base_open, kept[i]);
 	}
 	return 0;
 }
@@ -200,6 +219,15 @@ static int open_own(struct confined *confined, struct error *error)
 	return code == 0 ? open_state(confined, error) : code;
 }
 
+static bool is_read(enum config_key key)
+{
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (others[i] == key)
+			return false;
+	}
+	return true;
+}
+
 static int open_all(struct confined *confined, struct error *error)
 {
 	const struct config *c = confined->context->config;
@@ -212,8 +240,9 @@ static int open_all(struct confined *confined, struct error *error)
 	(void)confine_file(confined->confine, "/etc/resolv.conf", CONFINE_READ);
 	if (code == 0)
 		code = open_own(confined, error);
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && code == 0; i++)
-		code = open_file(confined, files[i], config_text(c, files[i]), error);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && code == 0; i++)
+		if (is_read(paths[i]))
+			code = open_file(confined, paths[i], config_text(c, paths[i]), error);
 	for (size_t i = 0; i < config_count(c, CONFIG_PRIVILEGE_READ) && code == 0; i++)
 		code = open_file(confined, CONFIG_PRIVILEGE_READ,
 		    config_item(c, CONFIG_PRIVILEGE_READ, i), error);
