@@ -6,7 +6,7 @@ struct search {
 	struct view *view;
 	struct candidates *out;
 	bool unsure; /* what is found may go from one value into the next */
-	struct memo_findings *findings; /* where what is found is noted, for a value that came again */
+	struct memo_findings *findings; /* where to note what is found, for a value come again */
 };
 
 static void entry_take(struct search *search, const struct entry *entry)
