@@ -125,7 +125,7 @@ static void stand_start(struct stand *stand)
 		fail_msg("%s", error.text);
 }
 
-static void stand_open(struct stand *stand, const char *group)
+static void stand_open(struct stand *stand, const char *group, const char *strategy)
 {
 	uint32_t all[RIG_PARTITIONS] = {0, 1, 2, 3};
 	struct bus_reader_options reading = {.topic = TOPIC_EVENTS,
@@ -145,6 +145,7 @@ static void stand_open(struct stand *stand, const char *group)
 	assert_non_null(stand->config);
 	set(stand, "kafka.topics", "web.events,^mail[.]events$");
 	set(stand, "kafka.group", group);
+	set(stand, "kafka.properties.partition.assignment.strategy", strategy);
 	set(stand, "kafka.properties.bootstrap.servers", mock.address);
 	set(stand, "kafka.properties.session.timeout.ms", "4000");
 	set(stand, "kafka.properties.heartbeat.interval.ms", "200");
@@ -221,8 +222,16 @@ static void see_frame(struct stand *stand, uint32_t partition, struct frame *fra
 	struct frame_head one = frame->head;
 	struct event event;
 	unsigned fresh = 0;
+	char key[64];
 
 	assert_int_equal(frame->head.flags, FRAME_KEPT);
+	/* There are no holes in what this test writes. */
+	assert_true(frame->head.previous ==
+		    (frame->head.first == 0 ? FRAME_NO_COUNT : frame->head.first - 1));
+	snprintf(key, sizeof(key), "%s/%lu",
+	    frame->head.collector == name_of(stand, "web.events") ? "web.events" : "mail.events",
+	    frame->head.epoch);
+	assert_int_equal(partition, bus_partition_of(str_of(key), RIG_PARTITIONS));
 	stand->frames++;
 	one.count = 1;
 	while (frame_next(frame, &event)) {
@@ -411,7 +420,7 @@ static void test_what_others_write_keeps_its_name(void **state)
 	static struct stand stand;
 
 	(void)state;
-	stand_open(&stand, "names");
+	stand_open(&stand, "names", "cooperative-sticky");
 	put_numbered(&stand, 0, 0, 300);
 	put_numbered(&stand, 1, 0, 100);
 	run_until(&stand, 400);
@@ -441,7 +450,7 @@ static void test_what_is_read_again_is_recognised(void **state)
 	static struct stand stand;
 
 	(void)state;
-	stand_open(&stand, "again");
+	stand_open(&stand, "again", "range,roundrobin"); /* "eager": all is given anew */
 	put_numbered(&stand, 0, 300, 500); /* offsets 300.. of the mock, behind the other test's */
 	run_until(&stand, 500 + 100 + 50 + 66);
 	run(&stand, UINT64_MAX, 1500 * NS_PER_MS);
