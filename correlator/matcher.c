@@ -13,6 +13,10 @@
  */
 #define WORK_MOST 262144u
 
+/* As measured, in instructions, with what goes with it. */
+#define CANDIDATE_COST 300u
+#define PREDICATE_COST 200u
+
 struct matcher {
 	const struct ruleset *ruleset;
 	struct view view;
@@ -131,13 +135,17 @@ static size_t group_run(struct matcher *matcher, struct group *group)
 	if (matcher->view.stamp == 1) /* the stamps have begun anew */
 		memset(matcher->candidates.stamps, 0,
 		    ruleset_count(matcher->ruleset) * sizeof(*matcher->candidates.stamps));
+	uint64_t evaluated = matcher->view.evaluated;
+
 	index_search(group->index, &matcher->view, &matcher->candidates);
 	size_t count = candidates_test(matcher, group);
 
 	if (count > 1)
 		qsort(matcher->matches, count, sizeof(*matcher->matches), index_compare);
 	matcher->stats.candidates += matcher->candidates.count;
-	classes_study(matcher->classes, group, &matcher->view);
+	if (upkeep_count(&group->upkeep, matcher->candidates.count * CANDIDATE_COST +
+	            (matcher->view.evaluated - evaluated) * PREDICATE_COST))
+		classes_look(matcher->classes, group, &matcher->view);
 	return count;
 }
 

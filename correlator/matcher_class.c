@@ -9,13 +9,7 @@
 #define RECENT      256u /* log sources whose class is known without looking names up */
 #define NAME_MOST   48u
 #define PARTS       (2 + RECORD_CATEGORIES)
-
-/* Events of a group after which its index is made again: the first, 16 times as many, and so on. */
-#define STUDIED    40u /* about so many events are studied before each */
-#define FIRST_MADE 256u
-#define MADE_AGAIN 16u
-#define LAST_MADE  65536u
-#define STEADY     (1u << 22)
+#define TURN_FADES  3u /* how often what was studied is halved when events are others now */
 
 struct class {
 	uint32_t product, service; /* numbers of names; 0: one that no rule uses, or none */
@@ -226,25 +220,22 @@ static struct group *group_same(const struct classes *classes, const struct grou
 	return group;
 }
 
-/*
- * At its first event: an index made ahead needs none. Without memory it goes on without a study of
- * its own.
- */
-static void group_study_begin(struct classes *classes, struct group *group)
+/* False: too many groups have one, or without memory; the group goes on with the index it has. */
+static bool group_study_begin(struct classes *classes, struct group *group)
 {
-	group->study_at = group->make_at = UINT64_MAX;
+	if (group->own != NULL)
+		return true;
 	if (classes->study_count >= STUDIES_MAX)
-		return;
+		return false;
 	group->own = study_new(classes->chooser.general);
 	if (group->own == NULL)
-		return;
+		return false;
 	for (size_t i = 0; i < group->rule_count; i++)
 		study_want(group->own,
 		    ruleset_program(classes->ruleset)->rules[group->rules[i]]);
 	classes->study_count++;
 	group->study = group->own;
-	group->study_at = 1;
-	group->make_at = FIRST_MADE;
+	return true;
 }
 
 static struct group *group_make(struct classes *classes, const struct class *class)
@@ -262,14 +253,13 @@ static struct group *group_make(struct classes *classes, const struct class *cla
 		return same;
 	}
 	group->study = classes->chooser.nothing;
-	group->study_at = 1;
-	group->make_at = UINT64_MAX;
 	group->index = index_new(
 	    &classes->chooser, group->study, group->rules, group->rule_count);
 	if (group->index == NULL) {
 		group_free(group);
 		return NULL;
 	}
+	group->upkeep = upkeep_begin(index_cost(group->index));
 	group->next = classes->groups;
 	classes->groups = group;
 	classes->group_count++;
@@ -435,15 +425,14 @@ static void group_make_again(struct classes *classes, struct group *group)
 	    &classes->chooser, group->study, group->rules, group->rule_count);
 
 	study_fade(group->own);
-	group->make_at = group->events < LAST_MADE ? group->events * MADE_AGAIN
-	                                           : group->events + STEADY;
-	if (made == NULL)
-		return;
-	if (group->events > FIRST_MADE) /* those before know nothing of this group */
-		index_hand_on(group->index, made);
-	index_free(group->index);
-	group->index = made;
-	classes->indexes_made++;
+	if (made != NULL) {
+		if (group->upkeep.made > 0) /* the steps of the first know nothing of this group */
+			index_hand_on(group->index, made);
+		index_free(group->index);
+		group->index = made;
+		classes->indexes_made++;
+	}
+	upkeep_made(&group->upkeep, index_cost(group->index));
 }
 
 struct index *classes_whole(struct classes *classes, struct group *group)
@@ -454,16 +443,16 @@ struct index *classes_whole(struct classes *classes, struct group *group)
 	return group->whole;
 }
 
-void classes_study(struct classes *classes, struct group *group, struct view *view)
+void classes_look(struct classes *classes, struct group *group, struct view *view)
 {
-	group->events++;
-	if (group->events == 1)
-		group_study_begin(classes, group);
-	if (group->events >= group->study_at) {
-		study_take(group->own, view);
-		group->study_at = group->events + group->make_at / STUDIED;
-	}
-	if (group->events >= group->make_at)
+	enum upkeep_answer answer = upkeep_look(&group->upkeep);
+
+	if (answer == UPKEEP_GO_ON || !group_study_begin(classes, group))
+		return;
+	for (unsigned i = 0; answer == UPKEEP_TURN && i < TURN_FADES; i++)
+		study_fade(group->own);
+	study_take(group->own, view);
+	if (answer == UPKEEP_MAKE)
 		group_make_again(classes, group);
 }
 

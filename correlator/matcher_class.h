@@ -4,13 +4,14 @@
  *
  * Classes which the same rules cover share one index, in a group. Its first index is made from what
  * is known of events in general; some events of the group are studied, and the index is made again
- * after 256, 4,096, 65,536 and then every four million. No index changes what matches.
+ * when that is worth it (matcher_upkeep.h). No index changes what matches.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_CLASS_H
 #define TOCSIN_CORRELATOR_MATCHER_CLASS_H
 
 #include "correlator/matcher.h"
 #include "correlator/matcher_index.h"
+#include "correlator/matcher_upkeep.h"
 
 struct classes;
 
@@ -21,9 +22,8 @@ struct group {
 	struct index *index;
 	struct index *whole;     /* of all texts; NULL until an event needs it */
 	const struct study *study; /* of its events, or of none */
-	struct study *own;         /* the same, or NULL: too many groups */
-	uint64_t events;           /* since it was made */
-	uint64_t study_at, make_at; /* so many when one is studied, when the index is made again */
+	struct study *own;         /* the same, or NULL: not begun */
+	struct upkeep upkeep;
 	struct group *next;
 };
 
@@ -34,8 +34,8 @@ void classes_free(struct classes *classes); /* accepts NULL */
 struct group *classes_find(struct classes *classes, const struct record *record);
 /* Makes the index for such records now. False without memory, or when there are too many. */
 bool classes_warm(struct classes *classes, const struct record *record);
-/* After the event that the view stands at was matched. */
-void classes_study(struct classes *classes, struct group *group, struct view *view);
+/* After the event that the view stands at was matched, when the group's upkeep asks for it. */
+void classes_look(struct classes *classes, struct group *group, struct view *view);
 
 /* The index of all texts, made when it is first needed. NULL without memory. */
 struct index *classes_whole(struct classes *classes, struct group *group);

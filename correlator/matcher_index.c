@@ -304,6 +304,12 @@ size_t index_bytes(const struct index *index)
 	return bytes;
 }
 
+/* As measured; a study costs, too. */
+uint64_t index_cost(const struct index *index)
+{
+	return 200000 + index->entry_count * UINT64_C(700) + index->rule_count * UINT64_C(3000);
+}
+
 enum code_answer index_holds(struct index *index, const struct study *study, struct view *view,
     uint32_t rule, uint64_t most)
 {

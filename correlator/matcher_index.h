@@ -49,6 +49,8 @@ void index_free(struct index *index); /* accepts NULL */
 /* What was written of rules goes on in another index of the same rules. */
 void index_hand_on(struct index *from, struct index *to);
 size_t index_bytes(const struct index *index);
+/* What one like it costs to be made, about in instructions. */
+uint64_t index_cost(const struct index *index);
 
 #define CANDIDATES_HITS (2 * TEDDY_STEP)
 

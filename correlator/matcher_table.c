@@ -74,6 +74,19 @@ struct maker {
 	size_t teddy_below; /* literals shorter than this go into the teddy */
 };
 
+/* Few values have other bytes than ASCII, so that it hardly matters which of these. */
+static size_t windows_place(const struct maker *maker, uint32_t entry, size_t windows, size_t bytes)
+{
+	struct str text = maker->entries[entry].text;
+	size_t at = 0;
+
+	if (!maker->entries[entry].high)
+		return study_rarest(maker->study, maker->slot, text, windows, bytes);
+	while (at + bytes < text.len && (uint8_t)text.ptr[at] < 0x80)
+		at++;
+	return at;
+}
+
 static bool gram_put(const struct maker *maker, uint32_t entry)
 {
 	struct str text = maker->entries[entry].text;
@@ -81,7 +94,7 @@ static bool gram_put(const struct maker *maker, uint32_t entry)
 	struct gram *gram = &maker->scan->grams[kind];
 
 	maker->scan->gram_kinds |= 1u << kind;
-	return gram_add(gram, text, study_rarest(maker->study, maker->slot, text, gram->stride,
+	return gram_add(gram, text, windows_place(maker, entry, gram->stride,
 	    gram->stride + gram->width - 1), entry);
 }
 
@@ -94,7 +107,7 @@ static bool teddy_put(const struct maker *maker, struct str text, uint32_t entry
 	if (scan->teddy == NULL)
 		return false;
 	teddy_add(scan->teddy, text,
-	    study_rarest(maker->study, maker->slot, text, 1, TEDDY_WIDTH), entry);
+	    text.len < TEDDY_WIDTH ? 0 : windows_place(maker, entry, 1, TEDDY_WIDTH), entry);
 	return true;
 }
 
