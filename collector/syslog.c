@@ -1,5 +1,7 @@
 #include "collector/syslog.h"
 
+#define HEADER_MAX 512u /* the longest that RFC 5424 allows (section 6), and some */
+
 bool syslog_begin(struct stream *stream)
 {
 	struct framer *framer = stream_state(stream);
@@ -34,15 +36,15 @@ bool syslog_take(struct stream *stream, struct str *bytes, bool end)
 /* "<38>1 "; what is no RFC 5424 mostly goes here. */
 static bool take_version(struct str *rest)
 {
-	size_t at = 1;
+	const char *at = rest->ptr;
 
-	if (rest->len < 8 || rest->ptr[0] != '<')
+	if (rest->len < 8 || at[0] != '<')
 		return false;
-	while (at < 5 && char_is_digit(rest->ptr[at]))
-		at++;
-	if (rest->ptr[at] != '>' || rest->ptr[at + 1] != '1' || rest->ptr[at + 2] != ' ')
+	size_t end = at[2] == '>' ? 2 : at[3] == '>' ? 3 : 4;
+
+	if (at[end] != '>' || at[end + 1] != '1' || at[end + 2] != ' ')
 		return false;
-	*rest = str_slice(*rest, at + 3, rest->len);
+	*rest = (struct str){at + end + 3, rest->len - end - 3};
 	return true;
 }
 
@@ -108,21 +110,31 @@ static bool take_element(struct str *rest, struct str *id, struct str *sequence)
 	return true;
 }
 
+/*
+ * The first '[' begins the structured data, behind TIMESTAMP HOSTNAME APP-NAME PROCID MSGID: most
+ * lines have none, or none there, and are done with at one look. Only a field that holds a '[' (it
+ * may, and none does) would hide it.
+ */
+static bool take_fields(struct str *rest)
+{
+	size_t at = str_find_char(str_slice(*rest, 0, HEADER_MAX), '[');
+	unsigned spaces = 0;
+
+	if (at == STR_NOT_FOUND || at == 0 || rest->ptr[at - 1] != ' ')
+		return false;
+	for (size_t i = 0; i < at; i++)
+		spaces += rest->ptr[i] == ' ';
+	*rest = str_slice(*rest, at, rest->len);
+	return spaces == 5;
+}
+
 struct str syslog_sequence(struct str raw)
 {
 	struct str rest = raw, id, sequence;
 	uint64_t number;
 
-	if (!take_version(&rest))
+	if (!take_version(&rest) || !take_fields(&rest))
 		return STR_NONE;
-	/* TIMESTAMP HOSTNAME APP-NAME PROCID MSGID */
-	for (int field = 0; field < 5; field++) {
-		size_t space = str_find_char(rest, ' ');
-
-		if (space == STR_NOT_FOUND)
-			return STR_NONE;
-		rest = str_slice(rest, space + 1, rest.len);
-	}
 	while (rest.len > 0 && rest.ptr[0] == '[') {
 		rest = str_slice(rest, 1, rest.len);
 		if (!take_element(&rest, &id, &sequence))

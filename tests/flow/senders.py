@@ -98,14 +98,15 @@ class Door:
         self.close()
 
 
-def with_broker(main):
-    """main(), in the long campaigns with a real Kafka of its own where that can be had."""
+def with_broker(main, always=False):
+    """main(), in the long campaigns, or always, with a real Kafka of its own where that can be had."""
     global _broker
-    if not LONG:
-        return main()
-    why = why_not()
+    why = why_not() if LONG or always else ""
     if why:
-        skip("campaigns over a real Kafka: on the local bus instead", why)
+        skip("over a real Kafka" if always else "campaigns over a real Kafka: on the local bus instead", why)
+    if why and always:
+        return None
+    if why or not (LONG or always):
         return main()
     with Broker() as _broker:
         return main()
@@ -114,6 +115,11 @@ def with_broker(main):
 def sends_on(door, part, running, events):
     wait_for(lambda: door.progress() >= events * part or not running(), 60, 0.02 if not _broker else 0.1)
     return door.progress()
+
+
+def broker_do(what):
+    """Of the broker that with_broker has started: "kill", "start"."""
+    return _broker.do(what)
 
 
 def outage(name, door, running, events, met):
@@ -206,10 +212,10 @@ def table():
 class Program:
     """A sender; what it prints is kept."""
 
-    def __init__(self, door, line, environment=None, stdin=subprocess.DEVNULL):
-        self.path = os.path.join(door.house.path, os.path.basename(line[0]) + ".txt")
+    def __init__(self, door, line, environment=None, name=None):
+        self.path = os.path.join(door.house.path, (name or os.path.basename(line[0])).replace("/", "-") + ".txt")
         with open(self.path, "w") as out:
-            self.process = subprocess.Popen(line, stdin=stdin, stdout=out, stderr=out, env=environment)
+            self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)
 
     def running(self):
         return self.process.poll() is None

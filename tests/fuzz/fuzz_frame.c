@@ -15,6 +15,7 @@ static void same_event(const struct event *a, const struct event *b)
 	CHECK(coordinate_compare(a->at, b->at) == 0 && a->received_ns == b->received_ns);
 	CHECK(a->transport == b->transport && a->encoding == b->encoding);
 	CHECK(a->flags == b->flags && a->zone_s == b->zone_s);
+	CHECK(hash128_eq(a->message, b->message));
 	CHECK(str_eq(a->peer, b->peer) && str_eq(a->sender, b->sender));
 	CHECK(str_eq(a->agency, b->agency) && str_eq(a->system, b->system));
 	CHECK(str_eq(a->decoder, b->decoder) && str_eq(a->raw, b->raw));
