@@ -19,6 +19,8 @@
 #define BATCH	     32
 #define DATAGRAM_MAX 65536u
 #define SOCKETS_MAX  64u
+#define ROUNDS	     8u
+#define ROUNDS_LAST  8192u
 
 _Static_assert(BATCH *DATAGRAM_MAX <= INTAKE_SCRATCH, "a batch fits the scratch memory");
 
@@ -34,6 +36,7 @@ struct input {
 	struct ledger_row *row;
 	struct udp_socket sockets[SOCKETS_MAX];
 	unsigned socket_count;
+	bool paused;
 	uint64_t drops_new; /* not yet told in a gap */
 	int64_t drops_from_ns;
 };
@@ -112,14 +115,12 @@ static void batch_begin(struct batch *batch, char *memory)
 	}
 }
 
-/* At most a few batches a call, so that one flooded socket does not keep the others waiting. */
-static void socket_ready(void *context, unsigned ready)
+/* At most so many batches, so that one flooded socket does not keep the others waiting. */
+static void socket_read(struct udp_socket *sock, unsigned rounds)
 {
-	struct udp_socket *sock = context;
 	struct batch batch;
 
-	(void)ready;
-	for (int round = 0; round < 8; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		intake_now(sock->input->intake);
 		batch_begin(&batch, sock->input->intake->scratch);
 		int count = recvmmsg(sock->fd, batch.messages, BATCH, MSG_DONTWAIT, NULL);
@@ -134,7 +135,15 @@ static void socket_ready(void *context, unsigned ready)
 		}
 		if (count < BATCH)
 			return;
+		if (rounds == ROUNDS && packer_is_behind(sock->input->intake->packer))
+			return;
 	}
+}
+
+static void socket_ready(void *context, unsigned ready)
+{
+	(void)ready;
+	socket_read(context, ROUNDS);
 }
 
 static int socket_open(struct input *input, const char *address, bool shared, struct error *error)
@@ -230,11 +239,21 @@ static int udp_open(
 	return 0;
 }
 
-/* UDP senders cannot wait: reading goes on, and what the packer refuses is counted there. */
+static void sockets_watch(struct input *input)
+{
+	for (unsigned i = 0; i < input->socket_count; i++)
+		watch_set(input->sockets[i].watch, input->paused ? 0 : WATCH_READ, NULL);
+}
+
+/*
+ * UDP senders cannot wait, but the kernel's buffer can: what is left there while the queue is full
+ * is not lost, and what finds no place there is counted by the kernel. One flood alone is refused
+ * by the packer before that.
+ */
 static void udp_pause(struct input *input, bool paused)
 {
-	(void)input;
-	(void)paused;
+	input->paused = paused;
+	sockets_watch(input);
 }
 
 static void udp_tick(struct input *input)
@@ -243,6 +262,8 @@ static void udp_tick(struct input *input)
 
 	for (unsigned i = 0; i < input->socket_count; i++)
 		ask_drops(&input->sockets[i]);
+	/* To watch again may have failed for want of memory. */
+	sockets_watch(input);
 	if (input->drops_new == 0 || packer_is_behind(intake->packer))
 		return;
 	struct frame_gap gap = {.reason = GAP_KERNEL_DROP,
@@ -257,8 +278,9 @@ static void udp_tick(struct input *input)
 
 static void udp_finish(struct input *input)
 {
+	/* All that lies there by now, and an end, should somebody send on. */
 	for (unsigned i = 0; i < input->socket_count; i++)
-		socket_ready(&input->sockets[i], WATCH_READ);
+		socket_read(&input->sockets[i], ROUNDS_LAST);
 	udp_tick(input);
 	sockets_close(input);
 }

@@ -477,10 +477,23 @@ static void tell_later(struct ledger_row *row, uint64_t count, int64_t since_ns)
 	row->gap_refused += count;
 }
 
+/*
+ * What cannot wait is refused, a little later than what can is held back: a batch of datagrams that
+ * has been read still finds room, and then the next ones wait in the kernel.
+ */
+static bool packer_is_late(const struct packer *packer, const struct ledger_row *row)
+{
+	size_t most = packer->options.queue_bytes;
+
+	if (packer->queued_bytes < most)
+		return packer_is_behind_for(packer, row);
+	return packer->queued_bytes >= most + most / 16 || row->in_flight > packer->in_flight / 8;
+}
+
 void packer_add_kept(struct packer *packer, struct lane *lane, struct ledger_row *row,
     const struct event *event, int64_t now_ns, struct ticket *ticket)
 {
-	bool late = event->transport == TRANSPORT_UDP && packer_is_behind_for(packer, row);
+	bool late = event->transport == TRANSPORT_UDP && packer_is_late(packer, row);
 
 	count_received(&row->counts, event, now_ns);
 	bool taken = !late && (packer->options.one_event_json

@@ -272,22 +272,26 @@ static void test_behind(void **state)
 		drive(&bench, RIG_TIME, false);
 		assert_true(++tcp < 10000);
 	}
-	/* UDP is refused now; what TCP has brought is not. */
-	for (unsigned i = 0; i < 50; i++) {
+	/* UDP finds a little room yet, unless it is a flood; what TCP has brought is taken. */
+	add(&bench, 1, 300, TRANSPORT_UDP, RIG_TIME);
+	assert_int_equal(row_of(&bench, 1)->counts.refused_busy, 1);
+	for (unsigned i = 0; i < 100; i++) {
 		add(&bench, 2, 300, TRANSPORT_UDP, RIG_TIME);
 		add(&bench, 1, 300, TRANSPORT_TCP, RIG_TIME);
 	}
 	assert_balance(&bench);
-	assert_int_equal(row_of(&bench, 2)->counts.refused_busy, 50);
-	assert_int_equal(row_of(&bench, 2)->gap_refused, 50);
-	assert_int_equal(row_of(&bench, 1)->counts.refused_busy, 0);
-	assert_int_equal(packer_in_flight(bench.packer), tcp + 50);
+	uint64_t refused = row_of(&bench, 2)->counts.refused_busy;
+
+	assert_true(refused >= 30 && refused <= 80);
+	assert_int_equal(row_of(&bench, 2)->gap_refused, refused);
+	assert_int_equal(row_of(&bench, 1)->counts.refused_busy, 1);
+	assert_int_equal(packer_in_flight(bench.packer), tcp + 200 - refused);
 	trouble(&bench, "publish", FAULT_NONE, 1);
 	drive_to_end(&bench);
 	assert_true(packer_has_drained(bench.packer));
-	assert_order(&bench, tcp + 50);
+	assert_order(&bench, tcp + 200 - refused);
 	ledger_total(bench.ledger, &total);
-	assert_int_equal(total.durable, tcp + 50);
+	assert_int_equal(total.durable, tcp + 200 - refused);
 	assert_balance(&bench);
 	bench_close(&bench);
 }
