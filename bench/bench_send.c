@@ -112,7 +112,8 @@ static const char *draw_word(void)
 	static const char *const words[] = {"session", "refused", "policy", "province", "handbook",
 	    "duty", "room", "account", "unknown", "address", "district", "coast", "attempt",
 	    "officer", "decide", "closed", "xã", "huyện", "hồ sơ", "công dân", "thông báo",
-	    "máy chủ", "đăng nhập", "thất bại", "tài khoản", "phiên", "truy cập", "cảnh báo", "ssh2",
+	    "máy chủ", "đăng nhập", "thất bại", "tài khoản", "phiên", "truy cập", "cảnh báo",
+	    "ssh2",
 	    "publickey", "invalid", "port", "user", "from", "root", "backup", "gateway", "vlan",
 	    "timeout", "retry"};
 
@@ -138,7 +139,8 @@ static size_t syslog_head(char *out, size_t room)
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
 	return (size_t)snprintf(out, room,
 	    "<38>1 %s.%06uZ web-%02u.%s.example.vn sshd %u ID47 [origin@32473 "
-	    "ip=\"192.0.2.%u\" software=\"sshd\"] ", stamp, draw(1000000), draw(40), draw_place(), 800 + draw(30000),
+	    "ip=\"192.0.2.%u\" software=\"sshd\"] ", stamp, draw(1000000), draw(40),
+	    draw_place(), 800 + draw(30000),
 	    draw(250));
 }
 
@@ -158,8 +160,8 @@ static size_t json_head(char *out, size_t room, enum kind kind)
 /* Words behind the number, until the event is as long as it is to be; what has begun is cut. */
 static size_t fill(char *out, size_t len, size_t end)
 {
-	len += (size_t)sprintf(out + len, "#0000000000# Failed password for %s from 203.0.113.%u port "
-	    "%u; ", draw_place(), draw(250), 1024 + draw(60000));
+	len += (size_t)sprintf(out + len, "#0000000000# Failed password for %s from 203.0.113.%u "
+	    "port %u; ", draw_place(), draw(250), 1024 + draw(60000));
 	while (len < end)
 		len += (size_t)sprintf(out + len, "%s%s", draw_word(), draw(7) == 0 ? ", " : " ");
 	/* Not in the middle of a letter. */
@@ -292,7 +294,8 @@ static ssize_t link_send(struct link *link, const char *bytes, size_t len)
 		int n = SSL_write(link->ssl, bytes, (int)len);
 		int why = n > 0 ? SSL_ERROR_NONE : SSL_get_error(link->ssl, n);
 
-		return n > 0 ? n : why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ ? 0 : -1;
+		return n > 0 ? n
+		    : why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ ? 0 : -1;
 	}
 	ssize_t n = send(link->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 

@@ -13,7 +13,7 @@ TOCSIN_TEST_KAFKA  host:port of a broker; without it one of deploy/kafka.sh is s
 --quick            a tenth of the events: does it work?
 
 CPU time is user and system time of the daemon, from when all connections stand until every event is in
-the topic; what is there is read back and told apart by number. acks=all everywhere, one partition. A run
+the topic; what is there is read back and told apart by number. acks=all everywhere, four partitions. A run
 in which not every event came (UDP apart) is told as such and has no figure.
 """
 import argparse

@@ -92,7 +92,7 @@ class Daemon:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def kafka_settings(self):
-        return ["bus.backend=kafka", f"bus.kafka.prefix={self.prefix}", "bus.partitions.events=1",
+        return ["bus.backend=kafka", f"bus.kafka.prefix={self.prefix}", "bus.partitions.events=4",
                 f"bus.kafka.properties.bootstrap.servers={self.kafka}"]
 
     def topic(self):
@@ -218,7 +218,7 @@ main_queue(queue.type="fixedArray" queue.size="500000" queue.dequeueBatchSize="4
   queue.highWatermark="490000")
 parser.escapeControlCharactersOnReceive="off"
 {RSYSLOG_TEMPLATES}
-action(type="omkafka" broker="{self.kafka}" topic="{self.topic()}" template="{self.template}" resubmitOnFailure="on"
+action(type="omkafka" broker="{self.kafka}" topic="{self.topic()}" template="{self.template}" resubmitOnFailure="on" partitions.auto="on"
   confParam=["compression.codec=lz4","acks=all","linger.ms=50","batch.num.messages=10000","batch.size=1000000",
   "queue.buffering.max.messages=500000","queue.buffering.max.kbytes=1000000"])
 {source}
