@@ -50,7 +50,6 @@ struct walk {
 	size_t brink;  /* where a step's text no longer stands before the end */
 	size_t escape; /* the first escape behind the last string, or SIZE_MAX */
 	struct field *out, *limit;
-	struct json_paths *paths;
 	struct json_step *step; /* of the last name */
 };
 
@@ -311,8 +310,8 @@ static INLINE struct json_step *step_other(const struct walk *w, struct ground *
     const struct container *in, uint32_t path, enum cpu_level level)
 {
 	struct json_step *last = w->step;
-	uint32_t next = last->next[1];
-	struct json_step *step = json_step_at(w->paths, next);
+	struct json_step *step = json_step_guess(last, 1);
+	int32_t next = last->next[1];
 
 	if (!step_is(w, step, path, level))
 		return step_find(ground, in, last, w->at, w->escape);
@@ -332,13 +331,17 @@ static __attribute__((noinline)) bool names_room(struct ground *ground)
 	return true;
 }
 
-/* The whole name of what stands at a step; ptr NULL without memory, or when it is not known. */
+/* Whether the name of a step is still what it was when the step was made. */
+static INLINE bool name_stands(const struct ground *ground, const struct json_step *step)
+{
+	return ground->book->paths->names[step->name].inner == step->inner;
+}
+
+/* The whole name of a step whose name stands; ptr NULL without memory. */
 static INLINE struct str name_whole(struct ground *ground, const struct json_step *step)
 {
 	const struct json_name *name = &ground->book->paths->names[step->name];
 
-	if (name->inner != step->inner)
-		return STR_NONE;
 	if (name->known.len > 0)
 		return name->known;
 	if ((size_t)(ground->names_end - ground->names) < STEP_NAME && !names_room(ground))
@@ -423,16 +426,13 @@ static INLINE bool nest_close(struct walk *w, struct nest *nest)
 }
 
 /* A member whose value is a container, up to its first item. False: it is left to others. */
-static __attribute__((noinline)) bool inner_take(struct walk *w, struct ground *ground,
-    struct nest *nest, struct json_step *step, size_t from)
+static __attribute__((noinline)) bool inner_take(struct walk *w, struct nest *nest,
+    struct str name, struct json_step *step, size_t from)
 {
-	struct str name = {w->text + w->at + 1, step->name_len};
 	size_t before = w->at;
 
-	if (nest->in.name.ptr != NULL)
-		name = name_whole(ground, step);
 	w->at = from;
-	if (name.ptr != NULL && nest_open(w, nest, name, step->inner)) {
+	if (nest_open(w, nest, name, step->inner)) {
 		w->step = step;
 		return true;
 	}
@@ -453,11 +453,10 @@ static INLINE enum place members_take(struct walk *walk, struct ground *ground, 
 	const char *text = w.text;
 	size_t index = (size_t)(w.out - ground->record->fields);
 	uint32_t path = nest->in.path;
-	bool inner = nest->in.name.ptr != NULL;
 	enum place place = AT_ITEM;
 
 	while (text[w.at] == '"' && w.out < w.limit) {
-		struct json_step *step = json_step_at(w.paths, w.step->next[0]);
+		struct json_step *step = json_step_guess(w.step, 0);
 		struct field *out = w.out;
 
 		if (!__builtin_expect(step_is(&w, step, path, level), 1)) {
@@ -468,8 +467,12 @@ static INLINE enum place members_take(struct walk *walk, struct ground *ground, 
 		size_t from = w.at + 1 + step->len, end;
 
 		out->name = (struct str){text + w.at + 1, step->name_len};
-		if (inner && (out->name = name_whole(ground, step)).ptr == NULL)
-			break;
+		if (path != PATH_ROOT) {
+			if (__builtin_expect(!name_stands(ground, step), 0))
+				step = step_find(ground, &nest->in, w.step, w.at, w.escape);
+			if (step == NULL || (out->name = name_whole(ground, step)).ptr == NULL)
+				break;
+		}
 		if (__builtin_expect(text[from] == '"', 1)) {
 			uint64_t left = w.quotes[(from + 1) / 64] >> (from + 1) % 64;
 
@@ -487,15 +490,16 @@ static INLINE enum place members_take(struct walk *walk, struct ground *ground, 
 				w.escape = ground->escape;
 			}
 			end++;
-		} else if ((end = number_end(text, out, from)) == 0) {
+		} else if (__builtin_expect((text[from] | 0x20) != '{', 1)) {
+			if ((end = number_end(text, out, from)) == 0)
+				break;
+		} else {
 			struct walk at = w;
 
-			if ((text[from] | 0x20) != '{' ||
-			    !inner_take(&at, ground, nest, step, from))
+			if (!inner_take(&at, nest, out->name, step, from))
 				break;
 			w.at = at.at;
 			w.step = at.step;
-			inner = true;
 			path = step->inner;
 			if (nest->in.object)
 				continue;
@@ -518,7 +522,6 @@ static INLINE enum place members_take(struct walk *walk, struct ground *ground, 
 				break;
 			}
 			path = nest->in.path;
-			inner = nest->in.name.ptr != NULL;
 		}
 	}
 	*walk = w;
@@ -619,8 +622,7 @@ static bool walk_text(struct ground *ground, unsigned depth)
 	struct nest nest = {.in = {STR_NONE, PATH_NONE, true}, .stack = stack, .depth = depth};
 
 	if (ground->book != NULL) {
-		w.paths = ground->book->paths;
-		w.step = &w.paths->steps[STEP_START];
+		w.step = &ground->book->paths->steps[STEP_START];
 		nest.in.path = PATH_ROOT;
 	}
 	if (!record_room(record))

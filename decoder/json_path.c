@@ -111,8 +111,8 @@ static const struct json_name *name_find(struct json_paths *paths, uint32_t oute
 		    memcmp(name[way].text, segment.ptr, segment.len) == 0)
 			return &name[way];
 	}
-	if (name->outer != PATH_NONE)
-		name += paths->turn++ % 2;
+	if (name[0].outer != PATH_NONE)
+		name += name[1].outer == PATH_NONE ? 1 : paths->turn++ % 2;
 	return name_make(paths, name, outer, outer_name, segment, book);
 }
 
@@ -126,7 +126,7 @@ static __attribute__((noinline)) struct json_step *step_make(struct json_paths *
 	step->outer = name->outer;
 	step->inner = name->inner;
 	step->key = name->key;
-	step->next[0] = step->next[1] = STEP_START * sizeof(*step);
+	step->next[0] = step->next[1] = 0; /* itself: a guess like any other */
 	step->name = (uint16_t)(name - paths->names);
 	step->len = (uint8_t)name->len;
 	step->name_len = (uint8_t)(name->len - 2);
@@ -162,6 +162,6 @@ struct json_step *json_step_find(struct json_paths *paths, struct json_step *las
 	struct json_step *step = step_place(paths, before, name);
 
 	last->next[1] = last->next[0];
-	last->next[0] = (uint32_t)((uintptr_t)step - (uintptr_t)paths->steps);
+	last->next[0] = (int32_t)((intptr_t)step - (intptr_t)last);
 	return step;
 }

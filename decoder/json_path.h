@@ -26,7 +26,7 @@ struct json_step {
 	uint32_t mask;        /* a bit for each byte of it */
 	uint32_t outer;       /* path in which it stands; PATH_NONE: free */
 	uint32_t inner;       /* path of what stands in it */
-	uint32_t next[2];     /* in bytes from the first step; the likelier first */
+	int32_t next[2];      /* in bytes from this one; the likelier first */
 	struct key key;       /* of the whole name */
 	uint16_t name;
 	uint8_t len, name_len; /* of text, and of the name in it */
@@ -54,9 +54,9 @@ struct json_paths {
 	unsigned turn;
 };
 
-static inline struct json_step *json_step_at(const struct json_paths *paths, uint32_t bytes)
+static inline struct json_step *json_step_guess(const struct json_step *step, unsigned which)
 {
-	return (void *)((uintptr_t)paths->steps + bytes);
+	return (void *)((uintptr_t)step + (uintptr_t)(intptr_t)step->next[which]);
 }
 
 struct json_paths *json_paths_new(void); /* NULL without memory */

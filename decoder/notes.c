@@ -43,40 +43,56 @@ void notes_take_all(struct notes *notes, struct record *record)
 	notes->looked = record->field_count;
 }
 
-/* What the names have become, in place; notes of names that are nothing now are dropped. */
-static void notes_rename(struct notes *notes, struct record *record)
+/* Gives a field the id of its new name; false when it had another, of which it may be the first. */
+static bool field_rename(struct record *record, size_t index, const struct key *key)
+{
+	uint16_t *first = &record->first[key->mark];
+	bool had = record->fields[index].id != FIELD_OTHER;
+
+	record->fields[index].id = (enum field_id)key->id;
+	if (*first == 0 || *first > index + 1)
+		*first = (uint16_t)(index + 1);
+	return !had;
+}
+
+static struct key key_bare(const struct notes *notes, const struct note *note, struct str name)
+{
+	struct key room;
+
+	if (note->is_bare)
+		return note->bare;
+	return notes->book == NULL ? key_ask(name) : *keybook_find(notes->book, name, &room);
+}
+
+/* Notes of names that are nothing now are dropped. False: record_shorten is called for. */
+static bool notes_rename(struct notes *notes, struct record *record)
 {
 	size_t kept = 0;
-	struct key room;
+	bool right = true;
 
 	notes->flags = 0;
 	for (size_t i = 0; i < notes->count; i++) {
 		struct note *note = &notes->notes[i];
-		struct field *field = &record->fields[note->field];
 
 		if (note->key.flags & KEY_RENAMED) {
-			if (note->is_bare)
-				note->key = note->bare;
-			else if (notes->book == NULL)
-				note->key = key_ask(field->name);
-			else
-				note->key = *keybook_find(notes->book, field->name, &room);
+			note->key = key_bare(notes, note, record->fields[note->field].name);
 			note->is_bare = false;
-			field->id = (enum field_id)note->key.id;
+			right &= field_rename(record, note->field, &note->key);
 		}
 		notes->flags |= note->key.flags;
 		notes->notes[kept] = *note;
 		kept += note->key.flags != 0;
 	}
 	notes->count = kept;
+	return right;
 }
 
 void notes_again(struct notes *notes, struct record *record)
 {
-	notes_rename(notes, record);
+	if (!notes_rename(notes, record))
+		record_shorten(record, record->field_count);
 	notes->looked = notes->asked;
 	notes->timed = 0;
 	notes->time_found = false;
-	record_shorten(record, record->field_count);
 	notes_take(notes, record);
 }

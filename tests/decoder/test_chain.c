@@ -172,6 +172,31 @@ static void test_first_host(void **state)
 	decoding_free(decoding);
 }
 
+/* Of fields that have one name once a prefix is off, the first in the text is the first. */
+static void test_first_bare(void **state)
+{
+	static const char *const lines[] = {
+	    "{\"winlog\":{\"channel\":\"Security\",\"event_id\":4624,\"event_data\":{\"User\":"
+	    "\"first\",\"Logon Type\":\"3\"}},\"User\":\"second\"}",
+	    "{\"User\":\"first\",\"winlog\":{\"channel\":\"Security\",\"event_id\":4624,"
+	    "\"event_data\":{\"User\":\"second\",\"LogonType\":\"3\"}}}"};
+	struct decoding *decoding = decoding_new(NULL);
+	struct arena *arena = arena_new(1u << 20);
+	struct record record;
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++) {
+		struct event event = {.raw = str_of(lines[i % 2])};
+
+		decoding_run(i < 6 ? decoding : NULL, &record, &event, arena);
+		assert_true(str_eq(record_value(&record, FIELD_USER), STR("first")));
+		assert_true(str_eq(record_find(&record, STR("LogonType"))->value, STR("3")));
+		assert_non_null(record_get(&record, FIELD_EVENTID));
+	}
+	arena_free(arena);
+	decoding_free(decoding);
+}
+
 /* What a decoder that then gave up had put is gone, for record_get too. */
 static void test_given_up(void **state)
 {
@@ -204,6 +229,7 @@ int main(void)
 	    cmocka_unit_test(test_depth),
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_pure),
+	    cmocka_unit_test(test_first_bare),
 	    cmocka_unit_test(test_first_host),
 	    cmocka_unit_test(test_given_up),
 	};
