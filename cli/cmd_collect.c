@@ -147,6 +147,7 @@ static void collect_measure(void *self)
 	refused_set(STR("tls"), total.tls_refused);
 	refused_set(STR("proxy"), total.proxy_refused);
 	metrics_set(METRIC_SENDER_WAITS, total.waits);
+	metrics_set(METRIC_SENDER_REPEATS, total.repeats);
 	metrics_set(METRIC_COLLECT_LAG_MS, (uint64_t)(total.lag_max_ns / NS_PER_MS));
 	measure_senders(collect->collector);
 	metrics_set(METRIC_BUS_PUBLISHED, bus.published);

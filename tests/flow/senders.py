@@ -321,5 +321,7 @@ def through_lost_answers(name, door, proxy, running, said, events, times):
     case(f"{name}: nothing of {events} events is lost", not missing, missing[:20], said(), door.house.log())
     case(f"{name}: what was sent again is recognised, through kill -9", twice == 0 and door.counted("repeats") >= times,
          f"{door.counted('repeats')} repeats, {twice} came twice", door.house.log())
+    told = [line for line in door.house.tool("metrics").stdout.splitlines() if "tocsin_sender_repeats_total{" in line]
+    case(f"{name}: and metrics tell it", told and int(told[0].split()[-1]) == door.total().get("repeats") > 0, told)
     note(f"{name}: {door.counted('repeats')} repeats recognised, {twice} came twice")
     _rows.append((name, events, len(seen), door.counted("repeats"), twice, len(missing), counted_where(door, "") or "-", 0))
