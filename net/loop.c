@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -75,13 +76,26 @@ static void bury(struct loop *loop)
 	}
 }
 
+/* Kernels before 5.11, and some that stand in for one, only know milliseconds. */
+static int events_wait(const struct loop *loop, struct epoll_event *ready, int64_t timeout_ns)
+{
+	struct timespec wait = {timeout_ns / NS_PER_S, timeout_ns % NS_PER_S};
+	int count =
+	    epoll_pwait2(loop->epoll, ready, READY_MAX, timeout_ns < 0 ? NULL : &wait, NULL);
+
+	if (count >= 0 || errno != ENOSYS)
+		return count;
+	int64_t ms = timeout_ns / NS_PER_MS + (timeout_ns % NS_PER_MS > 0);
+
+	return epoll_wait(loop->epoll, ready, READY_MAX,
+	    timeout_ns < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
 int loop_step(struct loop *loop, int64_t timeout_ns, struct error *error)
 {
 	struct epoll_event ready[READY_MAX];
-	struct timespec wait = {timeout_ns / NS_PER_S, timeout_ns % NS_PER_S};
 	CHECK(!loop->serving);
-	int count =
-	    epoll_pwait2(loop->epoll, ready, READY_MAX, timeout_ns < 0 ? NULL : &wait, NULL);
+	int count = events_wait(loop, ready, timeout_ns);
 
 	if (count < 0 && errno == EINTR)
 		return 0;
