@@ -39,6 +39,7 @@
 #define UDP_BATCH   32u
 #define PACE_NS     INT64_C(500000)
 #define LAST_MS     30000
+#define BACK_OFF_NS 200000 /* of all, for one that was told to come again */
 
 enum kind { KIND_TCP, KIND_TLS, KIND_UDP, KIND_HEC, KIND_BULK, KIND_COUNT };
 
@@ -468,7 +469,7 @@ static void link_read(struct bench *bench, struct link *link)
 	if (link->waits)
 		return;
 	if (link->again)
-		nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = BACK_OFF_NS}, NULL);
 	if (link->left == 0 && !link->again)
 		link_end(bench, link);
 	else

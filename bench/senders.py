@@ -83,11 +83,15 @@ class Instructions:
         self.process.send_signal(2)
         self.process.wait(20)
         counts = {}
-        with open(self.path, encoding="ascii") as rows:
-            for row in rows:
-                words = row.split(",")
-                if len(words) > 2 and words[0].isdigit():
-                    counts[words[2][-1]] = int(words[0])
+        try:
+            with open(self.path, encoding="ascii") as rows:
+                for row in rows:
+                    words = row.split(",")
+                    if len(words) > 2 and words[0].isdigit():
+                        counts[words[2][-1]] = int(words[0])
+        except OSError:
+            # A thread that ended while perf looked at them: it gives up.
+            return None
         return (counts["u"], counts["k"]) if len(counts) == 2 else None
 
 
