@@ -237,26 +237,57 @@ static void place_pause(struct topics *topics, struct place *place)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-/* As position_seek of bus_kafka_consumer.c, and for its reasons. */
-static void place_seek(struct topics *topics, struct place *place)
+static int64_t place_offset(const struct place *place)
+{
+	return place->unsettled ? RD_KAFKA_OFFSET_END : (int64_t)place->open.next;
+}
+
+/* Every partition begins anew where it stands: the eager protocol knows no single ones. */
+static bool places_again(struct topics *topics)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+	bool done;
+
+	for (size_t i = 0; i < SLOTS; i++) {
+		const struct place *place = topics->places[i];
+
+		if (place != NULL && place->open.owned)
+			rd_kafka_topic_partition_list_add(
+			    list, place->name, (int32_t)place->open.partition)
+			    ->offset = place_offset(place);
+	}
+	done = rd_kafka_assign(topics->rk, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
+	rd_kafka_topic_partition_list_destroy(list);
+	for (size_t i = 0; i < SLOTS; i++)
+		if (topics->places[i] != NULL && topics->places[i]->open.owned)
+			place_pause(topics, topics->places[i]);
+	return done;
+}
+
+static bool place_again(struct topics *topics, struct place *place)
 {
 	rd_kafka_topic_partition_list_t *list = list_of(place, (int64_t)place->open.next);
-	rd_kafka_error_t *refused = NULL;
+	rd_kafka_error_t *refused = rd_kafka_incremental_unassign(topics->rk, list);
 
-	if (!topics->eager) {
-		refused = rd_kafka_incremental_unassign(topics->rk, list);
-		if (refused == NULL)
-			refused = rd_kafka_incremental_assign(topics->rk, list);
-	}
-	if (topics->eager || refused != NULL) {
-		if (refused != NULL)
-			rd_kafka_error_destroy(refused);
-		refused = rd_kafka_seek_partitions(topics->rk, list, ASK_MS);
-	}
-	place->unsettled = refused != NULL;
-	if (refused != NULL)
+	if (refused == NULL)
+		refused = rd_kafka_incremental_assign(topics->rk, list);
+	bool done = refused == NULL;
+
+	if (!done)
 		rd_kafka_error_destroy(refused);
 	rd_kafka_topic_partition_list_destroy(list);
+	return done;
+}
+
+/*
+ * By assignment, not by rd_kafka_seek, which librdkafka 2.0 lets come to nothing for a partition
+ * whose offset was not there.
+ */
+static void place_seek(struct topics *topics, struct place *place)
+{
+	place->unsettled = false;
+	if (!(topics->eager ? places_again(topics) : place_again(topics, place)))
+		place->unsettled = true;
 	place_pause(topics, place);
 }
 
@@ -345,7 +376,7 @@ static void place_assign(struct topics *topics, struct place *place,
 	if (known)
 		kafka_note_clear(topics->kafka.note);
 	rd_kafka_topic_partition_list_add(begin, place->name, (int32_t)place->open.partition)
-	    ->offset = place->unsettled ? RD_KAFKA_OFFSET_END : (int64_t)place->open.next;
+	    ->offset = place_offset(place);
 	if (known)
 		topics->events.on_assign(topics->events.context, &place->open);
 }

@@ -35,7 +35,8 @@ struct stand {
 	struct collector_listener listeners[2];
 	struct bus_reader *reader;
 	struct seen *seen;     /* what readers of "events" keep */
-	uint64_t events, repeats, frames, partial;
+	uint64_t events, repeats, frames, partial, gaps;
+	struct frame_gap gap;
 	uint64_t copies[4][2048]; /* by partition of web.events and offset, those that are new */
 	char text[8][128];     /* of single events, by number */
 	struct event last;     /* without its texts */
@@ -162,7 +163,7 @@ static void stand_open(struct stand *stand, const char *group, const char *strat
 	    .listener_count = 2,
 	    .frame_limit = 65536,
 	    .frame_bytes = 32768,
-	    .frame_delay_ns = 5 * NS_PER_MS,
+	    .frame_delay_ns = 300 * NS_PER_MS,
 	    .tick_ns = 3600 * NS_PER_S,
 	    .queue_bytes = 1u << 20,
 	    .senders_max = 100,
@@ -261,6 +262,8 @@ static void see_all(struct stand *stand)
 			assert_int_equal(frame_read(records[i].value, &frame), FRAME_OK);
 			if (frame.head.type == FRAME_EVENTS)
 				see_frame(stand, records[i].partition, &frame);
+			if (frame_read_gap(&frame, &stand->gap))
+				stand->gaps++;
 		}
 	} while (count > 0);
 }
@@ -283,14 +286,18 @@ static void run_until(struct stand *stand, uint64_t events)
 		fail_msg("%lu events instead of %lu; told: %s", stand->events, events, stand->told);
 }
 
-static uint64_t committed(struct stand *stand, uint32_t partition)
+static uint64_t committed_of(struct stand *stand, struct bus *bus, uint32_t partition)
 {
 	uint64_t offset = 0;
 
-	assert_int_equal(bus_committed(stand->web,
-	    config_text(stand->config, CONFIG_KAFKA_GROUP).ptr, TOPIC_EVENTS, partition, &offset,
-	    NULL), 0);
+	assert_int_equal(bus_committed(bus, config_text(stand->config, CONFIG_KAFKA_GROUP).ptr,
+	    TOPIC_EVENTS, partition, &offset, NULL), 0);
 	return offset;
+}
+
+static uint64_t committed(struct stand *stand, uint32_t partition)
+{
+	return committed_of(stand, stand->web, partition);
 }
 
 static struct source_row row_of(struct stand *stand);
@@ -390,10 +397,12 @@ static void a_bus_that_is_behind_holds_back(struct stand *stand)
 	for (unsigned i = 0; i < 60; i++)
 		put(stand->mail, 0, str_from(large, 60000));
 	assert_int_equal(bus_flush(stand->mail, 10 * NS_PER_S, NULL), 0);
+	/* So that librdkafka has heard of the last one: it asks for nothing while it is paused. */
+	sleep(1);
 	run(stand, UINT64_MAX, 3 * NS_PER_S);
 	assert_int_equal(stand->events, before);
 	assert_true(row_of(stand).received < 40);
-	assert_true(row_of(stand).backlog > 20);
+	assert_true(row_of(stand).backlog > 0);
 	stand->rig.fault = FAULT_NONE;
 	run_until(stand, before + 60);
 	run(stand, UINT64_MAX, 1500 * NS_PER_MS);
@@ -440,6 +449,26 @@ static void test_what_others_write_keeps_its_name(void **state)
 	stand_close(&stand);
 }
 
+/* More than the mock keeps of a partition, before it is read on; gives how many are left. */
+static uint64_t outrun(struct stand *stand)
+{
+	char *large = malloc(60000);
+	uint64_t first, next;
+
+	assert_non_null(large);
+	memset(large, 'z', 60000);
+	assert_int_equal(committed_of(stand, stand->mail, 0), 66);
+	for (unsigned i = 0; i < 160; i++) {
+		put(stand->mail, 0, str_from(large, 60000));
+		if (i % 8 == 7)
+			assert_int_equal(bus_flush(stand->mail, 10 * NS_PER_S, NULL), 0);
+	}
+	assert_int_equal(bus_range(stand->mail, TOPIC_EVENTS, 0, &first, &next, NULL), 0);
+	assert_true(first > 66 && next == 66 + 160);
+	free(large);
+	return next - first;
+}
+
 /*
  * Killed after it has produced, and before it knows: what was committed lies before that, the next
  * one reads it again, into frames that are closed elsewhere, and whoever reads those takes each
@@ -469,10 +498,17 @@ static void test_what_is_read_again_is_recognised(void **state)
 	assert_int_equal(committed(&stand, 0), 500);
 	stand.rig.fault = FAULT_NONE;
 	put_numbered(&stand, 0, 700, 950);
+	uint64_t there = outrun(&stand);
+
 	stand_start(&stand);
-	run_until(&stand, events + 450);
+	run_until(&stand, events + 450 + there);
 	run(&stand, UINT64_MAX, 1500 * NS_PER_MS);
-	assert_int_equal(stand.events, events + 450);
+	assert_int_equal(stand.events, events + 450 + there);
+	assert_int_equal(stand.gaps, 1);
+	assert_int_equal(stand.gap.reason, GAP_RETENTION);
+	assert_int_equal(stand.gap.from, 66);
+	assert_int_equal(stand.gap.to, 66 + 160 - there);
+	assert_int_equal(stand.gap.count, 160 - there);
 	assert_true(stand.repeats >= 400);
 	assert_true(stand.partial > 0);
 	for (unsigned i = 0; i < 950; i++)
