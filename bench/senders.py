@@ -267,7 +267,7 @@ def show(one):
              f"{one['least']:>9,}-{one['most']:<,}".rjust(18),
              f"{one.get('ours_is_times', ''):>9}{one.get('instructions_user', ''):>12}",
              f"{one.get('instructions_kernel', ''):>8}{one['seconds']:>8.1f}{one['rss_mb']:>8.0f}  {notes(one)}"]
-    print("".join(cells), flush=True)
+    print("".join(cells).rstrip(), flush=True)
 
 
 def skip(name, who, why, out):
