@@ -18,10 +18,10 @@ const struct program *general_program(const struct general *general);
  * a beginning or an end, in which its text is somewhere.
  */
 const float *general_odds(const struct general *general);
-/* Whether ordinary values of a field have four bytes: by general_place. */
-const bool *general_windows(const struct general *general, uint32_t slot);
-
 #define GENERAL_BITS 12u
+
+/* In which examples of ordinary values of a field four bytes are, a bit each: by general_place. */
+const uint32_t *general_windows(const struct general *general, uint32_t slot);
 
 static inline size_t general_place(uint32_t four)
 {

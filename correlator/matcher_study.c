@@ -272,7 +272,7 @@ float study_odds(const struct study *study, uint32_t index)
 static void shares_make(const struct study *study, uint32_t slot, struct str text, uint32_t *ret)
 {
 	const uint16_t *counts = slot == SLOT_ANYWHERE ? NULL : study->counts;
-	const bool *general = general_windows(study->general, slot);
+	const uint32_t *general = general_windows(study->general, slot);
 	const uint64_t four = salt(slot, WHAT_FOUR);
 	uint32_t letters = 0;
 
@@ -286,7 +286,7 @@ static void shares_make(const struct study *study, uint32_t slot, struct str tex
 		uint32_t seen = counts == NULL ? 0 : counts[place(four, word)];
 
 		ret[i + 1 - FOUR] = (seen << 10) +
-		    (general[general_place(word)] ? 600 : 2) + (letters * 0x01010101u >> 24);
+		    (general[general_place(word)] != 0 ? 600 : 2) + (letters * 0x01010101u >> 24);
 	}
 }
 

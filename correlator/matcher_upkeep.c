@@ -1,6 +1,6 @@
 #include "correlator/matcher_upkeep.h"
 
-#define LEARNT_FROM 32u   /* so many events are studied, at least, before an index is made of them */
+#define LEARNT_FROM 32u   /* so many events are studied, at least, before an index is made */
 #define MEASURED    1024u /* events that tell what is normal */
 #define SECOND_MADE 65536u
 #define STEADY      (1u << 22)

@@ -42,7 +42,7 @@ static inline bool upkeep_count(struct upkeep *upkeep, uint64_t spent)
 enum upkeep_answer {
 	UPKEEP_GO_ON,
 	UPKEEP_STUDY, /* this event */
-	UPKEEP_TURN,  /* the same, but what was studied before is of other events and counts little */
+	UPKEEP_TURN,  /* the same; what was studied before is of other events, and counts little */
 	UPKEEP_MAKE   /* the same, and then the index, and upkeep_made */
 };
 enum upkeep_answer upkeep_look(struct upkeep *upkeep);
