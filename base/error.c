@@ -78,7 +78,9 @@ int error_system(struct error *error, int system, enum text_id id, ...)
 
 void error_clear(struct error *error)
 {
-	memset(error, 0, sizeof(*error));
+	error->code = error->system = 0;
+	error->line = error->column = 0;
+	error->file[0] = error->text[0] = '\0';
 }
 
 const char *error_format(const struct error *error, char *out, size_t size)

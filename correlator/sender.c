@@ -29,6 +29,7 @@ struct sender {
 	struct row *rows; /* by sequence */
 	size_t count, capacity;
 	size_t counts[ROW_GONE + 1];
+	struct bus_receipt receipts[RECEIPTS]; /* here, since on the stack they would be cleared */
 };
 
 struct sender *sender_new(struct bus *bus, struct worker_stats *stats)
@@ -186,7 +187,7 @@ static void sender_requeue_lost(struct sender *sender)
 
 int sender_receipts(struct sender *sender, int64_t timeout_ns, struct error *error)
 {
-	struct bus_receipt receipts[RECEIPTS];
+	struct bus_receipt *receipts = sender->receipts;
 	int total = 0, count;
 
 	do {
