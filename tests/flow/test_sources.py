@@ -153,8 +153,15 @@ def flood(house, host, seconds, sent):
     sock.close()
 
 
+def before_sockets():
+    """What this machine has dropped before any socket had it (second column): no process is told whose it was."""
+    with open("/proc/net/softnet_stat", encoding="ascii") as stat:
+        return sum(int(line.split()[1], 16) for line in stat)
+
+
 def overload(house):
     """C11: more than can be taken. sent = received + kernel drops, received = durable + refused, per sender."""
+    lost = before_sockets()
     before = {key: dict(row) for key, row in rows(house).items()}
     sent = {"127.0.0.2": 0, "127.0.0.4": 0}
     threads = [threading.Thread(target=flood, args=(house, host, SECONDS, sent)) for host in sent]
@@ -178,8 +185,10 @@ def overload(house):
     drops = grown(listener, "kernel_drops")
     quota = grown(("127.0.0.2", "syslog-udp"), "refused_quota")
     note(f"sent {sent}, received {received}, dropped by the kernel {drops}, over the quota {quota}")
-    case("C11: what was sent was received, or is counted as dropped",
-         sum(sent.values()) == sum(received.values()) + drops, sent, received, drops)
+    lost = before_sockets() - lost
+    gone = sum(sent.values()) - sum(received.values()) - drops
+    note(f"dropped by the machine before it was the collector's socket's: {gone}, of {lost} in all")
+    case("C11: what was sent was received, or is counted as dropped", 0 <= gone <= lost, sent, received, drops, lost)
     for host in sent:
         row = after[(host, "syslog-udp")]
         gone = sum(row[f"refused_{why}"] for why in ("busy", "large", "quota", "barred"))
