@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 #define BITS_LEAST  9u
-#define BITMAP_MOST 18u /* 32 KiB */
+#define BITMAP_MOST 17u /* 16 KiB: more of them stay in the cache */
 #define BUCKET_MOST 20u
-#define BITMAP_MORE 7u
+#define BITMAP_MORE 6u
 #define BUCKET_MORE 1u
 
 #define FACTOR UINT32_C(0x9e3779b1)

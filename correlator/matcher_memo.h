@@ -5,8 +5,8 @@
  * on nothing but the value and the table. A value that is there a second time is kept with what was
  * found; from the third time on it is compared and not looked through. A value has one place, by a
  * hash, and what is there stays until another comes twice in a row to that place: values that never
- * come again push out nothing. Of fixed size; what is kept is compared whole, so that a stranger can
- * gain nothing but time that is lost, the time of a comparison.
+ * come again push out nothing. It is compared whole: what a stranger can make of like hashes is
+ * time, that of a comparison.
  */
 #ifndef TOCSIN_CORRELATOR_MATCHER_MEMO_H
 #define TOCSIN_CORRELATOR_MATCHER_MEMO_H

@@ -150,7 +150,8 @@ static void what_was_learned_is_what_a_search_finds(void **state)
 static void learning_does_not_depend_on_what_is_known(void **state)
 {
 	static const char *const both[] = {"F=a mimikatz\nF=b mimikatz\n",
-	    "F=c\\cmd.exe\nF=d\\cmd.exe\n", "F=1 kiwi1x\nF=2 kiwi1x\n", "F=1 Mường Tè\nF=2 mường tè\n"};
+	    "F=c\\cmd.exe\nF=d\\cmd.exe\n", "F=1 kiwi1x\nF=2 kiwi1x\n",
+	    "F=1 Mường Tè\nF=2 mường tè\n"};
 	static const char *const later[] = {"F=b mimikatz\n", "F=d\\cmd.exe\n", "F=2 kiwi1x\n",
 	    "F=2 mường tè\n"};
 	struct ruleset *ruleset = rulebook_load(rules);
