@@ -66,22 +66,45 @@ static bool take_param(struct str *rest, struct str *name, struct str *value)
 	return true;
 }
 
+/* The place behind a value whose opening quote stands before it; STR_NOT_FOUND: it has no end. */
+static size_t value_end(struct str s, size_t at)
+{
+	for (;;) {
+		size_t step = str_find_char(str_slice(s, at, s.len), '"'), slashes = 0;
+
+		if (step == STR_NOT_FOUND)
+			return STR_NOT_FOUND;
+		while (slashes < step && s.ptr[at + step - 1 - slashes] == '\\')
+			slashes++;
+		at += step + 1;
+		if (slashes % 2 == 0)
+			return at;
+	}
+}
+
 /* To behind the ']' of an element that is not looked at; within a value it ends nothing. */
 static bool skip_element(struct str *rest)
 {
-	bool quoted = false;
+	size_t at = 0;
 
-	for (size_t at = 0; at < rest->len; at++) {
-		char c = rest->ptr[at];
+	for (;;) {
+		struct str s = str_slice(*rest, at, rest->len);
+		size_t end = str_find_char(s, ']');
 
-		if (c == ']' && !quoted) {
-			*rest = str_slice(*rest, at + 1, rest->len);
+		if (end == STR_NOT_FOUND)
+			return false;
+		size_t quote = str_find_char(str_slice(s, 0, end), '"');
+
+		if (quote == STR_NOT_FOUND) {
+			*rest = str_slice(s, end + 1, s.len);
 			return true;
 		}
-		at += c == '\\';
-		quoted ^= c == '"';
+		size_t behind = value_end(s, quote + 1);
+
+		if (behind == STR_NOT_FOUND)
+			return false;
+		at += behind;
 	}
-	return false;
 }
 
 /* *rest stands behind '[', and then behind ']'. False: that is no element. */
