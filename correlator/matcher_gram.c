@@ -55,6 +55,19 @@ static bool node_add(struct gram *gram, struct gram_node node)
 	return true;
 }
 
+/* len bytes, at most 8: all that there are if there are fewer. */
+static uint64_t bytes_at(struct str literal, size_t at, size_t len)
+{
+	uint64_t bytes = 0;
+
+	if (literal.len >= 8) {
+		memcpy(&bytes, literal.ptr + (at + len - 8), 8);
+		return bytes >> (64 - 8 * len);
+	}
+	memcpy(&bytes, literal.ptr + at, len);
+	return bytes;
+}
+
 bool gram_add(struct gram *gram, struct str literal, size_t first, uint32_t entry)
 {
 	for (size_t i = first; i < first + gram->stride; i++) {
@@ -62,7 +75,7 @@ bool gram_add(struct gram *gram, struct str literal, size_t first, uint32_t entr
 		struct gram_node node = {.entry = entry, .offset = (uint32_t)i,
 		    .mask = ~UINT64_C(0) >> (64 - 8 * len)};
 
-		memcpy(&node.bytes, literal.ptr + i, len);
+		node.bytes = bytes_at(literal, i, len);
 		node.hash = hash_of(gram, (uint32_t)node.bytes);
 		if (!node_add(gram, node))
 			return false;
