@@ -39,7 +39,7 @@
 #define UDP_BATCH   32u
 #define PACE_NS     INT64_C(500000)
 #define LAST_MS     30000
-#define BACK_OFF_NS 200000 /* of all, for one that was told to come again */
+#define BACK_OFF_NS 2000000 /* of all, for one that was told to come again */
 
 enum kind { KIND_TCP, KIND_TLS, KIND_UDP, KIND_HEC, KIND_BULK, KIND_COUNT };
 
