@@ -110,7 +110,7 @@ static const char *const records[] = {"F=nothing\n", "F=x mimikatz\n", "F=x Mimi
     "F=kiwi12\n", "F=KIWI very LEGIT\n", "#F=4625\n", "F=4625\n", "F=4625.0\n", "F=04625\n",
     "F=huyện Mường Tè\n", "F=HUYỆN MƯỜNG TÈ\n", "G=x mimikatz\nF=other\n", "G=other\n",
     "F=abca abcb abcc abcd abce abcf abcg abch abci abcj\n", "F=abca abcj\n", "F=abcj\n",
-    "!F=null\n", "F=null\n", "F=\n", "F=mimi\xE2\x84\xAA" "atz\n"};
+    "!F=null\n", "F=null\n", "F=\n", "F=mimi\u212Aatz\n"};
 
 static void run_check(struct matcher *matcher, struct arena *arena, const char *fields)
 {

@@ -28,6 +28,9 @@ static void ask(const struct agencies *agencies, const struct mark_row *row)
 		CHECK(agencies_by_certificate(
 			  agencies, NULL, 0, (const uint8_t *)row->bytes.ptr) == row->who);
 		break;
+	case MARK_TOPIC:
+		CHECK(agencies_by_topic(agencies, row->bytes) == row->who);
+		break;
 	case MARK_WHO:
 		CHECK(agencies_by_name(agencies, row->who->agency, row->who->system) == row->who);
 		break;
