@@ -149,7 +149,9 @@ static void format_skew(int64_t skew_ns, char out[40])
 	char size[32];
 
 	format_duration(skew_ns < 0 ? -(skew_ns + (skew_ns == INT64_MIN)) : skew_ns, size);
-	snprintf(out, 40, "%s%s", skew_ns < 0 ? "-" : "+", size);
+	/* Less than is shown is neither before nor behind. */
+	snprintf(out, 40, "%s%s", skew_ns > -NS_PER_S && skew_ns < NS_PER_S ? "" :
+	        skew_ns < 0 ? "-" : "+", size);
 }
 
 static void print_row(const json_t *row, int64_t now_ns)
