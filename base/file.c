@@ -120,12 +120,14 @@ int file_sync_folder(const char *path, struct error *error)
 		   : error_system(error, system, TEXT_base_write, folder);
 }
 
-static int make_one(const char *path, unsigned mode)
+#define NOBODY UINT32_MAX /* as chown has it: the owner stays */
+
+static int make_one(const char *path, unsigned mode, uid_t uid, gid_t gid)
 {
 	struct stat stat_;
 
 	if (mkdir(path, mode) == 0)
-		return 0;
+		return uid != NOBODY && lchown(path, uid, gid) != 0 ? errno : 0;
 	int system = errno;
 
 	/* A read-only or forbidden parent may answer so for a folder that exists. */
@@ -135,6 +137,12 @@ static int make_one(const char *path, unsigned mode)
 }
 
 int file_make_folder(const char *path, unsigned mode, struct error *error)
+{
+	return file_make_folder_of(path, mode, NOBODY, NOBODY, error);
+}
+
+int file_make_folder_of(
+    const char *path, unsigned mode, uid_t uid, gid_t gid, struct error *error)
 {
 	char part[PATH_MAX];
 	size_t len = strlen(path);
@@ -148,7 +156,7 @@ int file_make_folder(const char *path, unsigned mode, struct error *error)
 		char kept = part[i];
 
 		part[i] = '\0';
-		int system = make_one(part, mode);
+		int system = make_one(part, mode, uid, gid);
 
 		if (system != 0)
 			return error_system(error, system, TEXT_base_write, part);

@@ -1,6 +1,7 @@
 #include "base/privilege.h"
 
 #include "base/check.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -190,42 +191,9 @@ int privilege_become(const struct user *user, uint64_t keep, struct error *error
 	return code;
 }
 
-/* ---- folders ---- */
-
-static int make_one(const char *path, unsigned mode, const struct user *user)
-{
-	struct stat status;
-
-	if (mkdir(path, mode) == 0)
-		return user != NULL && lchown(path, user->uid, user->gid) != 0 ? errno : 0;
-	int system = errno;
-
-	/* A read-only or forbidden parent may answer so for a folder that exists. */
-	if (stat(path, &status) == 0)
-		return S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
-	return system;
-}
-
 int privilege_make_folder(
     const char *path, unsigned mode, const struct user *user, struct error *error)
 {
-	char part[PATH_MAX];
-	size_t len = strlen(path);
-
-	if (len == 0 || len >= sizeof(part))
-		return error_system(error, len == 0 ? ENOENT : ENAMETOOLONG, TEXT_base_write, path);
-	memcpy(part, path, len + 1);
-	for (size_t i = 1; i <= len; i++) {
-		if (part[i] != '/' && part[i] != '\0')
-			continue;
-		char kept = part[i];
-
-		part[i] = '\0';
-		int system = make_one(part, mode, user);
-
-		if (system != 0)
-			return error_system(error, system, TEXT_base_write, part);
-		part[i] = kept;
-	}
-	return 0;
+	return user == NULL ? file_make_folder(path, mode, error)
+	                    : file_make_folder_of(path, mode, user->uid, user->gid, error);
 }

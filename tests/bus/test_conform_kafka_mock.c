@@ -60,6 +60,34 @@ static void publish_number(struct bus *bus, uint64_t number)
 	publish(bus, TOPIC_EVENTS, 0, STR("k"), str_from(text, (size_t)len), number);
 }
 
+#define GATHERED_MOST 7 /* of 64 KiB: one request of a partition */
+
+/* What waits for a request on its way waits with whoever publishes, partition by partition. */
+static void test_a_partition_waits_for_its_receipts(void **state)
+{
+	struct bus_options options;
+	struct bus *bus = open_fresh(&options);
+	struct error error = {0};
+	char *value = calloc(1, 65536);
+	struct str large = {value, 65536};
+	unsigned accepted = 0;
+
+	(void)state;
+	assert_non_null(value);
+	while (accepted < 100 &&
+	    bus_publish(bus, TOPIC_EVENTS, 0, STR("k"), large, accepted) == BUS_ACCEPTED)
+		accepted++;
+	assert_in_range(accepted, 1, GATHERED_MOST);
+	assert_int_equal(bus_publish(bus, TOPIC_EVENTS, 0, STR("k"), large, 0), BUS_BUSY);
+	assert_int_equal(bus_publish(bus, TOPIC_EVENTS, 1, STR("k"), large, 0), BUS_ACCEPTED);
+	assert_int_equal(bus_flush(bus, 60 * NS_PER_S, &error), 0);
+	assert_int_equal(drain(bus), accepted + 1);
+	assert_int_equal(bus_publish(bus, TOPIC_EVENTS, 0, STR("k"), large, 0), BUS_ACCEPTED);
+	assert_int_equal(bus_flush(bus, 60 * NS_PER_S, &error), 0);
+	bus_close(bus);
+	free(value);
+}
+
 struct seen {
 	unsigned count[1000];
 	uint64_t last, gaps;
@@ -426,6 +454,7 @@ static void test_closing_during_an_outage_ends(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_partition_waits_for_its_receipts),
 		cmocka_unit_test(test_an_outage_loses_nothing),
 		cmocka_unit_test(test_errors_that_pass_are_retried),
 		cmocka_unit_test(test_too_large_for_the_broker_is_refused),
