@@ -241,11 +241,25 @@ static int reader_begin(struct kafka_reader *reader, struct error *error)
 	return code;
 }
 
+/* All that are owned begin anew: the eager protocol knows no single ones. */
+static bool partitions_again(struct kafka_reader *reader)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+
+	for (uint32_t partition = 0; partition < BUS_PARTITIONS_MAX; partition++)
+		if (reader->positions[partition].owned)
+			list_put(list, reader, partition);
+	bool done = rd_kafka_assign(reader->consumer, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	rd_kafka_topic_partition_list_destroy(list);
+	return done;
+}
+
 /* Takes the partition away from the fetcher and gives it back at the expected offset. */
 static bool partition_again(struct kafka_reader *reader, rd_kafka_topic_partition_list_t *list)
 {
 	if (reader->eager)
-		return false;
+		return partitions_again(reader);
 	rd_kafka_error_t *refused = rd_kafka_incremental_unassign(reader->consumer, list);
 
 	if (refused == NULL)
@@ -258,8 +272,10 @@ static bool partition_again(struct kafka_reader *reader, rd_kafka_topic_partitio
 }
 
 /*
- * Unlike rd_kafka_seek, unassign and assign work in every state of a partition and drop what was on
- * its way; a seek is for the moments and protocols in which those are not allowed.
+ * Unlike rd_kafka_seek, which librdkafka 2.0 lets come to nothing where the offset was not there,
+ * unassign and assign work in every state of a partition and drop what was on its way; a seek is
+ * for the moments in which those are not allowed. What is then read twice lies before the expected
+ * offset.
  */
 static int position_seek(struct kafka_reader *reader, uint32_t partition, struct error *error)
 {

@@ -351,40 +351,84 @@ static void follow(void *context, const struct bus_record *record)
 	state->to = record->next;
 }
 
-static void test_what_the_mock_forgot_is_one_gap(void **state)
+static int begin_at_one(void *context, enum bus_topic topic, uint32_t partition, uint64_t *ret)
 {
-	struct bus_options options;
-	struct bus *bus = open_fresh(&options);
-	struct bus_reader *reader = open_reader(bus, "store", TOPIC_ALERTS, 1);
-	struct follow seen = {0};
+	(void)context;
+	(void)topic;
+	(void)partition;
+	*ret = 1;
+	return 0;
+}
+
+/* A topic of which the first is left out, and more than the mock keeps follows. */
+static void topic_outgrow(struct bus *bus, uint64_t *first, uint64_t *next)
+{
 	struct error error = {0};
-	uint64_t first, next;
 	char *block = calloc(1, 65536);
 
-	(void)state;
 	assert_non_null(block);
 	publish(bus, TOPIC_ALERTS, 0, STR("k"), STR("first"), 0);
 	drain(bus);
-	assert_int_equal(read_some(reader, 1, follow, &seen), 1);
-	bus_reader_close(reader);
 	for (unsigned i = 0; i < 160; i++) {
 		publish(bus, TOPIC_ALERTS, 0, STR("k"), str_from(block, 65536), i);
 		if (i % 8 == 7)
 			drain(bus);
 	}
 	drain(bus);
-	assert_int_equal(bus_range(bus, TOPIC_ALERTS, 0, &first, &next, &error), 0);
-	assert_true(first > 1 && next == 161);
-	reader = open_reader(bus, "store", TOPIC_ALERTS, 1);
-	assert_int_equal(bus_seek(reader, 0, 1, &error), 0);
+	assert_int_equal(bus_range(bus, TOPIC_ALERTS, 0, first, next, &error), 0);
+	assert_true(*first > 1 && *next == 161);
+	free(block);
+}
+
+static void gap_follow(struct bus_reader *reader, uint64_t first, uint64_t next)
+{
+	struct follow seen = {.expected = 1};
+
 	while (seen.expected < next)
 		assert_int_equal(read_some(reader, 1, follow, &seen), 1);
 	assert_int_equal(seen.gaps, 1);
 	assert_int_equal(seen.from, 1);
 	assert_int_equal(seen.to, first);
+}
+
+static void test_what_the_mock_forgot_is_one_gap(void **state)
+{
+	struct bus_options options;
+	struct bus *bus = open_fresh(&options);
+	struct bus_reader *reader;
+	struct error error = {0};
+	uint64_t first, next;
+
+	(void)state;
+	topic_outgrow(bus, &first, &next);
+	reader = open_reader(bus, "store", TOPIC_ALERTS, 1);
+	assert_int_equal(bus_seek(reader, 0, 1, &error), 0);
+	gap_follow(reader, first, next);
 	bus_reader_close(reader);
 	bus_close(bus);
-	free(block);
+}
+
+/* Where the group gives all partitions anew ("eager"), one cannot be taken and given by itself. */
+static void test_what_was_forgotten_is_one_gap_in_an_eager_group(void **state)
+{
+	struct bus_options options = {.partitions = {4, 2, 1}};
+	struct bus_reader_options reading = {.topic = TOPIC_ALERTS, .group = "store",
+	    .assignment = {begin_at_one, NULL, NULL}};
+	struct bus_reader *reader;
+	struct error error = {0};
+	uint64_t first, next;
+
+	(void)state;
+	fresh(&options);
+	settings[options.setting_count++] = (struct bus_setting){
+	    STR("partition.assignment.strategy"), STR("range")};
+	struct bus *bus = open_bus(&house, &options);
+
+	topic_outgrow(bus, &first, &next);
+	assert_int_equal(bus_reader_open(&reader, bus, &reading, &error), 0);
+	gap_follow(reader, first, next);
+	bus_reader_close(reader);
+	bus_close(bus);
 }
 
 /* ---- opening and closing ---- */
@@ -462,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_failing_fetches_are_neither_gaps_nor_losses),
 		cmocka_unit_test(test_a_reader_outlives_an_outage),
 		cmocka_unit_test(test_what_the_mock_forgot_is_one_gap),
+		cmocka_unit_test(test_what_was_forgotten_is_one_gap_in_an_eager_group),
 		cmocka_unit_test(test_properties_are_checked),
 		cmocka_unit_test(test_no_broker_is_an_error_and_no_wait_for_ever),
 		cmocka_unit_test(test_closing_during_an_outage_ends),
