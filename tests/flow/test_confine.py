@@ -36,9 +36,12 @@ def low_port():
 
 
 def house(*settings, user=USER, **more):
+    """The rules are in it too: the project may lie in a folder of root's, which another user cannot enter."""
     made = House(settings=(f"privilege.user={user}", *settings), **more)
     os.chmod(made.path, 0o755)
-    made.settings = [s for s in made.settings if not s.startswith(("data.path=", "syslog."))]
+    shutil.copytree(os.path.join(ROOT, "rules"), f"{made.path}/rules")
+    made.settings = [s for s in made.settings if not s.startswith(("data.path=", "syslog.", "rules.paths="))]
+    made.settings.append(f"rules.paths={made.path}/rules")
     made.settings += [f"data.path={made.path}/data", f"syslog.udp.listen={HOST}:{made.port}",
                       f"syslog.tcp.listen={HOST}:{made.port}", "collector.tick=500ms"]
     return made
