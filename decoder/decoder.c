@@ -96,6 +96,8 @@ const struct decoder *decoder_find(struct str name)
 /* What a decoder may change; the rest is of its fields, and record_shorten takes it back. */
 #define BEFORE_SIZE offsetof(struct record, first)
 
+_Static_assert(offsetof(struct record, unescaped) < BEFORE_SIZE, "what a decoder put there goes");
+
 static inline bool has_lead(struct str text, struct str lead)
 {
 	return lead.len == 0 || (text.len >= lead.len && text.ptr[lead.len - 1] ==

@@ -36,6 +36,8 @@ struct ground {
 	struct notes *notes;
 	struct keybook *book;     /* NULL: names are not looked up here */
 	char *room;               /* of unescaped strings; NULL before the first */
+	char *room_start;
+	bool coded;               /* it holds more than values with escapes of one letter */
 	char *names, *names_end;  /* room for whole names */
 	size_t escape;            /* the first escape behind the last string that had some */
 	json_unescape_fn *unescape;
@@ -108,12 +110,12 @@ static INLINE size_t escape_from(const struct ground *ground, size_t from)
 static struct str unescaped(struct ground *ground, size_t from, size_t to)
 {
 	if (ground->room == NULL)
-		ground->room = arena_alloc(
+		ground->room = ground->room_start = arena_alloc(
 		    ground->record->arena, ground->text.len + JSON_UNESCAPE_SLACK);
 	if (ground->room == NULL)
 		return STR_NONE;
 	char *start = ground->room;
-	size_t len = ground->unescape(start, ground->text, from, to, &ground->masks);
+	size_t len = ground->unescape(start, ground->text, from, to, &ground->masks, &ground->coded);
 
 	if (len == SIZE_MAX)
 		return STR_NONE;
@@ -219,9 +221,14 @@ static struct str joined(struct record *record, struct str outer, struct str key
 static INLINE bool name_take(struct walk *w, struct ground *ground, struct str outer,
     struct str *ret)
 {
-	if (space(w) != '"' || !string_take(w, ground, ret) || space(w) != ':')
+	if (space(w) != '"')
+		return false;
+	const char *open = w->text + w->at;
+
+	if (!string_take(w, ground, ret) || space(w) != ':')
 		return false;
 	w->at++;
+	ground->coded |= ret->ptr != open + 1;
 	if (__builtin_expect(outer.ptr != NULL, 0))
 		*ret = joined(ground->record, outer, *ret);
 	return ret->ptr != NULL;
@@ -660,6 +667,23 @@ static bool walk_with(struct ground *ground, unsigned depth)
 	return walk_text(ground, depth);
 }
 
+static bool lies_in(struct str text, struct str whole)
+{
+	return (uintptr_t)text.ptr >= (uintptr_t)whole.ptr &&
+	    (uintptr_t)text.ptr + text.len <= (uintptr_t)whole.ptr + whole.len;
+}
+
+/* Where there are two rooms, of JSON in JSON, the record tells the first. */
+static void unescaped_tell(const struct ground *ground)
+{
+	struct record *record = ground->record;
+
+	if (ground->room_start != NULL && !ground->coded && record->unescaped.len == 0 &&
+	    record->event != NULL && lies_in(ground->text, record->event->raw))
+		record->unescaped = (struct str){
+		    ground->room_start, (size_t)(ground->room - ground->room_start)};
+}
+
 bool json_fields_walk(struct record *record, struct str text, unsigned depth,
     struct notes *notes, enum cpu_level level)
 {
@@ -668,7 +692,8 @@ bool json_fields_walk(struct record *record, struct str text, unsigned depth,
 	ground.text = without_space(text);
 	ground.record = record;
 	ground.notes = notes;
-	ground.room = ground.names = ground.names_end = NULL;
+	ground.room = ground.room_start = ground.names = ground.names_end = NULL;
+	ground.coded = false;
 	ground.unescape = json_unescape_for(level);
 	ground.level = level;
 
@@ -678,6 +703,7 @@ bool json_fields_walk(struct record *record, struct str text, unsigned depth,
 	unsigned flags = notes->flags;
 
 	if (walk_with(&ground, depth)) {
+		unescaped_tell(&ground);
 		if (notes->book == NULL)
 			return true;
 		if (notes->asked == notes->looked)

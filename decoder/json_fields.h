@@ -14,13 +14,14 @@
 /*
  * Puts the values of text behind the fields of record. Some or all of them are noted already;
  * notes_take does the others. False when text is no object, or without memory: the fields that were
- * put are then to be forgotten. Past the record's ceiling fields are dropped and flagged.
+ * put are then to be forgotten. Past the record's ceiling fields are dropped and flagged. Sets
+ * record->unescaped when all values that are no views of text are told by it.
  */
 bool json_fields(struct record *record, struct str text, unsigned depth, struct notes *notes);
 /* The walk alone, without json_scan behind it; for tests. */
 bool json_fields_walk(struct record *record, struct str text, unsigned depth,
     struct notes *notes, enum cpu_level level);
-/* json_scan alone, into the record; for tests, and what the walk does not accept. */
+/* json_scan alone, which tells nothing of what it unescapes; for tests, and what the walk refuses. */
 bool json_fields_scan(struct record *record, struct str text, unsigned depth);
 
 #endif

@@ -122,7 +122,7 @@ static INLINE size_t bit_next(const uint64_t *bits, size_t from,
 
 /* Run by run between the escapes, whatever they are. */
 static __attribute__((noinline)) size_t unescape_runs(char *out, struct str text,
-    size_t from, size_t to, const struct json_masks *masks)
+    size_t from, size_t to, const struct json_masks *masks, bool *coded)
 {
 	const char *start = out, *end = text.ptr + text.len;
 	size_t len;
@@ -137,6 +137,7 @@ static __attribute__((noinline)) size_t unescape_runs(char *out, struct str text
 
 		if (taken == 0)
 			return SIZE_MAX;
+		*coded |= taken > 2;
 		out += len;
 		from = next + taken;
 	}
@@ -179,7 +180,7 @@ static __attribute__((noinline)) struct one unescape_special(char *out, const ch
  * is eaten with the first, so its backslash may lie behind at.
  */
 CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t from, size_t to,
-    const uint64_t *escapes)
+    const uint64_t *escapes, bool *coded)
 {
 	const char *start = out, *at = text + from, *end = text + to, *next;
 	const char *base = text + from / 64 * 64, *last = text + (to - 1) / 64 * 64;
@@ -206,6 +207,7 @@ CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t fr
 
 		if (one.taken == 0)
 			return SIZE_MAX;
+		*coded = true;
 		out += one.len;
 		at = next + one.taken;
 		if (one.taken > 6) { /* the second half is the next escape */
@@ -219,18 +221,18 @@ CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t fr
 }
 
 CPU_V3_CODE static size_t unescape_v3(char *out, struct str text, size_t from, size_t to,
-    const struct json_masks *masks)
+    const struct json_masks *masks, bool *coded)
 {
 	if (__builtin_expect(text.len - to >= 32, 1))
-		return unescape_blocks(out, text.ptr, from, to, masks->escapes);
-	return unescape_runs(out, text, from, to, masks);
+		return unescape_blocks(out, text.ptr, from, to, masks->escapes, coded);
+	return unescape_runs(out, text, from, to, masks, coded);
 }
 #endif
 
 static size_t unescape_portable(char *out, struct str text, size_t from, size_t to,
-    const struct json_masks *masks)
+    const struct json_masks *masks, bool *coded)
 {
-	return unescape_runs(out, text, from, to, masks);
+	return unescape_runs(out, text, from, to, masks, coded);
 }
 
 json_unescape_fn *json_unescape_for(enum cpu_level level)

@@ -12,10 +12,10 @@
 /*
  * Writes the bytes [from, to) of text, between two quotes, to out without their escapes; out has
  * room for to - from + JSON_UNESCAPE_SLACK bytes. Returns the length, or SIZE_MAX when an escape is
- * none.
+ * none. *coded becomes true when one is \uXXXX, and stays what it is when none is.
  */
 typedef size_t json_unescape_fn(char *out, struct str text, size_t from, size_t to,
-    const struct json_masks *masks);
+    const struct json_masks *masks, bool *coded);
 json_unescape_fn *json_unescape_for(enum cpu_level level);
 
 /*

@@ -43,6 +43,11 @@ struct record {
 	size_t category_count;
 
 	struct str message;   /* the text that is left after the headers */
+	/*
+	 * Where values lie of which a decoder only took out escapes of one letter (RFC 8259, 7:
+	 * \" \\ \/ \b \f \n \r \t), the text they come from being in event->raw; empty: nowhere.
+	 */
+	struct str unescaped;
 	struct field *fields;
 	size_t field_count, field_capacity;
 	size_t field_ceiling;

@@ -361,6 +361,155 @@ static void runs_of_backslashes(void **state)
 	}
 }
 
+/* What a raw text shows when the escapes of one letter are taken out. */
+static size_t taken_out(char *out, struct str text)
+{
+	static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (c == '\\' && text.ptr[i + 1] != 'u')
+			c = meant[strchr(letters, text.ptr[++i]) - letters];
+		out[len++] = c;
+	}
+	return len;
+}
+
+static bool lies_in(struct str text, struct str whole)
+{
+	return text.ptr >= whole.ptr && text.ptr + text.len <= whole.ptr + whole.len;
+}
+
+/* Either all values lie in raw or in what the record tells, which raw shows; or none is told. */
+static void check_unescaped(const struct record *record, struct str raw, bool told)
+{
+	char plain[1024];
+	size_t in = 0;
+
+	assert_int_equal(record->unescaped.len > 0, told);
+	for (size_t i = 0; told && i < record->field_count; i++) {
+		const struct field *field = &record->fields[i];
+		bool inside = lies_in(field->value, record->unescaped);
+
+		assert_true(inside || lies_in(field->value, raw));
+		assert_non_null(memmem(
+		    plain, taken_out(plain, raw), field->value.ptr, field->value.len));
+		assert_false(lies_in(field->name, record->unescaped));
+		in += inside;
+	}
+	assert_int_equal(in > 0, told);
+}
+
+/* raw, of which only the bytes [from, to) are the text that is read. */
+static const struct {
+	const char *raw;
+	size_t before, behind;
+	bool told;
+} unescapings[] = {
+    {"{\"a\":\"x\\\\y\",\"b\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}", 0, 0, true},
+    {" {\"a\":{\"b\":[\"x\\ny\",\"\\\\\"]},\"c\":\"z\"}\n", 0, 0, true},
+    {"<13>cee: {\"a\":\"x\\\\y\"} more", 9, 5, true},
+    {"{\"a\":\"xy\"}", 0, 0, false}, /* nothing to tell */
+    {"{\"a\":\"x\\\\y\",\"b\":\"\\u0041\"}", 0, 0, false},
+    {"{\"b\":\"\\u0041\",\"a\":\"x\\\\y\"}", 0, 0, false},
+    {"{\"b\":\"\\ud83d\\ude00\",\"a\":\"x\\\\y\",\"c\":\"\\\\\"}", 0, 0, false},
+    {"{\"a\":\"x\\\\y\",\"\\u0041\":\"b\"}", 0, 0, false},
+    {"{\"a\":{\"\\u0041\":\"x\\\\y\"}}", 0, 0, false},
+    {"{\"a\\\\\":\"x\\\\y\"}", 0, 0, false}, /* a name would lie there */
+    {"{\"a\":{\"b\\\\\":\"x\\\\y\"}}", 0, 0, false},
+};
+
+static void what_is_unescaped_is_told(void **state)
+{
+	static const char more[] = ",\"c\":\"and so far from the end that whole blocks fit\"}";
+	char copy[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(unescapings) / sizeof(unescapings[0]) * 2; i++) {
+		size_t len = strlen(unescapings[i / 2].raw), before = unescapings[i / 2].before;
+		size_t behind = unescapings[i / 2].behind;
+
+		memcpy(copy, unescapings[i / 2].raw, len);
+		if (i % 2 == 1 && behind == 0 && copy[len - 1] == '}') {
+			memcpy(copy + len - 1, more, sizeof(more) - 1);
+			len += sizeof(more) - 2;
+		}
+		for (size_t r = 0; r < READINGS; r++) {
+			struct reading *reading = &readings[r];
+			struct str raw = str_from(copy, len);
+
+			reading->event.raw = raw;
+			read_with(reading, readers[r], str_slice(raw, before, len - behind), 64);
+			assert_true(reading->taken);
+			check_unescaped(&reading->record, raw, r > 0 && unescapings[i / 2].told);
+			/* not of this text */
+			reading->event.raw = str_slice(raw, before + 2, len);
+			read_with(reading, readers[r], str_slice(raw, before, len - behind), 64);
+			assert_int_equal(reading->record.unescaped.len, 0);
+			reading->event.raw = str_slice(raw, 0, len - behind - 2);
+			read_with(reading, readers[r], str_slice(raw, before, len - behind), 64);
+			assert_int_equal(reading->record.unescaped.len, 0);
+			reading->event.raw = STR_NONE;
+		}
+	}
+}
+
+/* A text that is no JSON after all tells nothing; of two texts the first that may tells. */
+static void one_text_tells_what_is_unescaped(void **state)
+{
+	static const struct str raw = STR_INIT(
+	    "{\"a\":\"x\\\\y\"} {\"a\":\"x\\\\z\"} {\"a\":\"\\\\\",}");
+	struct str first = str_slice(raw, 0, 12), second = str_slice(raw, 13, 25);
+	static const struct str elsewhere = STR_INIT("{\"a\":\"x\\\\y\"}");
+
+	(void)state;
+	for (size_t r = 1; r < READINGS; r++) {
+		struct reading *reading = &readings[r];
+		struct record *record = &reading->record;
+
+		reading->event.raw = raw;
+		read_with(reading, readers[r], str_slice(raw, 26, raw.len), 64);
+		assert_false(reading->taken);
+		assert_int_equal(record->unescaped.len, 0);
+		read_with(reading, readers[r], elsewhere, 64);
+		assert_true(readers[r](record, first, 64, &reading->notes));
+		assert_true(str_eq(record->unescaped, STR("x\\y")));
+		assert_true(readers[r](record, elsewhere, 64, &reading->notes));
+		assert_true(readers[r](record, second, 64, &reading->notes));
+		assert_int_equal(record->field_count, 4);
+		assert_true(str_eq(record->unescaped, STR("x\\y")));
+		reading->event.raw = STR_NONE;
+	}
+}
+
+/* Through all decoders: a message that is JSON in JSON is not what the bytes of the event show. */
+static void decoders_tell_what_is_unescaped(void **state)
+{
+	static const struct str raws[] = {
+	    STR_INIT("{\"a\":\"x\\\\y\"}"), STR_INIT("@cee: {\"a\":\"x\\\\y\"}"),
+	    STR_INIT("<13>1 2026-11-22T06:27:00Z h a 1 - - {\"a\":\"x\\\\y\"}"),
+	    STR_INIT("{\"event\":{\"a\":\"x\\\\y\"}}"),
+	    STR_INIT("{\"event\":\"{\\\"a\\\":\\\"x\\\\\\\\y\\\"}\"}")};
+	struct arena *arena = readings[0].arena;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(raws) / sizeof(raws[0]); i++) {
+		struct event event = {.raw = raws[i], .decoder = i < 3 ? STR_NONE : STR("hec")};
+		struct record record;
+
+		arena_reset(arena);
+		decoder_run(&record, &event, arena);
+		const struct field *field = record_find(&record, STR("a"));
+
+		assert_non_null(field);
+		assert_true(str_eq(field->value, STR("x\\y")));
+		assert_int_equal(lies_in(field->value, record.unescaped), i < 4);
+		assert_int_equal(record.unescaped.len, i < 4 ? 3 : 0);
+	}
+}
+
 static void depth_is_bounded_alike(void **state)
 {
 	char text[512];
@@ -504,6 +653,9 @@ int main(void)
 	    cmocka_unit_test(numbers_of_paths_never_come_again),
 	    cmocka_unit_test(blocks_end_anywhere),
 	    cmocka_unit_test(runs_of_backslashes),
+	    cmocka_unit_test(what_is_unescaped_is_told),
+	    cmocka_unit_test(one_text_tells_what_is_unescaped),
+	    cmocka_unit_test(decoders_tell_what_is_unescaped),
 	    cmocka_unit_test(depth_is_bounded_alike),
 	    cmocka_unit_test(fields_past_the_ceiling_are_dropped),
 	    cmocka_unit_test(fields_that_were_there_stay),
