@@ -7,34 +7,49 @@
 
 #include <string.h>
 
-static bool number_equals(const struct predicate *predicate, const struct subject *subject)
+/* The sign of the text's number less the predicate's; false when the text is no number. */
+static bool number_order(const struct predicate *predicate, struct str text, int *ret)
 {
 	double value;
 	int64_t left, right;
+	uint64_t high, low;
 
-	if (str_eq(subject->folded, predicate->folded))
+	if (!str_to_double(text, &value))
+		return false;
+	*ret = (value > predicate->number) - (value < predicate->number);
+	if (*ret != 0)
 		return true;
 	/* Beyond 2^53 doubles run together. */
-	if (str_to_i64(subject->raw, &left) && str_to_i64(predicate->text, &right))
-		return left == right;
-	return str_to_double(subject->raw, &value) && value == predicate->number;
+	if (str_to_i64(text, &left) && str_to_i64(predicate->text, &right))
+		*ret = (left > right) - (left < right);
+	else if (str_to_u64(text, &high) && str_to_u64(predicate->text, &low))
+		*ret = (high > low) - (high < low);
+	return true;
+}
+
+static bool number_equals(const struct predicate *predicate, const struct subject *subject)
+{
+	int order;
+
+	return str_eq(subject->folded, predicate->folded) ||
+	    (number_order(predicate, subject->raw, &order) && order == 0);
 }
 
 static bool number_compares(const struct predicate *predicate, const struct subject *subject)
 {
-	double value;
+	int order;
 
-	if (!str_to_double(str_trim(subject->raw), &value))
+	if (!number_order(predicate, str_trim(subject->raw), &order))
 		return false;
 	switch (predicate->compare) {
 	case COMPARE_LT:
-		return value < predicate->number;
+		return order < 0;
 	case COMPARE_LTE:
-		return value <= predicate->number;
+		return order <= 0;
 	case COMPARE_GT:
-		return value > predicate->number;
+		return order > 0;
 	case COMPARE_GTE:
-		return value >= predicate->number;
+		return order >= 0;
 	}
 	return false;
 }

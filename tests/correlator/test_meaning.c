@@ -31,6 +31,8 @@ static const struct meaning meanings[] = {
     {"s: {EventID: 4625}", "EventID=46250", false},
     {"s: {EventID: '4625'}", "#EventID=4625", true},
     {"s: {A: 9007199254740993}", "#A=9007199254740992", false},
+    {"s: {A: 18446744073709551615}", "#A=18446744073709551614", false},
+    {"s: {A: 18446744073709551615}", "#A=18446744073709551615.0", true},
     {"s: {A: 1.5}", "A=1.50", true},
     {"s: {A: 0x10}", "A=0X10", true},
     /* bool, null, empty, exists */
@@ -111,6 +113,10 @@ static const struct meaning meanings[] = {
     {"s: {A|gt: 5}", "A=5", false},
     {"s: {A|gte: 5}", "A=5", true},
     {"s: {A|lt: 5}", "A=4.5", true},
+    {"s: {A|gte: 9007199254740993}", "#A=9007199254740992", false},
+    {"s: {A|lte: 9007199254740993}", "A=9007199254740993", true},
+    {"s: {A|lt: 18446744073709551615}", "#A=18446744073709551614", true},
+    {"s: {A|gt: -9007199254740993}", "#A=-9007199254740992", true},
     {"s: {A|lte: -1}", "A=-1", true},
     {"s: {A|gt: 5}", "A=nhiều", false},
     /* fieldref */
