@@ -1,6 +1,7 @@
 #include "correlator/matcher_general.h"
 
 #include "base/check.h"
+#include "correlator/matcher_pairs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,13 @@ static const char ordinary[] =
     "applewebkit/537.36 (khtml, like gecko) chrome/ safari/ /usr/bin/ /usr/sbin/ /bin/bash -c root "
     "/var/log/ /etc/ /home/ sha1= md5= sha256= imphash= allow deny accept drop tcp udp high medium "
     "low system integritylevel query_status user32.dll advapi32.dll ?.?.?.? google update ";
+
+/* What stands between values. */
+static const char between[] =
+    "{\"name\":\"value\",\"name\":0,\"name\":{\"name\":\"0\",\"name\":[\"a\",\"b\"],"
+    "\"name\":null}} \\r\\n\\r\\n\\t\\tname:\\t\\tvalue\\r\\n name=value name=\"value\" "
+    "name: value, name: 1; [1]: (1) 2026-11-22 10:11:12.134 2026-11-22t10:11:12.567z "
+    "c:\\\\users\\\\name\\\\ ";
 
 #define VALUES_MOST 32u
 
@@ -70,6 +78,7 @@ struct examples {
 struct general {
 	const struct program *program;
 	struct examples examples[KINDS];
+	uint8_t pairs[1u << 16];
 	uint8_t *kinds; /* by slot */
 	float odds[];   /* by predicate */
 };
@@ -88,15 +97,27 @@ static void windows_add(struct examples *examples, struct str text, uint32_t bit
 		examples->windows[general_place(four_at(text.ptr + at))] |= bit;
 }
 
+static void pairs_add(struct general *general, struct str text)
+{
+	for (size_t at = 0; at + 1 < text.len; at++) {
+		uint8_t *count = &general->pairs[pair_at(text.ptr + at)];
+
+		*count = (uint8_t)(*count + (*count < UINT8_MAX));
+	}
+}
+
 static void examples_make(struct general *general)
 {
 	windows_add(&general->examples[KIND_ANY], STR(ordinary), 1);
+	pairs_add(general, STR(ordinary));
+	pairs_add(general, STR(between));
 	for (size_t i = 0; i < VALUES; i++) {
 		struct examples *examples = &general->examples[values[i].kind];
 
 		if (examples->count == 0)
 			examples->values = &values[i];
 		CHECK(examples->count < VALUES_MOST);
+		pairs_add(general, values[i].text);
 		windows_add(examples, values[i].text, UINT32_C(1) << examples->count++);
 	}
 }
@@ -233,6 +254,11 @@ void general_free(struct general *general)
 const struct program *general_program(const struct general *general)
 {
 	return general->program;
+}
+
+const uint8_t *general_pairs(const struct general *general)
+{
+	return general->pairs;
 }
 
 const float *general_odds(const struct general *general)

@@ -20,6 +20,9 @@ const struct program *general_program(const struct general *general);
 const float *general_odds(const struct general *general);
 #define GENERAL_BITS 12u
 
+/* How often two bytes, the first one the lower, are in some ordinary events, 255 at most. */
+const uint8_t *general_pairs(const struct general *general);
+
 /* In which examples of ordinary values of a field four bytes are, a bit each: by general_place. */
 const uint32_t *general_windows(const struct general *general, uint32_t slot);
 

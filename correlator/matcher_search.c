@@ -1,5 +1,9 @@
 #include "correlator/matcher_index.h"
 
+/* Found so often, and more than once in so many bytes, pairs are given up. */
+#define PAIRS_PATIENCE 1000u
+#define PAIRS_SELDOM   200u
+
 /* One search for candidates. */
 struct search {
 	const struct index *index;
@@ -114,7 +118,7 @@ static void teddy_try(struct search *search, const struct teddy_literal *literal
 		entry_found(search, entry);
 }
 
-static void teddy_search(struct search *search, const struct teddy *teddy, struct str text)
+static void teddy_search(struct search *search, struct teddy *teddy, struct str text)
 {
 	struct teddy_hit *hits = search->out->hits;
 	size_t at = 0;
@@ -127,9 +131,26 @@ static void teddy_search(struct search *search, const struct teddy *teddy, struc
 	}
 }
 
-/* The text has FOLD_PADDING behind it. */
-static void scan_search(struct search *search, const struct scan *scan, struct str text)
+/*
+ * By pairs, unless they have turned out to be frequent: what is ordinary was guessed, and a
+ * stranger may send them.
+ */
+static bool pairs_search(struct search *search, struct scan *scan, struct str text)
 {
+	uint64_t asked = scan->pairs->asked;
+
+	if (asked > PAIRS_PATIENCE && asked * PAIRS_SELDOM > scan->looked)
+		return false;
+	scan->looked += text.len;
+	teddy_search(search, scan->pairs, text);
+	return true;
+}
+
+/* The text has FOLD_PADDING behind it. */
+static void scan_search(struct search *search, struct scan *scan, struct str text)
+{
+	if (scan->pairs != NULL && pairs_search(search, scan, text))
+		return;
 	for (unsigned kinds = scan->gram_kinds; kinds != 0; kinds &= kinds - 1)
 		gram_search(search, &scan->grams[__builtin_ctz(kinds)], text);
 	if (scan->teddy != NULL)
@@ -235,7 +256,7 @@ static void words_search(struct search *search, const struct words *words, struc
 		number_search(search, words, raw);
 }
 
-static void value_search(struct search *search, const struct table *table,
+static void value_search(struct search *search, struct table *table,
     struct view_value *value)
 {
 	const struct subject *subject = view_subject(search->view, value);
@@ -268,7 +289,7 @@ static void present_try(struct search *search, const struct table *table)
  * Keywords of ASCII are found in a text of which only ASCII is folded, but for characters that fold
  * to ASCII. False: its values have to be folded.
  */
-static bool piece_search(struct search *search, const struct table *table, size_t index)
+static bool piece_search(struct search *search, struct table *table, size_t index)
 {
 	const struct view_piece *piece = view_piece(search->view, index);
 
@@ -283,7 +304,7 @@ static bool piece_search(struct search *search, const struct table *table, size_
 }
 
 /* Values of pieces whose bit is not set. What is in a piece of the raw line is in the raw line. */
-static void values_search(struct search *search, const struct table *table, unsigned done)
+static void values_search(struct search *search, struct table *table, unsigned done)
 {
 	struct view *view = search->view;
 
@@ -295,7 +316,7 @@ static void values_search(struct search *search, const struct table *table, unsi
 	}
 }
 
-static void anywhere_search(struct search *search, const struct table *table)
+static void anywhere_search(struct search *search, struct table *table)
 {
 	struct view *view = search->view;
 	unsigned done = 0, all = (1u << view->piece_count) - 1;

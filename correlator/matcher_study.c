@@ -263,6 +263,11 @@ float study_odds(const struct study *study, uint32_t index)
 	return 1;
 }
 
+const uint8_t *study_pairs(const struct study *study)
+{
+	return general_pairs(study->general);
+}
+
 #define RAREST_WITHIN 64u /* bytes of a literal in which its windows are looked for */
 
 /*

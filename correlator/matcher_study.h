@@ -38,4 +38,7 @@ float study_presence(const struct study *study, uint32_t slot);
 size_t study_rarest(const struct study *study, uint32_t slot, struct str text, size_t windows,
     size_t bytes);
 
+/* See general_pairs. */
+const uint8_t *study_pairs(const struct study *study);
+
 #endif

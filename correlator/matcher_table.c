@@ -1,6 +1,7 @@
 #include "correlator/matcher_table.h"
 
 #include "correlator/matcher_clause.h"
+#include "correlator/matcher_pairs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,34 @@ static size_t teddy_below(const size_t counts[GRAM_KINDS])
 	return best;
 }
 
+/* All literals of the scan by pairs, if they are few and have such. False without memory. */
+static bool pairs_put(const struct maker *maker, const struct table *table, bool high)
+{
+	struct str texts[PAIRS_TEXTS];
+	uint32_t ends[PAIRS_TEXTS], entries[PAIRS_TEXTS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->literal_count; i++) {
+		uint32_t entry = table->literals[i];
+
+		if (maker->entries[entry].high != high)
+			continue;
+		if (count == PAIRS_TEXTS)
+			return true;
+		texts[count] = maker->entries[entry].text;
+		entries[count++] = entry;
+	}
+	if (!pairs_choose(study_pairs(maker->study), texts, count, ends))
+		return true;
+	maker->scan->pairs = calloc(1, sizeof(*maker->scan->pairs));
+	if (maker->scan->pairs == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		teddy_add_pair(maker->scan->pairs, texts[i], ends[i], entries[i]);
+	teddy_seal(maker->scan->pairs);
+	return true;
+}
+
 static bool scan_make(struct maker *maker, const struct table *table, bool high)
 {
 	size_t counts[GRAM_KINDS] = {0};
@@ -161,6 +190,8 @@ static bool scan_make(struct maker *maker, const struct table *table, bool high)
 	}
 	if (!scan->any)
 		return true;
+	if (!high && !pairs_put(maker, table, high))
+		return false;
 	maker->teddy_below = teddy_below(counts);
 	for (size_t kind = 0; kind < GRAM_KINDS; kind++)
 		gram_init(&scan->grams[kind], kind);
@@ -202,6 +233,7 @@ static void scan_free(struct scan *scan)
 	for (size_t kind = 0; kind < GRAM_KINDS; kind++)
 		gram_free(&scan->grams[kind]);
 	free(scan->teddy);
+	free(scan->pairs);
 }
 
 void table_free(struct table *table)
@@ -216,7 +248,8 @@ void table_free(struct table *table)
 
 static size_t scan_bytes(const struct scan *scan)
 {
-	size_t bytes = scan->teddy == NULL ? 0 : sizeof(*scan->teddy);
+	size_t bytes = (scan->teddy == NULL ? 0 : sizeof(*scan->teddy)) +
+	    (scan->pairs == NULL ? 0 : sizeof(*scan->pairs));
 
 	for (size_t kind = 0; kind < GRAM_KINDS; kind++)
 		bytes += gram_bytes(&scan->grams[kind]);

@@ -24,6 +24,8 @@ struct scan {
 	struct gram grams[GRAM_KINDS];
 	unsigned gram_kinds; /* bit by kind: it has literals */
 	struct teddy *teddy; /* shorter ones, or all, when they are few; or NULL */
+	struct teddy *pairs; /* all, by pairs that are seldom: in place of the others; or NULL */
+	uint64_t looked; /* bytes, by pairs */
 	bool any;
 };
 

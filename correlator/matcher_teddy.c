@@ -23,6 +23,14 @@ void teddy_add(struct teddy *teddy, struct str text, size_t first, uint32_t entr
 	}
 }
 
+void teddy_add_pair(struct teddy *teddy, struct str text, size_t end, uint32_t entry)
+{
+	size_t len = end + 1 < TEDDY_WIDTH ? end + 1 : TEDDY_WIDTH;
+
+	teddy->pairs = true;
+	teddy_add(teddy, (struct str){text.ptr, end + 1}, end + 1 - len, entry);
+}
+
 static void byte_put(struct teddy *teddy, size_t i, uint8_t byte, uint8_t group)
 {
 	teddy->low[i][byte & 15] |= group;
@@ -46,8 +54,11 @@ static void literal_put(struct teddy *teddy, const struct teddy_literal *literal
 }
 
 /* Literals with like bytes go into one group: its tables then let the least through. */
-static bool is_behind(const struct teddy_literal *left, const struct teddy_literal *right)
+static bool is_behind(const struct teddy *teddy, const struct teddy_literal *left,
+    const struct teddy_literal *right)
 {
+	if (teddy->pairs)
+		return left->bytes >> 16 > right->bytes >> 16;
 	return left->mask != right->mask ? left->mask < right->mask : left->bytes > right->bytes;
 }
 
@@ -87,7 +98,7 @@ static size_t literals_take(const struct teddy *teddy, const char *text, size_t 
 	return count;
 }
 
-static size_t find_plain(const struct teddy *teddy, struct str text, size_t *at,
+static size_t find_plain(struct teddy *teddy, struct str text, size_t *at,
     struct teddy_hit *ret, size_t max)
 {
 	size_t count = 0, place = *at;
@@ -101,8 +112,32 @@ static size_t find_plain(const struct teddy *teddy, struct str text, size_t *at,
 			groups &= teddy->low[TEDDY_WIDTH - 1 - i][byte & 15] &
 			    teddy->high[TEDDY_WIDTH - 1 - i][byte >> 4];
 		}
-		if (groups != 0)
-			count += literals_take(teddy, text.ptr, place, groups, ret + count);
+		if (groups == 0)
+			continue;
+		count += literals_take(teddy, text.ptr, place, groups, ret + count);
+		teddy->asked++;
+	}
+	*at = place;
+	return count;
+}
+
+static size_t pairs_plain(struct teddy *teddy, struct str text, size_t *at,
+    struct teddy_hit *ret, size_t max)
+{
+	const uint8_t *low = teddy->low[3], *high = teddy->high[3];
+	size_t count = 0, place = *at;
+	uint8_t before = place == 0 ? 0 : (uint8_t)text.ptr[place - 1];
+
+	for (; place < text.len && count + TEDDY_STEP <= max; place++) {
+		uint8_t byte = (uint8_t)text.ptr[place];
+		uint32_t groups = teddy->low[2][before & 15] & teddy->high[2][before >> 4] &
+		    low[byte & 15] & high[byte >> 4];
+
+		before = byte;
+		if (groups == 0)
+			continue;
+		count += literals_take(teddy, text.ptr, place, groups, ret + count);
+		teddy->asked++;
 	}
 	*at = place;
 	return count;
@@ -150,7 +185,7 @@ CPU_V3_CODE static inline size_t literals_take_v3(const struct teddy *teddy, con
 	return count;
 }
 
-CPU_V3_CODE static size_t hits_take(const struct teddy *teddy, const char *text, __m256i groups,
+CPU_V3_CODE static size_t hits_take(struct teddy *teddy, const char *text, __m256i groups,
     size_t place, struct teddy_hit *ret)
 {
 	uint32_t found = ~(uint32_t)_mm256_movemask_epi8(
@@ -159,6 +194,7 @@ CPU_V3_CODE static size_t hits_take(const struct teddy *teddy, const char *text,
 	size_t count = 0;
 
 	_mm256_storeu_si256((__m256i *)(void *)bytes, groups);
+	teddy->asked += (unsigned)__builtin_popcount(found);
 	for (; found != 0; found &= found - 1) {
 		size_t i = (size_t)__builtin_ctz(found);
 
@@ -167,7 +203,7 @@ CPU_V3_CODE static size_t hits_take(const struct teddy *teddy, const char *text,
 	return count;
 }
 
-CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, size_t *at,
+CPU_V3_CODE static size_t find_v3(struct teddy *teddy, struct str text, size_t *at,
     struct teddy_hit *ret, size_t max)
 {
 	const __m256i low0 = table_load(teddy->low[0]), high0 = table_load(teddy->high[0]);
@@ -207,40 +243,100 @@ CPU_V3_CODE static size_t find_v3(const struct teddy *teddy, struct str text, si
 	*at = place;
 	return count;
 }
+/* Two blocks in one step: nearly always there is nothing in either. */
+CPU_V3_CODE static size_t pairs_v3(struct teddy *teddy, struct str text, size_t *at,
+    struct teddy_hit *ret, size_t max)
+{
+	const __m256i low0 = table_load(teddy->low[2]), high0 = table_load(teddy->high[2]);
+	const __m256i low1 = table_load(teddy->low[3]), high1 = table_load(teddy->high[3]);
+	const __m256i half = _mm256_set1_epi8(15);
+	__m256i low, high, before = _mm256_set1_epi8(-1);
+	size_t count = 0, place = *at;
+
+	if (place >= TEDDY_BLOCK) {
+		low = bytes_load(text.ptr + place - TEDDY_BLOCK);
+		high = _mm256_and_si256(_mm256_srli_epi16(low, 4), half);
+		before = GROUPS(0);
+	}
+	for (; place < text.len && count + TEDDY_STEP <= max; place += 2 * TEDDY_BLOCK) {
+		low = bytes_load(text.ptr + place);
+		high = _mm256_and_si256(_mm256_srli_epi16(low, 4), half);
+		__m256i first = GROUPS(0);
+		__m256i groups = _mm256_and_si256(GROUPS(1), MOVED(first, before, 1));
+
+		low = bytes_load(text.ptr + place + TEDDY_BLOCK);
+		high = _mm256_and_si256(_mm256_srli_epi16(low, 4), half);
+		before = GROUPS(0);
+		__m256i next = _mm256_and_si256(GROUPS(1), MOVED(before, first, 1));
+		__m256i both = _mm256_or_si256(groups, next);
+
+		if (__builtin_expect(_mm256_testz_si256(both, both), 1))
+			continue;
+		count += hits_take(teddy, text.ptr, groups, place, ret + count);
+		count += hits_take(teddy, text.ptr, next, place + TEDDY_BLOCK, ret + count);
+	}
+	*at = place;
+	return count;
+}
 #endif
 
-static teddy_finder *finder(void)
+static teddy_finder *finder(bool pairs)
 {
 #if CPU_HAS_V3
 	if (cpu_level() == CPU_V3)
-		return find_v3;
+		return pairs ? pairs_v3 : find_v3;
 #endif
-	return find_plain;
+	return pairs ? pairs_plain : find_plain;
 }
 
-void teddy_seal(struct teddy *teddy)
+/*
+ * Which group each literal goes to, in their order: of pairs one group each, and another where one
+ * is full; of others as many as fit into each.
+ */
+static uint32_t group_next(const struct teddy *teddy, uint32_t literal, uint32_t group)
+{
+	if (!teddy->pairs)
+		return literal * TEDDY_GROUPS / teddy->count;
+	if (literal == 0)
+		return 0;
+	bool same = teddy->literals[literal].bytes >> 16 ==
+	    teddy->literals[literal - 1].bytes >> 16;
+
+	return same && literal - teddy->firsts[group] < TEDDY_GROUPS ? group : group + 1;
+}
+
+static void literals_sort(struct teddy *teddy)
 {
 	for (uint32_t i = 1; i < teddy->count; i++) {
 		struct teddy_literal literal = teddy->literals[i];
 		uint32_t at = i;
 
-		for (; at > 0 && is_behind(&teddy->literals[at - 1], &literal); at--)
+		for (; at > 0 && is_behind(teddy, &teddy->literals[at - 1], &literal); at--)
 			teddy->literals[at] = teddy->literals[at - 1];
 		teddy->literals[at] = literal;
 	}
-	teddy->find = finder();
+}
+
+void teddy_seal(struct teddy *teddy)
+{
+	uint32_t group = 0;
+
+	literals_sort(teddy);
+	teddy->find = finder(teddy->pairs);
 	/* No word is what a free place asks for: a bit that is masked out. */
 	memset(teddy->groups, 0, sizeof(teddy->groups));
 	for (uint32_t i = 0; i < TEDDY_GROUPS * TEDDY_GROUPS; i++)
 		teddy->groups[i / TEDDY_GROUPS].bytes[i % TEDDY_GROUPS] = 1;
-	for (uint32_t i = teddy->count; i > 0; i--)
-		teddy->firsts[(i - 1) * TEDDY_GROUPS / teddy->count] = i - 1;
 	for (uint32_t i = 0; i < teddy->count; i++) {
 		const struct teddy_literal *literal = &teddy->literals[i];
-		uint32_t group = i * TEDDY_GROUPS / teddy->count, place = i - teddy->firsts[group];
+		uint32_t next = group_next(teddy, i, group);
 
+		if (i == 0 || next != group)
+			teddy->firsts[next] = i;
+		group = next;
+		CHECK(group < TEDDY_GROUPS && i - teddy->firsts[group] < TEDDY_GROUPS);
 		literal_put(teddy, literal, (uint8_t)(1u << group));
-		teddy->groups[group].bytes[place] = literal->bytes;
-		teddy->groups[group].mask[place] = literal->mask;
+		teddy->groups[group].bytes[i - teddy->firsts[group]] = literal->bytes;
+		teddy->groups[group].mask[i - teddy->firsts[group]] = literal->mask;
 	}
 }

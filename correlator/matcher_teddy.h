@@ -15,7 +15,7 @@
 #define TEDDY_WIDTH   4u
 #define TEDDY_GROUPS  8u
 #define TEDDY_BLOCK   32u
-#define TEDDY_PADDING 32u /* bytes behind the text that may be read */
+#define TEDDY_PADDING 64u /* bytes behind the text that may be read */
 
 /* Literals of one group, for eight at once. */
 struct teddy_group {
@@ -37,11 +37,13 @@ struct teddy_hit {
 	uint32_t literal; /* in literals */
 };
 
-typedef size_t teddy_finder(const struct teddy *teddy, struct str text, size_t *at,
+typedef size_t teddy_finder(struct teddy *teddy, struct str text, size_t *at,
     struct teddy_hit *ret, size_t max);
 
 struct teddy {
 	teddy_finder *find; /* as the machine can */
+	uint64_t asked;     /* places that a group let through, so far */
+	bool pairs;         /* of the four bytes only the last two are looked for, all at once */
 	uint8_t low[TEDDY_WIDTH][16], high[TEDDY_WIDTH][16]; /* groups by half a byte */
 	struct teddy_literal literals[TEDDY_MOST];
 	uint32_t count;
@@ -51,18 +53,20 @@ struct teddy {
 
 /* text is not empty and stays; first: where the four bytes begin, less than four only at 0. */
 void teddy_add(struct teddy *teddy, struct str text, size_t first, uint32_t entry);
+/* The same, of a literal whose pair ends there (matcher_pairs.h); then all must be such. */
+void teddy_add_pair(struct teddy *teddy, struct str text, size_t end, uint32_t entry);
 /* After the last teddy_add: puts them into groups. */
 void teddy_seal(struct teddy *teddy);
 
 /* One step gives at most so many. */
-#define TEDDY_STEP (TEDDY_BLOCK * TEDDY_MOST)
+#define TEDDY_STEP (2 * TEDDY_BLOCK * TEDDY_MOST)
 
 /*
  * Looks from *at on, 0 or at least TEDDY_BLOCK, until less than TEDDY_STEP of max places are free
  * in ret or the text ends, and moves *at there. Hits may lie behind the end of the text, or begin
  * before it.
  */
-static inline size_t teddy_find(const struct teddy *teddy, struct str text, size_t *at,
+static inline size_t teddy_find(struct teddy *teddy, struct str text, size_t *at,
     struct teddy_hit *ret, size_t max)
 {
 	return teddy->find(teddy, text, at, ret, max);
