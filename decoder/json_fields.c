@@ -39,7 +39,6 @@ struct ground {
 	char *room_start;
 	bool coded;               /* it holds more than values with escapes of one letter */
 	char *names, *names_end;  /* room for whole names */
-	size_t escape;            /* the first escape behind the last string that had some */
 	json_unescape_fn *unescape;
 	enum cpu_level level;
 };
@@ -50,7 +49,6 @@ struct walk {
 	const uint64_t *quotes;
 	size_t at, len;
 	size_t brink;  /* where a step's text no longer stands before the end */
-	size_t escape; /* the first escape behind the last string, or SIZE_MAX */
 	struct field *out, *limit;
 	struct json_step *step; /* of the last name */
 };
@@ -69,43 +67,47 @@ static INLINE char space(struct walk *w)
 	return c;
 }
 
-/* quote_find where none is left in the word of from. */
-static INLINE size_t quote_far(const struct walk *w, size_t from)
+#if CPU_HAS_V3
+/*
+ * The bits from one on, that one lowest, of which at least 57 are told: so that what is looked for
+ * there seldom lies beyond, as it would in every other word. For machines whose lowest byte is the
+ * first; from is not beyond the words.
+ */
+static INLINE uint64_t bits_ahead(const uint64_t *bits, size_t from)
 {
-	const uint64_t *word = &w->quotes[from / 64];
+	uint64_t ahead;
 
-	do
-		word++;
-	while (*word == 0);
-	return (size_t)(word - w->quotes) * 64 + (unsigned)__builtin_ctzll(*word);
+	memcpy(&ahead, (const char *)bits + from / 8, sizeof(ahead));
+	return ahead >> from % 8;
 }
+#endif
 
 /* The first quote at or behind from; when there is none, one behind the text's end. */
-static INLINE size_t quote_find(const struct walk *w, size_t from)
+static INLINE size_t quote_find(const uint64_t *quotes, size_t from)
 {
-	uint64_t left = w->quotes[from / 64] >> from % 64;
-
-	return __builtin_expect(left != 0, 1) ? from + (unsigned)__builtin_ctzll(left)
-	                                      : quote_far(w, from);
-}
-
-static INLINE size_t escape_from(const struct ground *ground, size_t from)
-{
-	const uint64_t *escapes = ground->masks.escapes;
 	size_t word = from / 64;
-	uint64_t left = escapes[word] & UINT64_MAX << from % 64;
+	uint64_t left = quotes[word] & UINT64_MAX << from % 64;
 
-	while (left == 0) {
-		if (++word >= ground->masks.words)
-			return SIZE_MAX;
-		left = escapes[word];
-	}
+	while (left == 0)
+		left = quotes[++word];
 	return word * 64 + (unsigned)__builtin_ctzll(left);
 }
 
+/* Whether escapes lie in the string [from, to) between two quotes. */
+static INLINE bool has_escapes(const struct ground *ground, size_t from, size_t to)
+{
+	const uint64_t *word = &ground->masks.escapes[from / 64];
+	const uint64_t *last = &ground->masks.escapes[to / 64];
+	uint64_t some = *word & UINT64_MAX << from % 64;
+
+	for (; word < last && some == 0; some = *word)
+		word++;
+	return (word == last ? some & ((UINT64_C(1) << to % 64) - 1) : some) != 0;
+}
+
 /*
- * The string between two quotes, which has escapes; ground->escape becomes the one behind. No
- * escape is shorter than what it stands for, so one room as long as the text is enough for all.
+ * The string between two quotes, which has escapes. No escape is shorter than what it stands for,
+ * so one room as long as the text is enough for all.
  */
 static struct str unescaped(struct ground *ground, size_t from, size_t to)
 {
@@ -120,21 +122,19 @@ static struct str unescaped(struct ground *ground, size_t from, size_t to)
 	if (len == SIZE_MAX)
 		return STR_NONE;
 	ground->room += len;
-	ground->escape = escape_from(ground, to);
 	return (struct str){start, len};
 }
 
 /* The string whose opening quote is at w->at; w->at is left behind the closing one. */
 static INLINE bool string_take(struct walk *w, struct ground *ground, struct str *ret)
 {
-	size_t open = w->at, close = quote_find(w, open + 1);
+	size_t open = w->at, close = quote_find(w->quotes, open + 1);
 
 	w->at = close + 1;
 	if (__builtin_expect(close >= w->len, 0))
 		return false;
-	if (__builtin_expect(w->escape < close, 0)) {
+	if (__builtin_expect(has_escapes(ground, open + 1, close), 0)) {
 		*ret = unescaped(ground, open + 1, close);
-		w->escape = ground->escape;
 		return ret->ptr != NULL;
 	}
 	*ret = (struct str){w->text + open + 1, close - open - 1};
@@ -300,13 +300,12 @@ static INLINE bool step_is(const struct walk *w, const struct json_step *step, u
 
 /* The step of the name at w->at in such an object when none of the guesses is it. */
 static __attribute__((noinline)) struct json_step *step_find(struct ground *ground,
-    const struct container *in, struct json_step *last, size_t at, size_t escape)
+    const struct container *in, struct json_step *last, size_t at)
 {
-	struct walk w = {.quotes = ground->masks.quotes};
 	struct str text = ground->text;
-	size_t close = quote_find(&w, at + 1);
+	size_t close = quote_find(ground->masks.quotes, at + 1);
 
-	if (close >= text.len || escape < close || text.ptr[close + 1] != ':')
+	if (close >= text.len || has_escapes(ground, at + 1, close) || text.ptr[close + 1] != ':')
 		return NULL;
 	return json_step_find(ground->book->paths, last, in->path, in->name,
 	    (struct str){text.ptr + at + 1, close - at - 1}, ground->book);
@@ -321,7 +320,7 @@ static INLINE struct json_step *step_other(const struct walk *w, struct ground *
 	int32_t next = last->next[1];
 
 	if (!step_is(w, step, path, level))
-		return step_find(ground, in, last, w->at, w->escape);
+		return step_find(ground, in, last, w->at);
 	last->next[1] = last->next[0];
 	last->next[0] = next;
 	return step;
@@ -379,10 +378,44 @@ static INLINE void step_put(struct ground *ground, struct field *out, size_t ind
 	uint16_t *first = &ground->record->first[step->key.mark];
 
 	out->id = (enum field_id)step->key.id;
-	if (*first == 0)
-		*first = (uint16_t)(index + 1);
+	*first = *first != 0 ? *first : (uint16_t)(index + 1); /* stored without a branch */
 	if (__builtin_expect(step->key.flags != 0, 0))
 		step_note(ground, index, step);
+}
+
+/* Where a string ends, and whether it has escapes. */
+struct string_end {
+	size_t at; /* 0: it does not */
+	bool escapes;
+};
+
+static __attribute__((noinline)) struct string_end string_end_far(const struct ground *ground,
+    size_t from)
+{
+	size_t end = quote_find(ground->masks.quotes, from);
+
+	if (end >= ground->text.len)
+		return (struct string_end){0, false};
+	return (struct string_end){end, has_escapes(ground, from, end)};
+}
+
+/* Of the string that begins at from. */
+static INLINE struct string_end string_end(const struct walk *w, const struct ground *ground,
+    size_t from, enum cpu_level level)
+{
+#if CPU_HAS_V3
+	if (level == CPU_V3) {
+		uint64_t quotes = bits_ahead(w->quotes, from);
+		uint64_t escapes = bits_ahead(ground->masks.escapes, from);
+
+		if (__builtin_expect(quotes != 0, 1))
+			return (struct string_end){from + (unsigned)__builtin_ctzll(quotes),
+			    (escapes & (quotes ^ (quotes - 1))) != 0};
+	}
+#endif
+	(void)level;
+	(void)w;
+	return string_end_far(ground, from);
 }
 
 /* A value that is neither text nor container; where it ends, or 0 when it is left to others. */
@@ -476,25 +509,22 @@ static INLINE enum place members_take(struct walk *walk, struct ground *ground, 
 		out->name = (struct str){text + w.at + 1, step->name_len};
 		if (path != PATH_ROOT) {
 			if (__builtin_expect(!name_stands(ground, step), 0))
-				step = step_find(ground, &nest->in, w.step, w.at, w.escape);
+				step = step_find(ground, &nest->in, w.step, w.at);
 			if (step == NULL || (out->name = name_whole(ground, step)).ptr == NULL)
 				break;
 		}
 		if (__builtin_expect(text[from] == '"', 1)) {
-			uint64_t left = w.quotes[(from + 1) / 64] >> (from + 1) % 64;
+			struct string_end close = string_end(&w, ground, ++from, level);
 
-			from++;
-			if (__builtin_expect(left != 0, 1))
-				end = from + (unsigned)__builtin_ctzll(left);
-			else if ((end = quote_far(&w, from)) >= w.len)
+			end = close.at;
+			if (__builtin_expect(end == 0, 0))
 				break;
 			out->kind = FIELD_STRING;
 			out->value = (struct str){text + from, end - from};
-			if (__builtin_expect(w.escape < end, 0)) {
+			if (__builtin_expect(close.escapes, 0)) {
 				out->value = unescaped(ground, from, end);
 				if (out->value.ptr == NULL)
 					break;
-				w.escape = ground->escape;
 			}
 			end++;
 		} else if (__builtin_expect((text[from] | 0x20) != '{', 1)) {
@@ -624,8 +654,7 @@ static bool walk_text(struct ground *ground, unsigned depth)
 	    .quotes = ground->masks.quotes,
 	    .at = 1,
 	    .len = ground->text.len,
-	    .brink = ground->text.len < STEP_TEXT ? 0 : ground->text.len - STEP_TEXT,
-	    .escape = escape_from(ground, 0)};
+	    .brink = ground->text.len < STEP_TEXT ? 0 : ground->text.len - STEP_TEXT};
 	struct nest nest = {.in = {STR_NONE, PATH_NONE, true}, .stack = stack, .depth = depth};
 
 	if (ground->book != NULL) {

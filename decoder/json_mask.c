@@ -126,15 +126,15 @@ bool json_masks_make(struct json_masks *ret, struct str text, struct arena *aren
     enum cpu_level level)
 {
 	size_t words = (text.len + 63) / 64;
-	uint64_t *memory = arena_alloc(arena, 2 * (words + 1) * sizeof(*memory));
+	uint64_t *memory = arena_alloc(arena, 2 * (words + 2) * sizeof(*memory));
 
 	if (memory == NULL)
 		return false;
 	*ret = (struct json_masks){.quotes = memory,
-	    .escapes = memory + words + 1,
+	    .escapes = memory + words + 2,
 	    .words = words};
-	ret->quotes[words] = UINT64_MAX;
-	ret->escapes[words] = 0;
+	ret->quotes[words] = ret->escapes[words] = 0;
+	ret->quotes[words + 1] = ret->escapes[words + 1] = UINT64_MAX;
 #if CPU_HAS_V3
 	if (level == CPU_V3) {
 		make_v3(ret, text);

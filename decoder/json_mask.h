@@ -13,7 +13,7 @@
 struct json_masks {
 	uint64_t *quotes;   /* quotes without a backslash that makes them text */
 	uint64_t *escapes;  /* backslashes that begin an escape */
-	size_t words;       /* and one more of each behind them: all quotes, no escapes */
+	size_t words;       /* and two more of each behind them: none set, and all */
 };
 
 /* False without memory. level: the tests compare both. */
