@@ -27,13 +27,21 @@ static const struct str time_names[] = {STR_INIT("TimeCreated"), STR_INIT("Event
     STR_INIT("event_time"), STR_INIT("date_time"), STR_INIT("datetime"), STR_INIT("devTime"),
     STR_INIT("LogTimestamp"), STR_INIT("GenTime"), STR_INIT("UtcTime"),
     STR_INIT("Event.System.TimeCreated.SystemTime"), STR_INIT("rt"), STR_INIT("end"),
-    STR_INIT("start"), STR_INIT("t"), STR_INIT("date"), STR_INIT("created_at")};
+    STR_INIT("start"), STR_INIT("t"), STR_INIT("date"), STR_INIT("created_at"),
+    STR_INIT("Event.System.TimeCreated.#attributes.SystemTime"),
+    STR_INIT("Event.System.TimeCreated_attributes.SystemTime"),
+    STR_INIT("Event.System.TimeCreated.@SystemTime"),
+    STR_INIT("Event.System.TimeCreated.$.SystemTime"), STR_INIT("System.TimeCreated.SystemTime"),
+    STR_INIT("_source.@timestamp"), STR_INIT("_time"), STR_INIT("published"),
+    STR_INIT("activityDateTime"), STR_INIT("createdDateTime"), STR_INIT("eventTimestamp"),
+    STR_INIT("id.time"), STR_INIT("time_iso8601"), STR_INIT("time_local"),
+    STR_INIT("TimeGenerated"), STR_INIT("CreationTime"), STR_INIT("__REALTIME_TIMESTAMP")};
 
 static struct name_set alias_names, ranks;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
 _Static_assert(sizeof(aliases) / sizeof(aliases[0]) <= UINT8_MAX, "struct key has a byte for it");
-_Static_assert(sizeof(time_names) / sizeof(time_names[0]) <= 32, "ranks are bits of a word");
+_Static_assert(sizeof(time_names) / sizeof(time_names[0]) <= 64, "a search tries rank by rank");
 
 static void build(void)
 {

@@ -1,7 +1,7 @@
 /*
  * Windows events that came as fields: NXLog's flat JSON, Winlogbeat's and Elastic Agent's nested
- * one, Snare's columns. Names become Sigma's, and the channel and event id tell service and
- * categories; all of it is data in windows.def.
+ * one, what converters make of evtx and XML, Snare's columns. Names become Sigma's, and the
+ * channel and event id tell service and categories; all of it is data in windows.def.
  */
 #include "decoder/decoders.h"
 
@@ -26,8 +26,62 @@ static struct str without_spaces(struct record *record, struct str name)
 	return str_from(out, n);
 }
 
+enum pair_part { PAIR_NONE, PAIR_NAME, PAIR_TEXT };
+
+/* Converters of XML name an attribute and the text beside it each in their own way. */
+static enum pair_part pair_part(struct str name)
+{
+	static const struct {
+		struct str name;
+		enum pair_part part;
+	} parts[] = {{STR_INIT("Data.@Name"), PAIR_NAME}, {STR_INIT("Data.#text"), PAIR_TEXT},
+	    {STR_INIT("Data.#attributes.Name"), PAIR_NAME}, {STR_INIT("Data.$.Name"), PAIR_NAME},
+	    {STR_INIT("Data._"), PAIR_TEXT}, {STR_INIT("Data.Name"), PAIR_NAME},
+	    {STR_INIT("Data.content"), PAIR_TEXT}, {STR_INIT("Data.Value"), PAIR_TEXT}};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (str_eq(parts[i].name, name))
+			return parts[i].part;
+	}
+	return PAIR_NONE;
+}
+
+/*
+ * {"@Name": "Image", "#text": "..."} of <Data Name="Image">: the text's field takes the name. The
+ * two may stand in either order, the same in all of an event; an empty element has no text.
+ */
+static void name_pairs(struct record *record, struct notes *notes)
+{
+	enum pair_part first = PAIR_NONE;
+	struct note *held = NULL;
+
+	for (size_t i = 0; i < notes->count; i++) {
+		struct note *note = &notes->notes[i];
+		enum pair_part part = note->key.flags & KEY_RENAMED
+		    ? pair_part(record->fields[note->field].name) : PAIR_NONE;
+
+		if (part == PAIR_NONE)
+			continue;
+		if (first == PAIR_NONE)
+			first = part;
+		if (part == first) {
+			held = note;
+		} else if (held != NULL) {
+			struct note *text = part == PAIR_TEXT ? note : held;
+			struct str name =
+			    record->fields[(part == PAIR_NAME ? note : held)->field].value;
+
+			record->fields[text->field].name = without_spaces(record, name);
+			text->is_bare = false;
+			held = NULL;
+		}
+	}
+}
+
 static void rename_fields(struct record *record, struct notes *notes)
 {
+	bool pairs = false;
+
 	for (size_t i = 0; i < notes->count; i++) {
 		const struct note *note = &notes->notes[i];
 		struct field *field = &record->fields[note->field];
@@ -37,7 +91,10 @@ static void rename_fields(struct record *record, struct notes *notes)
 		field->name = str_slice(field->name, note->key.prefix, field->name.len);
 		if (!note->is_bare)
 			field->name = without_spaces(record, field->name);
+		pairs |= str_starts(field->name, STR("Data."));
 	}
+	if (pairs)
+		name_pairs(record, notes);
 	notes_again(notes, record);
 }
 
@@ -148,6 +205,7 @@ static enum decode_status decode(struct record *record, struct str text, struct 
 const struct decoder decode_windows = {
     .name = "windows",
     .stage = DECODER_SOURCE,
-    .summary = "Windows events of NXLog, Winlogbeat, Elastic Agent and Snare under Sigma's names",
+    .summary = "Windows events of NXLog, Winlogbeat, Elastic Agent, Snare, Splunk and converters of "
+	       "evtx under Sigma's names",
     .decode_noted = decode,
 };

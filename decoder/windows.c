@@ -197,20 +197,40 @@ static void build(void)
 	build_kinds();
 }
 
+/* Of Event.UserData the element goes too that Windows wraps around such data. */
+static size_t prefix_span(struct str name)
+{
+	static const struct str wrapped = STR_INIT("Event.UserData.");
+
+	for (size_t i = 0; i < COUNT(prefixes); i++) {
+		size_t span = prefixes[i].len;
+
+		if (name.len <= span || !str_starts(name, prefixes[i]))
+			continue;
+		if (str_eq(prefixes[i], wrapped)) {
+			size_t dot = str_find_char(str_slice(name, span, name.len), '.');
+
+			if (dot != STR_NOT_FOUND && span + dot + 1 < name.len &&
+			    span + dot < UINT8_MAX)
+				span += dot + 1;
+		}
+		return span;
+	}
+	return 0;
+}
+
 void windows_ask(struct str name, struct key *key)
 {
 	static const struct str channels[] = {STR_INIT("Channel"), STR_INIT("winlog.channel"),
-	    STR_INIT("Event.System.Channel"), STR_INIT("log_name")};
+	    STR_INIT("Event.System.Channel"), STR_INIT("log_name"), STR_INIT("System.Channel"),
+	    STR_INIT("LogName"), STR_INIT("_source.winlog.channel")};
 
 	pthread_once(&built, build);
 	for (size_t i = 0; i < COUNT(channels); i++) {
 		if (str_eq(channels[i], name))
 			key->flags |= KEY_CHANNEL;
 	}
-	for (size_t i = 0; i < COUNT(prefixes) && key->prefix == 0; i++) {
-		if (name.len > prefixes[i].len && str_starts(name, prefixes[i]))
-			key->prefix = (uint8_t)prefixes[i].len;
-	}
+	key->prefix = (uint8_t)prefix_span(name);
 	if (key->prefix > 0 || str_find_char(name, ' ') != STR_NOT_FOUND)
 		key->flags |= KEY_RENAMED;
 	size_t naming = name_set_find(&naming_names, name);

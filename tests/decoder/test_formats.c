@@ -219,6 +219,52 @@ static const struct decoded_row windows[] = {
 	"NewProcessName=C:\\x.exe\nImage=C:\\x.exe\nParentImage=z\nTokenType=1\n"
 	"-winlog.event_data.NewProcessName\n.source=windows/process_creation/security\n"
 	".time=2026-11-22T03:04:05.500Z"),
+    /* what converters of evtx and of XML make of the same event */
+    ROW("{\"Event\":{\"#attributes\":{\"xmlns\":\"x\"},\"System\":{\"Provider\":{\"#attributes\":"
+	"{\"Name\":\"Microsoft-Windows-Sysmon\"}},\"EventID\":{\"#attributes\":{\"Qualifiers\":0},"
+	"\"#text\":1},\"TimeCreated\":{\"#attributes\":{\"SystemTime\":\"2026-11-22T03:04:05.5Z\"}},"
+	"\"Channel\":\"Microsoft-Windows-Sysmon/Operational\",\"Computer\":\"PC03\"},"
+	"\"EventData\":{\"Image\":\"C:\\\\x.exe\"}}}",
+	"EventID=1\nImage=C:\\x.exe\nProvider_Name=Microsoft-Windows-Sysmon\nComputer=PC03\n"
+	"host=PC03\n.source=windows/process_creation/sysmon\n.time=2026-11-22T03:04:05.500Z"),
+    ROW("{\"Event\":{\"System\":{\"Provider\":{\"@Name\":\"Microsoft-Windows-Security-Auditing\"},"
+	"\"EventID\":\"4688\",\"TimeCreated\":{\"@SystemTime\":\"2026-11-22T03:04:05Z\"},"
+	"\"Channel\":\"Security\"},\"EventData\":{\"Data\":["
+	"{\"@Name\":\"SubjectUserName\"},{\"@Name\":\"NewProcessName\",\"#text\":\"C:\\\\x.exe\"},"
+	"{\"@Name\":\"Token Type\",\"#text\":\"%%1936\"}]}}}",
+	"NewProcessName=C:\\x.exe\nImage=C:\\x.exe\nTokenType=%%1936\n-SubjectUserName\n"
+	"Provider_Name=Microsoft-Windows-Security-Auditing\n-Data.#text\n"
+	".source=windows/process_creation/security\n.time=2026-11-22T03:04:05.000Z"),
+    ROW("{\"Event\":{\"System\":{\"EventID\":{\"_\":\"1\"},"
+	"\"Channel\":\"Microsoft-Windows-Sysmon/Operational\"},\"EventData\":{\"Data\":["
+	"{\"_\":\"C:\\\\x.exe\",\"$\":{\"Name\":\"Image\"}},{\"$\":{\"Name\":\"Hashes\"}},"
+	"{\"_\":\"x -a\",\"$\":{\"Name\":\"CommandLine\"}}]}}}",
+	"Image=C:\\x.exe\nCommandLine=x -a\n-Hashes\n.source=windows/process_creation/sysmon"),
+    ROW("{\"Event\":{\"System\":{\"EventID\":8004,\"Channel\":"
+	"\"Microsoft-Windows-AppLocker/EXE and DLL\"},\"UserData\":{\"RuleAndFileData\":{"
+	"\"#attributes\":{\"xmlns\":\"x\"},\"FilePath\":\"%OSDRIVE%\\\\x.exe\"}}}}",
+	"FilePath=%OSDRIVE%\\x.exe\n.source=windows//applocker"),
+    ROW("{\"System\":{\"Provider\":{\"Name\":\"Microsoft-Windows-Sysmon\"},\"EventID\":{\"Value\":22},"
+	"\"TimeCreated\":{\"SystemTime\":1795316645.5},\"Computer\":\"PC04\","
+	"\"Channel\":\"Microsoft-Windows-Sysmon/Operational\"},\"EventData\":{\"QueryName\":\"example.com\"},"
+	"\"Message\":\"a query\"}",
+	"EventID=22\nQueryName=example.com\nProvider_Name=Microsoft-Windows-Sysmon\nComputer=PC04\n"
+	".message=a query\n.source=windows/dns_query/sysmon\n.time=2026-11-22T03:04:05.500Z"),
+    ROW("{\"LogName\":\"Security\",\"EventCode\":4625,\"ComputerName\":\"PC05\",\"TargetUserName\":\"lan\"}",
+	"Channel=Security\nEventID=4625\nTargetUserName=lan\n.source=windows//security"),
+    ROW("{\"_source\":{\"@timestamp\":\"2026-11-22T03:04:05Z\",\"winlog\":{\"channel\":\"Security\","
+	"\"event_id\":\"4688\",\"event_data\":{\"NewProcessName\":\"C:\\\\x.exe\"}}}}",
+	"Channel=Security\nEventID=4688\nImage=C:\\x.exe\n.source=windows/process_creation/security\n"
+	".time=2026-11-22T03:04:05.000Z"),
+    /* the cloud's and others' names of the time */
+    ROW("{\"published\":\"2026-11-22T03:04:05.123Z\"}", ".time=2026-11-22T03:04:05.123Z"),
+    ROW("{\"activityDateTime\":\"2026-11-22T03:04:05.1234567Z\"}",
+	".time=2026-11-22T03:04:05.123Z"),
+    ROW("{\"CreationTime\":\"2026-11-22T03:04:05Z\"}", ".time=2026-11-22T03:04:05.000Z"),
+    ROW("{\"id\":{\"time\":\"2026-11-22T03:04:05Z\"}}", ".time=2026-11-22T03:04:05.000Z"),
+    ROW("{\"time_local\":\"22/Nov/2026:03:04:05 +0000\"}", ".time=2026-11-22T03:04:05.000Z"),
+    ROW("{\"__REALTIME_TIMESTAMP\":\"1795316645500000\"}", ".time=2026-11-22T03:04:05.500Z"),
+    ROW("{\"_time\":\"2026-11-22T10:04:05.000+07:00\"}", ".time=2026-11-22T03:04:05.000Z"),
     ROW("{\"@timestamp\":[\"2026-11-22T03:04:05Z\",\"2026-11-22T03:04:06Z\"],\"a\":1}",
 	".time=2026-11-22T03:04:05.000Z"),
     ROW("{\"ts\":\"2026-11-22T03:04:09Z\",\"@timestamp\":[\"x\",\"2026-11-22 03:04:05\","
