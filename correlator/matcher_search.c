@@ -118,17 +118,20 @@ static void teddy_try(struct search *search, const struct teddy_literal *literal
 		entry_found(search, entry);
 }
 
-static void teddy_search(struct search *search, struct teddy *teddy, struct str text)
+/* How many places were tried. */
+static size_t teddy_search(struct search *search, struct teddy *teddy, struct str text)
 {
 	struct teddy_hit *hits = search->out->hits;
-	size_t at = 0;
+	size_t at = 0, tried = 0;
 
 	while (at < text.len) {
 		size_t count = teddy_find(teddy, text, &at, hits, CANDIDATES_HITS);
 
+		tried += count;
 		for (size_t i = 0; i < count; i++)
 			teddy_try(search, &teddy->literals[hits[i].literal], text, hits[i].at);
 	}
+	return tried;
 }
 
 /*
@@ -142,7 +145,7 @@ static bool pairs_search(struct search *search, struct scan *scan, struct str te
 	if (asked > PAIRS_PATIENCE && asked * PAIRS_SELDOM > scan->looked)
 		return false;
 	scan->looked += text.len;
-	teddy_search(search, scan->pairs, text);
+	scan->found += teddy_search(search, scan->pairs, text);
 	return true;
 }
 
@@ -316,16 +319,44 @@ static void values_search(struct search *search, struct table *table, unsigned d
 	}
 }
 
+/*
+ * Where only escapes of one letter were taken out no bytes stand next to each other that do not in
+ * the raw line, but those that escapes stand for. So where the raw line has nothing of what is
+ * looked for, the values have nothing of it.
+ */
+static bool line_search(struct search *search, struct table *table, unsigned *ret_empty)
+{
+	const struct scan *scan = &table->ascii;
+	uint64_t looked = scan->looked, found = scan->found;
+	struct str unescaped = search->view->record->unescaped;
+	struct view *view = search->view;
+
+	*ret_empty = 0;
+	if (!piece_search(search, table, 0))
+		return false;
+	if (!scan->plain || scan->looked == looked || scan->found != found)
+		return true;
+	for (size_t i = 1; i < view->piece_count; i++) {
+		if (view_is_within(view->pieces[i].raw, unescaped)) {
+			view_piece_apart(view, i);
+			*ret_empty |= 1u << i;
+		}
+	}
+	return true;
+}
+
 static void anywhere_search(struct search *search, struct table *table)
 {
 	struct view *view = search->view;
-	unsigned done = 0, all = (1u << view->piece_count) - 1;
+	unsigned done = 0, empty = 0, all = (1u << view->piece_count) - 1;
 
 	present_try(search, table);
 	if (table->words.count == 0 && !table->ascii.any && !table->high.any)
 		return;
-	for (size_t i = 0; i < view->piece_count && table->words.count == 0; i++)
-		done |= (unsigned)piece_search(search, table, i) << i;
+	if (table->words.count == 0)
+		done = line_search(search, table, &empty) | empty;
+	for (size_t i = 1; i < view->piece_count && table->words.count == 0; i++)
+		done |= (unsigned)((done >> i & 1) != 0 || piece_search(search, table, i)) << i;
 	if ((done & 1) == 0)
 		value_search(search, table, &view->raw);
 	done |= 1;
@@ -412,9 +443,9 @@ void index_search(struct index *index, struct view *view, struct candidates *ret
 	struct search search = {.index = index, .view = view, .out = ret};
 
 	ret->count = 0;
-	fields_search(&search, index, view->shape);
 	if (index->anywhere != NO_TABLE)
 		anywhere_search(&search, &index->tables[index->anywhere]);
+	fields_search(&search, index, view->shape);
 	for (size_t i = 0; i < index->always_count; i++) {
 		uint32_t rule = index->always[i];
 

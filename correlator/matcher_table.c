@@ -149,6 +149,16 @@ static size_t teddy_below(const size_t counts[GRAM_KINDS])
 	return best;
 }
 
+/* Nothing in it is what an escape of one letter stands for (RFC 8259, 7). */
+static bool is_plain(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (memchr("\"\\/\b\f\n\r\t", text.ptr[i], 8) != NULL)
+			return false;
+	}
+	return true;
+}
+
 /* All literals of the scan by pairs, if they are few and have such. False without memory. */
 static bool pairs_put(const struct maker *maker, const struct table *table, bool high)
 {
@@ -171,8 +181,13 @@ static bool pairs_put(const struct maker *maker, const struct table *table, bool
 	maker->scan->pairs = calloc(1, sizeof(*maker->scan->pairs));
 	if (maker->scan->pairs == NULL)
 		return false;
-	for (size_t i = 0; i < count; i++)
+	maker->scan->plain = true;
+	for (size_t i = 0; i < count; i++) {
+		size_t end = ends[i] + 1, len = end < TEDDY_WIDTH ? end : TEDDY_WIDTH;
+
+		maker->scan->plain &= is_plain(str_slice(texts[i], end - len, end));
 		teddy_add_pair(maker->scan->pairs, texts[i], ends[i], entries[i]);
+	}
 	teddy_seal(maker->scan->pairs);
 	return true;
 }

@@ -164,7 +164,8 @@ static inline void value_ready(struct view *view, struct view_value *value, size
 	struct subject *subject = &value->subject;
 
 	value->stamp = view->stamp;
-	if (index == VIEW_NO_PIECE || !view_piece(view, index)->ascii) {
+	if (index == VIEW_NO_PIECE || (view->pieces[index].apart && !view->pieces[index].tried) ||
+	    !view_piece(view, index)->ascii) {
 		value_fold(view, value);
 		return;
 	}

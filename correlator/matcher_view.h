@@ -26,6 +26,7 @@ struct view_piece {
 	char *lower; /* once tried: with ASCII letters folded, FOLD_PADDING behind; or NULL */
 	bool tried;
 	bool ascii;
+	bool apart; /* nothing is looked for in all of it: its values are folded one by one */
 };
 
 #define VIEW_PIECES   8u
@@ -87,6 +88,10 @@ static inline const struct subject *view_subject(struct view *view, struct view_
 }
 /* Folded on first use; lower is NULL without memory. */
 const struct view_piece *view_piece(struct view *view, size_t piece);
+static inline void view_piece_apart(struct view *view, size_t piece)
+{
+	view->pieces[piece].apart = true;
+}
 /* In which piece a text lies, or VIEW_NO_PIECE; 0: in the raw line. */
 static inline size_t view_piece_of(const struct view *view, struct str text)
 {

@@ -1,6 +1,6 @@
 /*
- * Literals by pairs of bytes that are seldom: which pairs are chosen, and that looking for them misses
- * nothing, in plain C and as the machine can.
+ * Literals by pairs of bytes that are seldom: which pairs are chosen, and that looking for them
+ * misses nothing, in plain C and as the machine can.
  */
 #include "tests/correlator/rulebook.h"
 
