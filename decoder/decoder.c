@@ -15,7 +15,6 @@
 #include "decoder/timestamp.h"
 
 #include <pthread.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 static const struct decoder *const decoders[] = {
@@ -93,10 +92,13 @@ const struct decoder *decoder_find(struct str name)
 	return NULL;
 }
 
-/* What a decoder may change; the rest is of its fields, and record_shorten takes it back. */
-#define BEFORE_SIZE offsetof(struct record, first)
-
-_Static_assert(offsetof(struct record, unescaped) < BEFORE_SIZE, "what a decoder put there goes");
+/* What a decoder may change; fields and their ids record_shorten takes back. */
+struct before {
+	int64_t time_ns;
+	uint32_t flags;
+	struct str product, service, message, unescaped;
+	size_t category_count, field_count;
+};
 
 static inline bool has_lead(struct str text, struct str lead)
 {
@@ -104,22 +106,41 @@ static inline bool has_lead(struct str text, struct str lead)
 	    lead.ptr[lead.len - 1] && str_starts(text, lead));
 }
 
+static inline struct before before_of(const struct record *record)
+{
+	return (struct before){.time_ns = record->time_ns,
+	    .flags = record->flags,
+	    .product = record->product,
+	    .service = record->service,
+	    .message = record->message,
+	    .unescaped = record->unescaped,
+	    .category_count = record->category_count,
+	    .field_count = record->field_count};
+}
+
+static void take_back(struct record *record, const struct before *before)
+{
+	record->time_ns = before->time_ns;
+	record->flags = before->flags;
+	record->product = before->product;
+	record->service = before->service;
+	record->message = before->message;
+	record->unescaped = before->unescaped;
+	record->category_count = before->category_count;
+	if (record->field_count > before->field_count)
+		record_shorten(record, before->field_count);
+}
+
 /* A decoder that says no leaves the record as it was: the fields that it put are forgotten. */
 static bool try_one(struct chain *chain, const struct decoder *decoder, struct str text)
 {
-	struct record before __attribute__((uninitialized));
-
-	memcpy(&before, chain->record, BEFORE_SIZE);
+	const struct before before = before_of(chain->record);
 	enum decode_status status = decoder->decode != NULL
 	    ? decoder->decode(chain->record, text)
 	    : decoder->decode_noted(chain->record, text, chain->notes);
 
 	if (status == DECODE_NO) {
-		bool put = chain->record->field_count > before.field_count;
-
-		memcpy(chain->record, &before, BEFORE_SIZE);
-		if (put)
-			record_shorten(chain->record, before.field_count);
+		take_back(chain->record, &before);
 		return false;
 	}
 	if (chain->count < NAMES)

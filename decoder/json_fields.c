@@ -117,7 +117,8 @@ static struct str unescaped(struct ground *ground, size_t from, size_t to)
 	if (ground->room == NULL)
 		return STR_NONE;
 	char *start = ground->room;
-	size_t len = ground->unescape(start, ground->text, from, to, &ground->masks, &ground->coded);
+	size_t len = ground->unescape(
+	    start, ground->text, from, to, &ground->masks, &ground->coded);
 
 	if (len == SIZE_MAX)
 		return STR_NONE;

@@ -21,7 +21,7 @@ bool json_fields(struct record *record, struct str text, unsigned depth, struct 
 /* The walk alone, without json_scan behind it; for tests. */
 bool json_fields_walk(struct record *record, struct str text, unsigned depth,
     struct notes *notes, enum cpu_level level);
-/* json_scan alone, which tells nothing of what it unescapes; for tests, and what the walk refuses. */
+/* json_scan alone, which does not set record->unescaped; for tests, and where the walk fails. */
 bool json_fields_scan(struct record *record, struct str text, unsigned depth);
 
 #endif
