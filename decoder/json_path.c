@@ -117,7 +117,7 @@ static const struct json_name *name_find(struct json_paths *paths, uint32_t oute
 }
 
 static __attribute__((noinline)) struct json_step *step_make(struct json_paths *paths,
-    size_t place, uint16_t before, const struct json_name *name)
+    size_t place, uint32_t before, const struct json_name *name)
 {
 	struct json_step *step = &paths->steps[place];
 
@@ -134,11 +134,11 @@ static __attribute__((noinline)) struct json_step *step_make(struct json_paths *
 	return step;
 }
 
-static struct json_step *step_place(struct json_paths *paths, uint16_t before,
+static struct json_step *step_place(struct json_paths *paths, uint32_t before,
     const struct json_name *name)
 {
 	size_t index = (size_t)(name - paths->names);
-	size_t place = (mix(before * 0x10001u ^ index) >> 32) % STEP_SETS * STEP_WAYS;
+	size_t place = (mix((uint64_t)before << 16 ^ index) >> 32) % STEP_SETS * STEP_WAYS;
 	const struct json_step *step = &paths->steps[place];
 
 	for (unsigned way = 0; way < STEP_WAYS; way++) {
@@ -151,7 +151,10 @@ static struct json_step *step_place(struct json_paths *paths, uint16_t before,
 struct json_step *json_step_find(struct json_paths *paths, struct json_step *last, uint32_t outer,
     struct str outer_name, struct str segment, struct keybook *book)
 {
-	uint16_t before = last == &paths->steps[STEP_START] ? STEP_SETS : last->name;
+	size_t behind = (size_t)(last - paths->steps);
+	uint32_t before = behind == STEP_START
+	    ? STEP_SETS
+	    : (paths->before[behind] & UINT16_MAX) << 16 | last->name;
 
 	if (segment.len > STEP_TEXT - 2)
 		return NULL;

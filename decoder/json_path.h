@@ -2,10 +2,10 @@
  * json_path.h - which name follows which in JSON texts, so that a name need not be looked up but
  * only compared with the one that stood there before.
  *
- * A path tells an object by the names that lead to it. A step is a name in a path, behind another:
- * what is known of it, and the two that stood behind it last. Steps are guesses, held against the
- * text each time. All is of fixed size and is overwritten; numbers of paths are never used twice,
- * so that what was overwritten is no longer met.
+ * A path tells an object by the names that lead to it. A step is a name in a path, behind two
+ * others: what is known of it, and the two that stood behind it last. Steps are guesses, held
+ * against the text each time. All is of fixed size and is overwritten; numbers of paths are never
+ * used twice, so that what was overwritten is no longer met.
  */
 #ifndef TOCSIN_DECODER_JSON_PATH_H
 #define TOCSIN_DECODER_JSON_PATH_H
@@ -48,7 +48,7 @@ struct json_name {
 
 struct json_paths {
 	_Alignas(64) struct json_step steps[STEP_START + 1];
-	uint16_t before[STEP_START]; /* of each step the name behind which it stands */
+	uint32_t before[STEP_START + 1]; /* of each step two names, the nearer in the low half */
 	struct json_name names[STEP_SETS];
 	uint32_t path; /* the last that was given out */
 	unsigned turn;
