@@ -1,18 +1,18 @@
 /*
  * Windows: updates of a million groups through the functions that correlate calls (window_get, the
- * type's feed, window_remove when it fires), one at a time and in batches whose groups are
- * prefetched; and beside them a hash map with a deque a key, as one would write it first.
+ * type's feed, window_remove when it fires), one at a time, and in groups that window_foresee has
+ * called for; and beside them a hash map with a deque a key, as one would write it first.
  */
 #include "bench/bench.h"
 
 #include <malloc.h>
 
+#include "correlator/correlate.h"
 #include "correlator/correlate_type.h"
 
 #define KEYS      1000000u
 #define UPDATES   2000000u /* of a stream, which is gone round and round */
 #define WORK      200000u
-#define BATCH     32u
 #define KEY_BYTES 40u
 #define ROUNDS    5u
 #define NEEDED    10u
@@ -112,18 +112,13 @@ struct counting {
 	uint64_t fired;
 };
 
-/* What the marks of a window are told apart by. */
-static uint64_t update_value(const struct counting *counting, const struct update *update)
-{
-	return counting->correlation.type == CORRELATION_TEMPORAL ? update->step : update->value;
-}
-
 static void window_update(struct counting *counting, struct window *window,
     const struct update *update, int64_t now_ns)
 {
 	struct mark mark = {.time_ns = now_ns, .at = {0xc0ffee, 7, (uint64_t)now_ns},
 	    .position = {0, (uint64_t)now_ns / 100, (uint32_t)(now_ns % 100)},
-	    .value = update->value, .rule = 1};
+	    .value = correlate_value(counting->correlation.type, update->value, update->step),
+	    .rule = 1};
 	enum feed_result result = correlate_type(counting->correlation.type)->feed(
 	    window, &counting->correlation, &mark, update->step);
 
@@ -150,29 +145,30 @@ static size_t update_singly(void *context)
 	return WORK;
 }
 
-static size_t update_in_batches(void *context)
+/* As correlate takes the records of a poll: named, then foreseen, then made in order. */
+static size_t update_in_groups(void *context)
 {
 	struct counting *counting = context;
 	struct stream *stream = counting->stream;
 	struct window_table *table = counting->table;
-	const struct update *updates[BATCH];
-	struct window_name names[BATCH];
+	struct window_name names[CORRELATE_GROUP];
+	const struct update *updates[CORRELATE_GROUP];
+	struct window_ask asks[CORRELATE_GROUP];
 
-	for (size_t i = 0; i < WORK; i += BATCH) {
+	for (size_t i = 0; i < WORK; i += CORRELATE_GROUP) {
 		int64_t begin_ns = stream->now_ns;
 
-		for (size_t n = 0; n < BATCH; n++) {
-			updates[n] = stream_next(stream);
-			names[n] = window_name(table, 0, update_key(updates[n]));
-			window_prefetch_index(table, &names[n]);
+		for (size_t n = 0; n < CORRELATE_GROUP; n++) {
+			const struct update *update = updates[n] = stream_next(stream);
+
+			names[n] = window_name(table, 0, update_key(update));
+			window_foresee_name(table, &names[n]);
 		}
-		for (size_t n = 0; n < BATCH; n++)
-			window_prefetch(table, &names[n]);
-		for (size_t n = 0; n < BATCH; n++)
-			window_prefetch_marks(table, &names[n]);
-		for (size_t n = 0; n < BATCH; n++)
-			window_prefetch_value(table, &names[n], update_value(counting, updates[n]));
-		for (size_t n = 0; n < BATCH; n++)
+		for (size_t n = 0; n < CORRELATE_GROUP; n++)
+			correlate_ask(&counting->correlation, updates[n]->value, updates[n]->step,
+			    table, &names[n], &asks[n]);
+		window_foresee(asks, CORRELATE_GROUP);
+		for (size_t n = 0; n < CORRELATE_GROUP; n++)
 			window_update(counting, window_get_named(table, &names[n],
 			    update_key(updates[n])), updates[n], begin_ns + 1 + (int64_t)n);
 	}
@@ -202,11 +198,11 @@ static void count_windows(const char *name, struct stream *stream, struct correl
 
 	CHECK(window_table_begin(&table, 1, 2 * KEYS));
 	for (size_t i = 0; i < FILL; i += WORK)
-		update_in_batches(&counting);
+		update_in_groups(&counting);
 	struct bench_figure singly =
 	    bench_measure(update_singly, &counting, ROUNDS, BENCH_ROUND_NS);
-	struct bench_figure batches =
-	    bench_measure(update_in_batches, &counting, ROUNDS, BENCH_ROUND_NS);
+	struct bench_figure groups =
+	    bench_measure(update_in_groups, &counting, ROUNDS, BENCH_ROUND_NS);
 	struct window_bytes bytes = window_table_bytes(&table);
 
 	CHECK(counting.fired > 0 && table.evicted == 0);
@@ -216,8 +212,8 @@ static void count_windows(const char *name, struct stream *stream, struct correl
 	    (double)(memory_used() - before) / (double)table.count);
 	snprintf(full, sizeof(full), "window %s", name);
 	bench_print(full, singly, extra);
-	snprintf(full, sizeof(full), "window %s, prefetched", name);
-	bench_print(full, batches, "");
+	snprintf(full, sizeof(full), "window %s, in groups", name);
+	bench_print(full, groups, "");
 	window_table_end(&table);
 }
 
@@ -384,14 +380,19 @@ static void count_naively(const char *name, struct stream *stream, struct correl
 	naive_free(&naive);
 }
 
+static const char *chosen = ""; /* a word of the rows that are wanted */
+
 static void count_both(const char *kind, struct stream *stream, struct correlation correlation)
 {
+	if (strstr(kind, chosen) == NULL)
+		return;
 	correlation.timespan_ns = TIMESPAN;
 	count_windows(kind, stream, correlation);
 	count_naively(kind, stream, correlation);
 }
 
-int main(void)
+/* bench_window [WORD]: the rows that have it in their names. */
+int main(int argc, char **argv)
 {
 	struct stream uniform = stream_make(key_uniform), zipf = stream_make(key_zipf);
 	const struct correlation events = {.type = CORRELATION_EVENT_COUNT,
@@ -401,6 +402,8 @@ int main(void)
 	const struct correlation temporal = {.type = CORRELATION_TEMPORAL, .rule_count = 2,
 	    .condition = {.min = 2}};
 
+	if (argc > 1)
+		chosen = argv[1];
 	count_both("event_count 10, uniform", &uniform, events);
 	count_both("event_count 10, Zipf", &zipf, events);
 	count_both("value_count 8, uniform", &uniform, values);

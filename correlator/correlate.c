@@ -8,7 +8,7 @@
 #include "correlator/correlate_type.h"
 #include "correlator/evidence.h"
 
-#define KEY_MAX ((size_t)DETECTION_VALUES * 65536u)
+#define KEY_MAX ((size_t)DETECTION_VALUES * 65536u) /* of what is chained */
 
 /* ---- birth and death ---- */
 
@@ -65,9 +65,7 @@ void correlate_free(struct correlate *correlate)
 	cohort_table_end(&correlate->settled_cohorts);
 	for (uint32_t i = 0; correlate->repeats != NULL && i < correlate->options.sources; i++)
 		repeat_end(&correlate->repeats[i]);
-	for (size_t i = 0; i < correlate->pending_count; i++)
-		free(correlate->pending[i]);
-	free(correlate->pending);
+	pending_end(correlate);
 	first_seen_free(correlate->first_seen);
 	free(correlate->strange);
 	free(correlate->repeats);
@@ -98,7 +96,7 @@ void correlate_count(const struct correlate *correlate, struct worker_stats *ret
 	ret->cut += early->cut + settled->cut;
 	ret->evicted += correlate->early.evicted + correlate->settled.evicted +
 	    correlate->dockets.evicted + early->evicted + settled->evicted;
-	ret->pending += correlate->pending_count;
+	ret->pending += pending_count(correlate);
 	first_seen_count(correlate->first_seen, ret);
 }
 
@@ -261,8 +259,8 @@ static int run_step(struct run *run, const struct item *item, uint32_t step, str
 	struct window_table *table = run->settled ? &run->correlate->settled
 	    : &run->correlate->early;
 	struct mark mark = {.time_ns = item->event.time_ns, .at = item->event.at,
-	    .position = item->event.position, .value = item->value, .rule = item->rule,
-	    .parts = parts};
+	    .position = item->event.position, .rule = item->rule, .parts = parts,
+	    .value = correlate_value(rule->correlation->type, item->value, step)};
 
 	if ((type->needs_values && !item->has_value) || (type->needs_numbers && !item->has_number))
 		return 0;
@@ -303,25 +301,22 @@ static int run_settle_next(struct run *run, bool *ret_moved)
 {
 	struct correlate *correlate = run->correlate;
 	int64_t until_ns = correlate->watermark.now_ns;
-	bool has_item = correlate->pending_count > 0 &&
-	    correlate->pending[0]->event.time_ns <= until_ns;
+	const struct item *next = pending_due(correlate, until_ns);
 	struct cohort *cohort = cohort_due(&correlate->early_cohorts, until_ns);
 
 	run->settled = cohort == NULL;
 	*ret_moved = true;
 	if (cohort != NULL)
 		return cohort_end(run, cohort);
-	if (has_item)
-		until_ns = watermark_minus(correlate->pending[0]->event.time_ns, 1);
+	if (next != NULL)
+		until_ns = watermark_minus(next->event.time_ns, 1);
 	cohort = cohort_due(&correlate->settled_cohorts, until_ns);
 	if (cohort != NULL)
 		return cohort_end(run, cohort);
-	*ret_moved = has_item;
-	if (!has_item)
+	*ret_moved = next != NULL;
+	if (next == NULL)
 		return 0;
 	struct item *item = pending_take(correlate);
-
-	pending_prefetch(correlate);
 	int code = run_item(run, item);
 
 	free(item);
@@ -352,71 +347,6 @@ int run_settle(struct run *run)
 
 /* ---- records ---- */
 
-/* The rule that a detection names, when we have it and the two belong together. */
-static const struct rule *detection_rule(const struct correlate *correlate,
-    const struct detection *detection, uint32_t *ret_step)
-{
-	const struct ruleset *ruleset = correlate->options.ruleset;
-	const struct rule *rule = ruleset_find(ruleset, detection->correlation);
-	const struct rule *base = ruleset_find(ruleset, detection->rule);
-
-	if (rule == NULL || base == NULL || rule->kind != RULE_CORRELATION ||
-	    detection->group_count != rule->correlation->group_count)
-		return NULL;
-	for (size_t i = rule->correlation->rule_count; i-- > 0;) {
-		if (rule->correlation->rules[i] == base->index) {
-			*ret_step = (uint32_t)i;
-			return rule;
-		}
-	}
-	return NULL;
-}
-
-static bool detection_value(const struct correlate *correlate, const struct detection *detection,
-    uint64_t *ret)
-{
-	struct buf values = BUF(KEY_MAX);
-	bool all = detection->value_count > 0;
-
-	for (size_t i = 0; i < detection->value_count; i++) {
-		if (detection->values[i].ptr == NULL)
-			all = false;
-		group_key_put(&values, detection->values[i]);
-	}
-	*ret = hash_sip64(correlate->options.site->key, buf_str(&values));
-	buf_free(&values);
-	return all;
-}
-
-static struct item *detection_item(const struct correlate *correlate, const struct rule *rule,
-    uint32_t step, const struct detection *detection)
-{
-	struct completion event = {.time_ns = detection->time_ns,
-	    .received_ns = detection->received_ns, .at = detection->at,
-	    .position = detection->position, .agency = detection->agency, .host = detection->host};
-	struct buf key = BUF(KEY_MAX);
-
-	for (size_t i = 0; i < detection->group_count; i++)
-		group_key_put(&key, detection->groups[i]);
-	struct item *item = key.failed ? NULL : item_new(&event, buf_str(&key));
-
-	buf_free(&key);
-	if (item == NULL)
-		return NULL;
-	item->correlation = rule->index;
-	item->rule = rule->correlation->rules[step];
-	item->step = step;
-	item_name(correlate, item);
-	window_prefetch_index(&correlate->early, &item->name);
-	item->has_value = detection_value(correlate, detection, &item->value);
-	if (correlate_type(rule->correlation->type)->needs_numbers) {
-		item->has_number = item->has_value &&
-		    decimal_parse(detection->values[0], &item->number);
-		correlate->options.stats->numberless += !item->has_number;
-	}
-	return item;
-}
-
 static int correlate_item(struct run *run, struct item *item)
 {
 	struct correlate *correlate = run->correlate;
@@ -427,7 +357,7 @@ static int correlate_item(struct run *run, struct item *item)
 		free(item);
 		return code;
 	}
-	if (correlate->pending_count >= correlate->options.pending_max) {
+	if (pending_count(correlate) >= correlate->options.pending_max) {
 		stats->pending_dropped++;
 		free(item);
 		return 0;
@@ -439,23 +369,27 @@ static int correlate_item(struct run *run, struct item *item)
 	return 0;
 }
 
-static int correlate_detection(struct run *run, const struct detection *detection)
+/* The item, which is the caller's; NULL without memory or where there is none. */
+static struct item *reading_take(struct reading *reading)
+{
+	struct item *item = reading->item;
+
+	reading->item = NULL;
+	return item;
+}
+
+static int correlate_detection(struct run *run, struct reading *reading)
 {
 	struct correlate *correlate = run->correlate;
 	struct worker_stats *stats = correlate->options.stats;
-	uint32_t step = 0;
-	const struct rule *rule = detection_rule(correlate, detection, &step);
+	const struct rule *rule = reading->rule;
 
-	if (rule == NULL)
-		rule = first_seen_rule(correlate->options.ruleset, detection);
-	if (detection->position.partition >= correlate->options.sources) {
+	if (reading->partition >= correlate->options.sources) {
 		stats->damaged++;
 		return 0;
 	}
-	struct repeat_key key = {detection->position.offset, detection->position.index,
-	    repeat_which(detection->correlation, detection->rule)};
 	enum repeat_result known =
-	    repeat_check(&correlate->repeats[detection->position.partition], key);
+	    repeat_check(&correlate->repeats[reading->partition], reading->key);
 
 	if (known != REPEAT_NEW) {
 		stats->detection_repeats += known == REPEAT_KNOWN;
@@ -470,16 +404,19 @@ static int correlate_detection(struct run *run, const struct detection *detectio
 		stats->state_dropped++;
 		return 0;
 	}
-	if (detection->time_ns <= correlate->watermark.now_ns) {
+	if (reading->time_ns <= correlate->watermark.now_ns) {
 		stats->late++;
 		return 0;
 	}
-	if (detection->time_ns > correlate->newest_ns)
-		correlate->newest_ns = detection->time_ns;
-	struct item *item = rule->first_seen != NULL
-	    ? first_seen_item(rule, detection) : detection_item(correlate, rule, step, detection);
+	if (reading->time_ns > correlate->newest_ns)
+		correlate->newest_ns = reading->time_ns;
+	struct item *item = reading_take(reading);
 
-	return item != NULL ? correlate_item(run, item) : ERR_MEMORY;
+	if (item == NULL)
+		return ERR_MEMORY;
+	stats->numberless += rule->correlation != NULL && !item->has_number &&
+	    correlate_type(rule->correlation->type)->needs_numbers;
+	return correlate_item(run, item);
 }
 
 static int correlate_progress(struct run *run, struct str value)
@@ -504,30 +441,99 @@ static int correlate_progress(struct run *run, struct str value)
 	return risen ? run_settle(run) : 0;
 }
 
+/* ---- groups of records ---- */
+
+struct correlate_group {
+	struct correlate *correlates[CORRELATE_GROUP]; /* NULL: passed over */
+	struct reading readings[CORRELATE_GROUP];
+	size_t count;
+};
+
+_Static_assert(CORRELATE_GROUP == WINDOW_GROUP, "what is read is called for, all of it");
+
+struct correlate_group *correlate_group_new(void)
+{
+	return calloc(1, sizeof(struct correlate_group));
+}
+
+void correlate_group_clear(struct correlate_group *group)
+{
+	for (size_t i = 0; i < group->count; i++)
+		free(reading_take(&group->readings[i]));
+	group->count = 0;
+}
+
+void correlate_group_free(struct correlate_group *group)
+{
+	if (group == NULL)
+		return;
+	correlate_group_clear(group);
+	free(group);
+}
+
+void correlate_group_read(struct correlate_group *group, const struct correlate_given *given,
+    size_t count)
+{
+	struct window_ask asks[CORRELATE_GROUP];
+	size_t ask_count = 0;
+
+	CHECK(count <= CORRELATE_GROUP);
+	correlate_group_clear(group);
+	for (size_t i = 0; i < count; i++) {
+		struct correlate *correlate = given[i].correlate;
+		struct reading *reading = &group->readings[i];
+
+		*reading = (struct reading){.kind = MESSAGE_UNKNOWN};
+		group->correlates[i] = correlate;
+		if (correlate != NULL)
+			reading_read(reading, correlate, given[i].value);
+		if (reading->item != NULL)
+			item_ask(reading->item, correlate, &correlate->early, &asks[ask_count++]);
+	}
+	group->count = count;
+	window_foresee(asks, ask_count);
+}
+
+static int reading_apply(struct run *run, struct reading *reading)
+{
+	struct worker_stats *stats = run->correlate->options.stats;
+	int code = 0;
+
+	switch (reading->kind) {
+	case MESSAGE_DETECTION:
+		code = correlate_detection(run, reading);
+		break;
+	case MESSAGE_PROGRESS:
+		code = correlate_progress(run, reading->value);
+		break;
+	case MESSAGE_UNKNOWN:
+		stats->skipped++;
+		break;
+	case MESSAGE_DAMAGED:
+		stats->damaged++;
+		break;
+	}
+	free(reading_take(reading));
+	return code == ERR_MEMORY ? error_set(run->error, code, TEXT_base_memory) : code;
+}
+
+int correlate_take(struct correlate_group *group, size_t index, struct batch *batch, bool silent,
+    struct error *error)
+{
+	CHECK(index < group->count && group->correlates[index] != NULL);
+	struct run run = {.correlate = group->correlates[index], .batch = batch, .error = error,
+	    .silent = silent};
+
+	return reading_apply(&run, &group->readings[index]);
+}
+
 int correlate_record(struct correlate *correlate, struct str value, struct batch *batch,
     bool silent, struct error *error)
 {
 	struct run run = {
 	    .correlate = correlate, .batch = batch, .error = error, .silent = silent};
-	struct detection detection;
-	int code = 0;
+	struct reading reading;
 
-	switch (message_kind(value)) {
-	case MESSAGE_DETECTION:
-		if (detection_read(value, &detection))
-			code = correlate_detection(&run, &detection);
-		else
-			correlate->options.stats->damaged++;
-		break;
-	case MESSAGE_PROGRESS:
-		code = correlate_progress(&run, value);
-		break;
-	case MESSAGE_UNKNOWN:
-		correlate->options.stats->skipped++;
-		break;
-	case MESSAGE_DAMAGED:
-		correlate->options.stats->damaged++;
-		break;
-	}
-	return code == ERR_MEMORY ? error_set(error, code, TEXT_base_memory) : code;
+	reading_read(&reading, correlate, value);
+	return reading_apply(&run, &reading);
 }

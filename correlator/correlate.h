@@ -17,6 +17,7 @@
 #include "correlator/worker.h"
 
 struct correlate;
+struct correlate_group;
 
 struct correlate_options {
 	const struct ruleset *ruleset;
@@ -39,6 +40,25 @@ void correlate_free(struct correlate *correlate); /* accepts NULL */
  */
 int correlate_record(struct correlate *correlate, struct str value, struct batch *batch,
     bool silent, struct error *error);
+/*
+ * The same for records that are known ahead, of one partition or of several: what they say is read,
+ * and the memory that it will need called for, before the first is taken; then each is, in its
+ * turn. Taken so they do exactly what they do one by one.
+ */
+#define CORRELATE_GROUP 32u
+struct correlate_given {
+	struct correlate *correlate; /* NULL: not to be taken */
+	struct str value;            /* held until it is taken */
+};
+struct correlate_group *correlate_group_new(void);      /* NULL without memory */
+void correlate_group_free(struct correlate_group *group); /* accepts NULL */
+/* Reads at most CORRELATE_GROUP. What was read before and not taken is forgotten. */
+void correlate_group_read(struct correlate_group *group, const struct correlate_given *given,
+    size_t count);
+/* As correlate_record, the one that was given there, once. */
+int correlate_take(struct correlate_group *group, size_t index, struct batch *batch, bool silent,
+    struct error *error);
+void correlate_group_clear(struct correlate_group *group);
 /*
  * Within the transaction that the records are part of: what is remembered beside the snapshot.
  * Alerts of its own go to batch. After a failure, as above.

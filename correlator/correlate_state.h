@@ -25,6 +25,21 @@ struct item {
 	char text[];
 };
 
+/*
+ * The ordered buffer in front of the settled machine: a heap by item_compare, and in front of it
+ * those that the watermark has passed and whose windows have been called for. Within run_settle
+ * alone there are such.
+ */
+struct pending {
+	struct pending_place {
+		int64_t time_ns;
+		struct item *item;
+	} *heap;
+	size_t heap_count, heap_capacity;
+	struct item *ready[WINDOW_GROUP];
+	size_t ready_first, ready_end;
+};
+
 struct correlate {
 	struct correlate_options options;
 	struct window_table early, settled;
@@ -36,8 +51,7 @@ struct correlate {
 	uint64_t evicted_told;
 	int64_t evicted_told_ns;     /* event time; WATERMARK_NONE */
 	struct repeat *repeats;      /* by source partition */
-	struct item **pending;       /* heap by item_compare */
-	size_t pending_count, pending_capacity;
+	struct pending pending;
 	uint32_t *correlations;      /* rule indexes of all correlations */
 	uint32_t correlation_count;
 	struct first_seen_state *first_seen;
@@ -61,10 +75,32 @@ int item_compare(const struct item *a, const struct item *b);
 struct item *item_new(const struct completion *event, struct str key);
 /* Its name, once it has correlation and key; only of what has windows. */
 void item_name(const struct correlate *correlate, struct item *item);
+/* What its update is going to need of that table; of what has no windows, nothing. */
+void item_ask(const struct item *item, const struct correlate *correlate,
+    const struct window_table *table, struct window_ask *ret);
+
+/* reading.c: one record of "detections". What it reads is what it says: nothing has changed yet. */
+struct reading {
+	enum message_kind kind;  /* MESSAGE_DAMAGED also when only the body is */
+	struct str value;
+	/* of a detection */
+	const struct rule *rule; /* NULL: unknown */
+	uint32_t partition;
+	int64_t time_ns;
+	struct repeat_key key;
+	struct item *item;       /* NULL without memory or rule; who has the reading frees it */
+};
+void reading_read(struct reading *reading, const struct correlate *correlate, struct str value);
+
 bool pending_put(struct correlate *correlate, struct item *item); /* takes it over when true */
+/* The next, when it is due by then; else NULL. */
+const struct item *pending_due(struct correlate *correlate, int64_t until_ns);
+/* The one that is due, which is the caller's now. */
 struct item *pending_take(struct correlate *correlate);
-/* Has the windows of those that come next read while the one that was taken is worked on. */
-void pending_prefetch(const struct correlate *correlate);
+size_t pending_count(const struct correlate *correlate);
+/* All of them, in no order. */
+struct item *pending_at(const struct correlate *correlate, size_t index);
+void pending_end(struct correlate *correlate);
 
 /* Feeds one item to the machine of the run, and on to the correlations around it. */
 int run_item(struct run *run, const struct item *item);

@@ -8,15 +8,15 @@ static enum feed_result feed(struct window *window, const struct correlation *co
     const struct mark *mark, uint32_t step)
 {
 	uint64_t needed = correlation->condition.min;
-	struct mark stepped = *mark;
 
+	(void)step;
 	if (needed == 0 || needed > correlation->rule_count)
 		needed = correlation->rule_count;
-	stepped.value = step;
-	return correlate_distinct(window, &stepped, correlation->timespan_ns, (uint32_t)needed);
+	return correlate_distinct(window, mark, correlation->timespan_ns, (uint32_t)needed);
 }
 
 const struct correlate_type correlate_type_TEMPORAL = {
 	.name = {"temporal", 8},
 	.feed = feed,
+	.renews = true,
 };

@@ -20,6 +20,19 @@ const struct correlate_type *correlate_type(enum correlation_type type)
 	return types[type];
 }
 
+void correlate_ask(const struct correlation *correlation, uint64_t value, uint32_t step,
+    const struct window_table *table, const struct window_name *name, struct window_ask *ret)
+{
+	uint64_t all = correlation->rule_count, least = correlation->condition.min;
+
+	ret->table = table;
+	ret->name = *name;
+	ret->value = correlate_value(correlation->type, value, step);
+	ret->fires = correlation->type != CORRELATION_TEMPORAL || (least > 0 && least < all)
+	    ? least : all;
+	ret->renews = types[correlation->type]->renews;
+}
+
 enum feed_result correlate_distinct(struct window *window, const struct mark *mark,
     int64_t timespan_ns, uint32_t needed)
 {

@@ -20,11 +20,13 @@ enum feed_result {
 struct correlate_type {
 	struct str name;
 	/*
-	 * COURSE_ARRIVAL. mark->value is meant for value_count; step: index in the correlation's
+	 * COURSE_ARRIVAL. mark->value: as correlate_value says; step: index in the correlation's
 	 * rules. NULL for a type that has no such course.
 	 */
 	enum feed_result (*feed)(struct window *window, const struct correlation *correlation,
 	    const struct mark *mark, uint32_t step);
+	/* Its windows are filled by window_renew: correlate_value tells by which value. */
+	bool renews;
 	/* value_count: an event without the counted fields does not count. */
 	bool needs_values;
 	/* An event whose field is no number does not count, but is counted. */
@@ -39,6 +41,16 @@ struct correlate_type {
 };
 
 const struct correlate_type *correlate_type(enum correlation_type type);
+
+/* What the marks of a window are told apart by, of a type that renews. */
+static inline uint64_t correlate_value(enum correlation_type type, uint64_t value, uint32_t step)
+{
+	return type == CORRELATION_TEMPORAL ? step : value;
+}
+
+/* What feeding a window of that name is going to need. */
+void correlate_ask(const struct correlation *correlation, uint64_t value, uint32_t step,
+    const struct window_table *table, const struct window_name *name, struct window_ask *ret);
 
 /* Shared by value_percentile and value_median: rank in hundredths, of at least one value. */
 decimal correlate_percentile(struct tally *tally, uint32_t rank, decimal *ret_below);

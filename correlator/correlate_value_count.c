@@ -22,6 +22,7 @@ const struct correlate_type correlate_type_VALUE_COUNT = {
 	.name = {"value_count", 11},
 	.feed = feed,
 	.measure = measure,
+	.renews = true,
 	.keeps_distinct = true,
 	.needs_values = true,
 };

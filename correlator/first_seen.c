@@ -209,8 +209,8 @@ static int waiting_count(struct run *run)
 
 	if (correlate->first_seen->counted)
 		return 0;
-	for (size_t i = 0; code == 0 && i < correlate->pending_count; i++) {
-		const struct item *item = correlate->pending[i];
+	for (size_t i = 0; code == 0 && i < pending_count(correlate); i++) {
+		const struct item *item = pending_at(correlate, i);
 
 		if (first_seen_of(correlate, item) == NULL)
 			continue;
@@ -273,7 +273,7 @@ static int answer_early(struct run *run, const struct asked *asked, const struct
 	struct alert alert;
 
 	/* What has no place among those that wait is not answered at all. */
-	if (run->correlate->pending_count >= run->correlate->options.pending_max)
+	if (pending_count(run->correlate) >= run->correlate->options.pending_max)
 		return 0;
 	asked->tuple->pending++;
 	if (!is_new)

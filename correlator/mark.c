@@ -39,10 +39,14 @@ bool place_fill(struct window *window, struct place *place, const struct mark *m
 		*(struct parts **)pool_at(&table->pool, parts) = parts_share(mark->parts);
 		window->stamp |= STAMP_PARTS;
 	}
-	*place = (struct place){.time_ns = mark->time_ns, .at = mark->at,
-	    .offset = mark->position.offset, .value = mark->value,
-	    .partition = mark->position.partition, .index = mark->position.index,
-	    .rule = mark->rule | (mark->used ? PLACE_USED : 0), .parts = parts};
+	place->time_ns = mark->time_ns;
+	place->at = mark->at;
+	place->offset = mark->position.offset;
+	place->value = mark->value;
+	place->partition = mark->position.partition;
+	place->index = mark->position.index;
+	place->rule = mark->rule | (mark->used ? PLACE_USED : 0);
+	place->parts = parts;
 	return true;
 }
 
@@ -244,13 +248,19 @@ static uint32_t ring_place(const struct window *window, const struct mark *mark,
 static bool ring_put(struct window *window, uint32_t before, const struct mark *mark)
 {
 	struct place *places = window_places(window_table_of(window), window);
-	struct place place;
+	uint32_t behind = window->count;
 
-	if (!place_fill(window, &place, mark))
+	/* Behind all others there is a free place; what is filled there is carried from it. */
+	if (!place_fill(window, &places[ring_at(window, behind)], mark))
 		return false;
-	for (uint32_t at = window->count++; at > before; at--)
-		places[ring_at(window, at)] = places[ring_at(window, at - 1)];
-	places[ring_at(window, before)] = place;
+	window->count++;
+	if (before < behind) {
+		struct place place = places[ring_at(window, behind)];
+
+		for (uint32_t at = behind; at > before; at--)
+			places[ring_at(window, at)] = places[ring_at(window, at - 1)];
+		places[ring_at(window, before)] = place;
+	}
 	if (before == 0)
 		window->first_ns = mark->time_ns;
 	return true;

@@ -81,6 +81,8 @@ void chain_unlink(struct window *window, uint32_t at);
 
 /* mark.c: all marks go. window.c: bytes fit under the ceiling, or what is oldest has gone. */
 void window_clear(struct window_table *table, struct window *window);
+/* window_ahead.c: what is read of the window when it goes, soon. NULL: nothing. */
+void window_foresee_end(const struct window_table *table, const struct window *window);
 bool window_make_room(struct window_table *table, const struct window *keep, size_t bytes);
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * The ordered buffer in front of the settled machine: a binary heap of detections, bounded by its
- * caller.
+ * The ordered buffer in front of the settled machine; its caller bounds it.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "correlator/correlate_state.h"
+#include "correlator/correlate_type.h"
 
 static int number_compare(uint64_t a, uint64_t b)
 {
@@ -49,75 +50,189 @@ struct item *item_new(const struct completion *event, struct str key)
 	return item;
 }
 
+/* Of what goes by arrival alone there are windows. */
+static const struct correlation *item_windows(const struct item *item,
+    const struct correlate *correlate)
+{
+	const struct correlation *correlation =
+	    ruleset_rule(correlate->options.ruleset, item->correlation)->correlation;
+
+	return correlation != NULL && correlation->course == COURSE_ARRIVAL ? correlation : NULL;
+}
+
 void item_name(const struct correlate *correlate, struct item *item)
 {
-	const struct rule *rule = ruleset_rule(correlate->options.ruleset, item->correlation);
-
 	/* The tables of a process have one key. */
-	if (rule->correlation != NULL && rule->correlation->course == COURSE_ARRIVAL)
+	if (item_windows(item, correlate) != NULL)
 		item->name = window_name(&correlate->settled, item->correlation, item->key);
 }
 
-static void pending_swap(struct correlate *correlate, size_t a, size_t b)
+void item_ask(const struct item *item, const struct correlate *correlate,
+    const struct window_table *table, struct window_ask *ret)
 {
-	struct item *item = correlate->pending[a];
+	const struct correlation *correlation = item_windows(item, correlate);
 
-	correlate->pending[a] = correlate->pending[b];
-	correlate->pending[b] = item;
+	ret->table = NULL;
+	if (correlation != NULL)
+		correlate_ask(correlation, item->value, item->step, table, &item->name, ret);
 }
 
-static bool pending_before(const struct correlate *correlate, size_t a, size_t b)
+/* ---- the heap ---- */
+
+/*
+ * Four below each, which are one cache line: the first place is at 3, so that those below place n
+ * are at 4n - 8. Times lie in the heap: only what is of one moment is read to be compared.
+ */
+#define HEAP_FIRST 3u
+#define HEAP_BELOW 4u
+
+static size_t heap_below(size_t at)
 {
-	return item_compare(correlate->pending[a], correlate->pending[b]) < 0;
+	return HEAP_BELOW * at - 8;
+}
+
+static size_t heap_above(size_t at)
+{
+	return at / HEAP_BELOW + 2;
+}
+
+static bool place_before(const struct pending_place *a, const struct pending_place *b)
+{
+	return a->time_ns != b->time_ns ? a->time_ns < b->time_ns
+	    : item_compare(a->item, b->item) < 0;
+}
+
+static bool heap_reserve(struct pending *pending)
+{
+	if (pending->heap_count < pending->heap_capacity)
+		return true;
+	/* Whole lines, with what is left free in front. */
+	size_t capacity = pending->heap_capacity > 0 ? pending->heap_capacity * 2 + HEAP_FIRST : 61;
+	struct pending_place *heap = aligned_alloc(64, (capacity + HEAP_FIRST) * sizeof(*heap));
+
+	if (heap == NULL)
+		return false;
+	if (pending->heap_count > 0)
+		memcpy(heap + HEAP_FIRST, pending->heap + HEAP_FIRST,
+		    pending->heap_count * sizeof(*heap));
+	free(pending->heap);
+	pending->heap = heap;
+	pending->heap_capacity = capacity;
+	return true;
 }
 
 bool pending_put(struct correlate *correlate, struct item *item)
 {
-	if (correlate->pending_count == correlate->pending_capacity) {
-		size_t capacity = correlate->pending_capacity * 2 + 64;
-		struct item **pending = realloc(correlate->pending, capacity * sizeof(*pending));
+	struct pending *pending = &correlate->pending;
+	struct pending_place place = {item->event.time_ns, item};
 
-		if (pending == NULL)
-			return false;
-		correlate->pending = pending;
-		correlate->pending_capacity = capacity;
-	}
-	size_t at = correlate->pending_count++;
+	if (!heap_reserve(pending))
+		return false;
+	struct pending_place *heap = pending->heap;
+	size_t at = HEAP_FIRST + pending->heap_count++;
 
-	correlate->pending[at] = item;
-	for (; at > 0 && pending_before(correlate, at, (at - 1) / 2); at = (at - 1) / 2)
-		pending_swap(correlate, at, (at - 1) / 2);
+	for (; at > HEAP_FIRST && place_before(&place, &heap[heap_above(at)]); at = heap_above(at))
+		heap[at] = heap[heap_above(at)];
+	heap[at] = place;
 	return true;
+}
+
+/* Of the places from first to end that are there. */
+static size_t heap_least(const struct pending_place *heap, size_t first, size_t end)
+{
+	size_t least = first;
+
+	for (size_t at = first + 1; at < first + HEAP_BELOW && at < end; at++)
+		if (place_before(&heap[at], &heap[least]))
+			least = at;
+	return least;
+}
+
+static struct item *heap_take(struct pending *pending)
+{
+	struct pending_place *heap = pending->heap;
+	struct item *item = heap[HEAP_FIRST].item;
+	size_t end = HEAP_FIRST + --pending->heap_count, at = HEAP_FIRST, below;
+	struct pending_place last = heap[end];
+
+	while ((below = heap_below(at)) < end) {
+		below = heap_least(heap, below, end);
+		if (!place_before(&heap[below], &last))
+			break;
+		heap[at] = heap[below];
+		at = below;
+	}
+	heap[at] = last;
+	return item;
+}
+
+/* ---- in order ---- */
+
+/* The next group: all of it is known now, so all of its memory can be called for. */
+static void ready_fill(struct correlate *correlate)
+{
+	struct pending *pending = &correlate->pending;
+	struct window_ask asks[WINDOW_GROUP];
+	int64_t watermark_ns = correlate->watermark.now_ns;
+	size_t count = 0;
+
+	while (count < WINDOW_GROUP && pending->heap_count > 0 &&
+	    pending->heap[HEAP_FIRST].time_ns <= watermark_ns) {
+		struct item *item = heap_take(pending);
+
+		for (size_t line = 0; line < sizeof(*item); line += 64)
+			__builtin_prefetch((const char *)item + line);
+		pending->ready[count++] = item;
+	}
+	for (size_t i = 0; i < count; i++) {
+		item_ask(pending->ready[i], correlate, &correlate->settled, &asks[i]);
+		if (asks[i].table != NULL)
+			window_foresee_name(asks[i].table, &asks[i].name);
+	}
+	window_foresee(asks, count);
+	pending->ready_first = 0;
+	pending->ready_end = count;
+}
+
+const struct item *pending_due(struct correlate *correlate, int64_t until_ns)
+{
+	struct pending *pending = &correlate->pending;
+
+	if (pending->ready_first == pending->ready_end)
+		ready_fill(correlate);
+	if (pending->ready_first == pending->ready_end)
+		return NULL;
+	const struct item *item = pending->ready[pending->ready_first];
+
+	return item->event.time_ns <= until_ns ? item : NULL;
 }
 
 struct item *pending_take(struct correlate *correlate)
 {
-	struct item *item = correlate->pending[0];
-	size_t count = --correlate->pending_count;
-	size_t at = 0;
+	struct pending *pending = &correlate->pending;
 
-	correlate->pending[0] = correlate->pending[count];
-	for (;;) {
-		size_t least = at, left = 2 * at + 1;
-
-		if (left < count && pending_before(correlate, left, least))
-			least = left;
-		if (left + 1 < count && pending_before(correlate, left + 1, least))
-			least = left + 1;
-		if (least == at)
-			return item;
-		pending_swap(correlate, at, least);
-		at = least;
-	}
+	CHECK(pending->ready_first < pending->ready_end);
+	return pending->ready[pending->ready_first++];
 }
 
-/* The heap has just compared these: they are near. The first is next, one of two after it. */
-void pending_prefetch(const struct correlate *correlate)
+size_t pending_count(const struct correlate *correlate)
 {
-	const struct window_table *table = &correlate->settled;
+	const struct pending *pending = &correlate->pending;
 
-	if (correlate->pending_count > 0)
-		window_prefetch(table, &correlate->pending[0]->name);
-	for (size_t i = 1; i < 3 && i < correlate->pending_count; i++)
-		window_prefetch_index(table, &correlate->pending[i]->name);
+	return pending->heap_count + pending->ready_end - pending->ready_first;
+}
+
+struct item *pending_at(const struct correlate *correlate, size_t index)
+{
+	const struct pending *pending = &correlate->pending;
+
+	return index < pending->heap_count ? pending->heap[HEAP_FIRST + index].item
+	    : pending->ready[pending->ready_first + index - pending->heap_count];
+}
+
+void pending_end(struct correlate *correlate)
+{
+	for (size_t i = 0; i < pending_count(correlate); i++)
+		free(pending_at(correlate, i));
+	free(correlate->pending.heap);
 }

@@ -94,9 +94,6 @@ static uint32_t chunk_add(struct pool *pool, size_t size)
 		return CHUNKS_MAX;
 	}
 	(void)madvise(chunk, size, place == 0 ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
-	struct pool_head head = {pool->owner, place};
-
-	memcpy(chunk, &head, sizeof(head));
 	pool->chunks[place] = chunk;
 	pool->held += size;
 	return place;
@@ -122,8 +119,12 @@ static uint32_t spare_take(struct pool *pool, uint32_t size)
 {
 	uint32_t number = pool->spare[size];
 
-	if (number != POOL_NONE)
+	if (number != POOL_NONE) {
 		memcpy(&pool->spare[size], pool_at(pool, number), sizeof(number));
+		/* The next to be taken tells which one comes after it. */
+		if (pool->spare[size] != POOL_NONE)
+			__builtin_prefetch(pool_at(pool, pool->spare[size]), 1);
+	}
 	return number;
 }
 
@@ -152,8 +153,11 @@ static uint32_t fresh_take(struct pool *pool, uint32_t size)
 
 		if (place == CHUNKS_MAX)
 			return POOL_NONE;
+		struct pool_head head = {pool->owner, place};
+
+		memcpy((void *)(uintptr_t)pool_head(pool->chunks[place]), &head, sizeof(head));
 		lines_put(pool, pool->next, pool->end - pool->next);
-		pool->next = (uint32_t)(place * CHUNK_LINES + 1);
+		pool->next = (uint32_t)(place * CHUNK_LINES + POOL_HEADS);
 		pool->end = (uint32_t)(place * CHUNK_LINES + CHUNK_LINES - 1);
 	}
 	pool->next += lines;
@@ -213,7 +217,7 @@ static void pool_shrink(struct pool *pool)
 	if (first != NULL) {
 		empty.chunk_count = 1;
 		empty.held = POOL_CHUNK;
-		empty.next = 1;
+		empty.next = POOL_HEADS;
 		empty.end = CHUNK_LINES - 1;
 	}
 	*pool = empty;

@@ -28,7 +28,11 @@ struct pool {
 	size_t taken, held;             /* bytes: in blocks that are taken; in all chunks */
 };
 
-/* In the first line of each chunk. */
+/*
+ * In one of the first lines of a chunk that blocks share. Which one hangs on where the chunk lies:
+ * in the first line always, the heads of all chunks would drive each other out of a cache.
+ */
+#define POOL_HEADS 64u
 struct pool_head {
 	void *owner;
 	uint32_t number;
@@ -52,7 +56,9 @@ static inline void *pool_at(const struct pool *pool, uint32_t number)
 /* For blocks within a chunk. */
 static inline const struct pool_head *pool_head(const void *block)
 {
-	return (const struct pool_head *)((uintptr_t)block & ~(uintptr_t)(POOL_CHUNK - 1));
+	uintptr_t chunk = (uintptr_t)block & ~(uintptr_t)(POOL_CHUNK - 1);
+
+	return (const struct pool_head *)(chunk + chunk / POOL_CHUNK % POOL_HEADS * POOL_LINE);
 }
 
 static inline uint32_t pool_number(const void *block)

@@ -200,9 +200,9 @@ void snapshot_write(struct buf *out, const struct correlate *correlate, uint64_t
 	table_write(&writer, &correlate->early);
 	table_write(&writer, &correlate->settled);
 	table_write(&writer, &correlate->dockets);
-	buf_u32(out, (uint32_t)correlate->pending_count);
-	for (size_t i = 0; i < correlate->pending_count; i++)
-		item_write(&writer, correlate->pending[i]);
+	buf_u32(out, (uint32_t)pending_count(correlate));
+	for (size_t i = 0; i < pending_count(correlate); i++)
+		item_write(&writer, pending_at(correlate, i));
 	cohorts_write(&writer, &correlate->early_cohorts);
 	cohorts_write(&writer, &correlate->settled_cohorts);
 	free(writer.places);

@@ -120,69 +120,7 @@ struct window *window_find(const struct window_table *table, uint32_t correlatio
 {
 	struct window_name name = window_name(table, correlation, key);
 
-	return window_at(table, window_index_find(&table->index, name.hash));
-}
-
-void window_prefetch_index(const struct window_table *table, const struct window_name *name)
-{
-	window_index_prefetch_bucket(&table->index, name->hash);
-}
-
-/* Most likely it, without having read it. */
-static const struct window *window_guess(const struct window_table *table,
-    const struct window_name *name)
-{
-	return window_at(table, window_index_guess(&table->index, name->hash));
-}
-
-void window_prefetch(const struct window_table *table, const struct window_name *name)
-{
-	const struct window *window = window_guess(table, name);
-
-	if (window != NULL)
-		__builtin_prefetch(window, 1);
-}
-
-static void lines_prefetch(const struct window_table *table, uint32_t number, uint32_t line)
-{
-	__builtin_prefetch((const char *)pool_at(&table->pool, number) + (size_t)line * POOL_LINE,
-	    1);
-}
-
-void window_prefetch_marks(const struct window_table *table, const struct window_name *name)
-{
-	const struct window *window = window_guess(table, name);
-	uint32_t capacity;
-
-	if (window == NULL)
-		return;
-	lines_prefetch(table, window->newer, 0);
-	lines_prefetch(table, window->older, 0);
-	if ((capacity = window_capacity(window)) == 0)
-		return;
-	if (window_is_chained(window)) {
-		lines_prefetch(table, window->links, 0);
-		return;
-	}
-	/* The one that comes, and the one that is first when the first has gone. */
-	lines_prefetch(table, window->block, (window->first + 1) % capacity);
-	lines_prefetch(table, window->block, (window->first + window->count) % capacity);
-}
-
-void window_prefetch_value(const struct window_table *table, const struct window_name *name,
-    uint64_t value)
-{
-	const struct window *window = window_guess(table, name);
-
-	if (window == NULL || window_capacity(window) == 0)
-		return;
-	uint32_t capacity = window_capacity(window);
-
-	if (window_is_chained(window))
-		chain_prefetch(window, value);
-	else
-		for (uint32_t i = 0; i < capacity && i < 4; i++)
-			lines_prefetch(table, window->block, i);
+	return window_at(table, window_index_find(&table->index, &name.hash));
 }
 
 /* ---- taking out ---- */
@@ -192,7 +130,7 @@ void window_remove(struct window_table *table, struct window *window)
 	uint32_t number = pool_number(window);
 
 	window_empty(table, window);
-	window_index_drop(&table->index, window->name, number);
+	window_index_drop(&table->index, &window->name, number);
 	order_take(&table->order, number);
 	pool_give(&table->pool, number, sizeof(*window));
 	table->count--;
@@ -224,8 +162,10 @@ void window_expire(struct window_table *table, uint32_t correlation, int64_t bef
 	struct window *window;
 
 	while ((window = window_oldest(table, correlation)) != NULL &&
-	    window->latest_ns < before_ns)
+	    window->latest_ns < before_ns) {
+		window_foresee_end(table, window_newer(window));
 		window_remove(table, window);
+	}
 }
 
 /* ---- putting in ---- */
@@ -247,7 +187,7 @@ static uint32_t window_make(struct window_table *table, const struct window_name
 	struct window *window = window_at(table, number);
 
 	*window = (struct window){.name = name->hash, .latest_ns = INT64_MIN, .text = text};
-	if (window_index_put(&table->index, name->hash, number)) {
+	if (window_index_put(&table->index, &name->hash, number)) {
 		order_put(&table->order, name->correlation, number);
 		table->count++;
 		return number;
@@ -260,7 +200,7 @@ static uint32_t window_make(struct window_table *table, const struct window_name
 struct window *window_get_named(struct window_table *table, const struct window_name *name,
     struct str key)
 {
-	uint32_t number = window_index_find(&table->index, name->hash);
+	uint32_t number = window_index_find(&table->index, &name->hash);
 
 	CHECK(name->correlation < table->order.list_count);
 	if (number != POOL_NONE)
@@ -333,7 +273,7 @@ size_t window_table_distance(const struct window_table *table)
 	for (uint32_t i = 0; i < table->order.list_count; i++)
 		for (const struct window *window = window_oldest(table, i); window != NULL;
 		     window = window_newer(window)) {
-			size_t distance = window_index_distance(&table->index, window->name);
+			size_t distance = window_index_distance(&table->index, &window->name);
 
 			most = distance > most ? distance : most;
 		}

@@ -107,23 +107,28 @@ struct window *window_find(const struct window_table *table, uint32_t correlatio
 /* Found or made, and touched. NULL without memory. */
 struct window *window_get(struct window_table *table, uint32_t correlation, struct str key);
 
-/*
- * The same in steps, for many at once: make the names, prefetch the index for all, then the windows
- * for all, then get them. A name holds for all tables of the process.
- */
+/* A name holds for all tables of the process. */
 struct window_name {
 	struct hash128 hash;
 	uint32_t correlation;
 };
 struct window_name window_name(const struct window_table *table, uint32_t correlation,
     struct str key);
-void window_prefetch_index(const struct window_table *table, const struct window_name *name);
-void window_prefetch(const struct window_table *table, const struct window_name *name);
-/* And what is read and written of them: after window_prefetch of all. */
-void window_prefetch_marks(const struct window_table *table, const struct window_name *name);
-/* Of windows that are filled by window_renew, after that, what a value needs. */
-void window_prefetch_value(const struct window_table *table, const struct window_name *name,
-    uint64_t value);
+
+/*
+ * What updates are going to need, called for ahead: first the index, as soon as a name is known;
+ * then, of a group whose names are all known, the windows and what is read and written of them.
+ */
+#define WINDOW_GROUP 32u
+struct window_ask {
+	const struct window_table *table; /* NULL: needs nothing */
+	struct window_name name;
+	uint64_t value;
+	uint64_t fires;                 /* when there are so many marks: then it goes */
+	bool renews;                    /* by window_renew, with that value */
+};
+void window_foresee_name(const struct window_table *table, const struct window_name *name);
+void window_foresee(const struct window_ask *asks, size_t count);
 struct window *window_get_named(struct window_table *table, const struct window_name *name,
     struct str key);
 

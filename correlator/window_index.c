@@ -15,9 +15,13 @@ _Static_assert(sizeof(struct index_bucket) == 64, "a bucket is a cache line");
 
 /* ---- tags ---- */
 
-static uint8_t tag_of(struct hash128 name)
+/*
+ * Names are handed on by where they are: on the stack, written by halves and read as a whole, one
+ * would wait until all that was written before it is in the cache.
+ */
+static uint8_t tag_of(const struct hash128 *name)
 {
-	uint8_t tag = (uint8_t)name.low;
+	uint8_t tag = (uint8_t)name->low;
 
 	return tag != 0 ? tag : 1;
 }
@@ -50,10 +54,11 @@ struct walk {
 	size_t at, step;
 };
 
-static struct walk walk_begin(const struct window_index *index, struct hash128 name)
+static struct walk walk_begin(const struct window_index *index, const struct hash128 *name)
 {
 	/* An odd step comes to each bucket once. */
-	return (struct walk){name.high & (index->bucket_count - 1), 2 * (name.low >> 8 & 255) + 1};
+	return (struct walk){name->high & (index->bucket_count - 1),
+	    2 * (name->low >> 8 & 255) + 1};
 }
 
 static void walk_on(const struct window_index *index, struct walk *walk)
@@ -98,12 +103,14 @@ size_t window_index_bytes(const struct window_index *index)
 
 /* ---- finding ---- */
 
-static bool name_is(const struct window_index *index, uint32_t number, struct hash128 name)
+static bool name_is(const struct window_index *index, uint32_t number, const struct hash128 *name)
 {
-	return hash128_eq(*(const struct hash128 *)pool_at(index->pool, number), name);
+	const struct hash128 *at = pool_at(index->pool, number);
+
+	return at->high == name->high && at->low == name->low;
 }
 
-uint32_t window_index_find(const struct window_index *index, struct hash128 name)
+uint32_t window_index_find(const struct window_index *index, const struct hash128 *name)
 {
 	struct walk walk = walk_begin(index, name);
 	uint8_t tag = tag_of(name);
@@ -124,12 +131,12 @@ uint32_t window_index_find(const struct window_index *index, struct hash128 name
 	return POOL_NONE;
 }
 
-void window_index_prefetch_bucket(const struct window_index *index, struct hash128 name)
+void window_index_prefetch_bucket(const struct window_index *index, const struct hash128 *name)
 {
 	__builtin_prefetch(&index->buckets[walk_begin(index, name).at], 1);
 }
 
-uint32_t window_index_guess(const struct window_index *index, struct hash128 name)
+uint32_t window_index_guess(const struct window_index *index, const struct hash128 *name)
 {
 	const struct index_bucket *bucket = &index->buckets[walk_begin(index, name).at];
 	uint32_t bits = bucket_match(bucket, tag_of(name));
@@ -137,7 +144,7 @@ uint32_t window_index_guess(const struct window_index *index, struct hash128 nam
 	return bits != 0 ? bucket->numbers[__builtin_ctz(bits)] : POOL_NONE;
 }
 
-size_t window_index_distance(const struct window_index *index, struct hash128 name)
+size_t window_index_distance(const struct window_index *index, const struct hash128 *name)
 {
 	struct walk walk = walk_begin(index, name);
 	uint32_t number = window_index_find(index, name);
@@ -158,7 +165,7 @@ size_t window_index_distance(const struct window_index *index, struct hash128 na
 /* ---- changing ---- */
 
 /* There is a free slot somewhere. */
-static void bucket_put(struct window_index *index, struct hash128 name, uint32_t number)
+static void bucket_put(struct window_index *index, const struct hash128 *name, uint32_t number)
 {
 	struct walk walk = walk_begin(index, name);
 
@@ -183,8 +190,8 @@ static void window_index_fill(struct window_index *index, const struct index_buc
 	for (size_t i = 0; i < count; i++)
 		for (uint32_t slot = 0; slot < INDEX_SLOTS; slot++)
 			if (from[i].tags[slot] != 0)
-				bucket_put(index, *(const struct hash128 *)pool_at(index->pool,
-				    from[i].numbers[slot]), from[i].numbers[slot]);
+				bucket_put(index, pool_at(index->pool, from[i].numbers[slot]),
+				    from[i].numbers[slot]);
 }
 
 /* Without memory for more the buckets fill to the last slot. */
@@ -202,7 +209,7 @@ static void window_index_grow(struct window_index *index)
 	free(old);
 }
 
-bool window_index_put(struct window_index *index, struct hash128 name, uint32_t number)
+bool window_index_put(struct window_index *index, const struct hash128 *name, uint32_t number)
 {
 	if (index->count >= index->bucket_count * BUCKET_FULL)
 		window_index_grow(index);
@@ -225,7 +232,7 @@ static bool bucket_drop(struct index_bucket *bucket, uint32_t number)
 	return false;
 }
 
-void window_index_drop(struct window_index *index, struct hash128 name, uint32_t number)
+void window_index_drop(struct window_index *index, const struct hash128 *name, uint32_t number)
 {
 	struct walk walk = walk_begin(index, name);
 

@@ -29,17 +29,17 @@ struct window_index {
 bool window_index_begin(struct window_index *index, const struct pool *pool);
 void window_index_end(struct window_index *index);
 /* POOL_NONE where there is none. */
-uint32_t window_index_find(const struct window_index *index, struct hash128 name);
+uint32_t window_index_find(const struct window_index *index, const struct hash128 *name);
 /* The name is not there yet. False without memory. */
-bool window_index_put(struct window_index *index, struct hash128 name, uint32_t number);
-void window_index_drop(struct window_index *index, struct hash128 name, uint32_t number);
+bool window_index_put(struct window_index *index, const struct hash128 *name, uint32_t number);
+void window_index_drop(struct window_index *index, const struct hash128 *name, uint32_t number);
 size_t window_index_bytes(const struct window_index *index);
 /* How many buckets are read to find it, or to know that it is not there. */
-size_t window_index_distance(const struct window_index *index, struct hash128 name);
+size_t window_index_distance(const struct window_index *index, const struct hash128 *name);
 
 /* For when several are looked up: first the buckets of all, then the windows of all. */
-void window_index_prefetch_bucket(const struct window_index *index, struct hash128 name);
+void window_index_prefetch_bucket(const struct window_index *index, const struct hash128 *name);
 /* What is most likely its number, without having read it; POOL_NONE. */
-uint32_t window_index_guess(const struct window_index *index, struct hash128 name);
+uint32_t window_index_guess(const struct window_index *index, const struct hash128 *name);
 
 #endif

@@ -31,11 +31,12 @@ static bool worker_allocate(struct worker *worker)
 			return false;
 	}
 	worker->records = calloc(options->batch, sizeof(*worker->records));
+	worker->group = correlate_group_new();
 	worker->arena = arena_new(ARENA_CEILING);
 	worker->sender = sender_new(options->bus, &worker->stats);
 	worker->detect = detect_new(&detect);
-	return worker->records != NULL && worker->arena != NULL && worker->sender != NULL &&
-	    worker->detect != NULL;
+	return worker->records != NULL && worker->group != NULL && worker->arena != NULL &&
+	    worker->sender != NULL && worker->detect != NULL;
 }
 
 static int reader_open(struct worker *worker, enum bus_topic topic, struct error *error)
@@ -129,6 +130,7 @@ void worker_close(struct worker *worker)
 	sender_free(worker->sender);
 	detect_free(worker->detect);
 	arena_free(worker->arena);
+	correlate_group_free(worker->group);
 	free(worker->records);
 	free(worker->bundle);
 	buf_free(&worker->scratch);
@@ -190,13 +192,30 @@ static int take_event(struct worker *worker, const struct bus_record *record, st
 	return detect_record(worker->detect, record, &worker->batch, &worker->tick, error);
 }
 
+/* Detections are read in groups: what the records from that one on say. */
+static void group_read(struct worker *worker, int from, int count)
+{
+	struct correlate_given given[CORRELATE_GROUP];
+	size_t size = 0;
+
+	for (int i = from; i < count && size < CORRELATE_GROUP; i++) {
+		const struct bus_record *record = &worker->records[i];
+		const struct owned *owned = &worker->owned[TOPIC_DETECTIONS][record->partition];
+		bool taken = owned->owned && record->kind != BUS_GAP;
+
+		given[size++] = (struct correlate_given){
+		    taken ? owned->correlate : NULL, record->value};
+	}
+	correlate_group_read(worker->group, given, size);
+}
+
 static int take_detection(struct worker *worker, const struct bus_record *record,
     struct error *error)
 {
 	struct owned *owned = &worker->owned[TOPIC_DETECTIONS][record->partition];
 
-	return correlate_record(owned->correlate, record->value, &worker->batch,
-	    record->offset < owned->silent_until, error);
+	return correlate_take(worker->group, (size_t)(record - worker->records) % CORRELATE_GROUP,
+	    &worker->batch, record->offset < owned->silent_until, error);
 }
 
 static int take_record(struct worker *worker, const struct bus_record *record, struct error *error)
@@ -281,8 +300,12 @@ static int take_topic(struct worker *worker, enum bus_topic topic, int64_t timeo
 
 	if (count < 0)
 		return count;
-	while (code == 0 && taken < count && arena_used(worker->arena) <= ARENA_ENOUGH)
+	while (code == 0 && taken < count && arena_used(worker->arena) <= ARENA_ENOUGH) {
+		if (topic == TOPIC_DETECTIONS && taken % (int)CORRELATE_GROUP == 0)
+			group_read(worker, taken, count);
 		code = take_record(worker, &worker->records[taken++], error);
+	}
+	correlate_group_clear(worker->group);
 	if (code == 0 && taken < count)
 		code = give_back(worker, topic, taken, count, error);
 	frames_reckon(worker, worker->stats.events - before, taken);

@@ -59,6 +59,7 @@ struct worker {
 	struct owned *owned[WORKER_TOPICS];
 	uint32_t partitions[TOPIC_COUNT];
 	struct bus_record *records;
+	struct correlate_group *group; /* of the detections among them */
 	uint64_t frame_events;   /* in a record of events, of late; at least 1 */
 	struct detect *detect;
 	struct sender *sender;
