@@ -186,6 +186,7 @@ struct bus_stats {
 	uint64_t published_bytes, commits, polled, gaps, gap_records;
 	uint64_t retries;     /* producer re-created, or a full disk met again */
 	uint64_t pending_bytes;
+	uint64_t roused;      /* kafka: a client that had read enough ahead was made to go on */
 	bool full;            /* the disk is full now */
 	bool connected;       /* kafka: a broker answers */
 };

@@ -81,6 +81,7 @@ static void faulty_stats(struct bus *bus)
 	bus->pending = bus_pending(faulty(bus)->inner);
 	bus->stats.commits = inner.commits;
 	bus->stats.retries = inner.retries;
+	bus->stats.roused = inner.roused;
 	bus->stats.pending_bytes = inner.pending_bytes;
 	bus->stats.full = inner.full;
 	bus->stats.connected = inner.connected;

@@ -20,7 +20,15 @@
 #define BATCH_MAX       1000
 #define CLOSE_MS        5000
 #define COMMIT_EVERY_NS NS_PER_S
+#define ROUSE_MS        100
 #define UNKNOWN         UINT64_MAX
+
+/* How far librdkafka reads ahead, and whether it may have stopped because that was enough. */
+struct kafka_ahead {
+	uint64_t most_bytes, most_count; /* at which it stops */
+	uint64_t record_bytes;           /* of a record, by those that came last */
+	bool was_full;
+};
 
 struct kafka_position {
 	bool owned;
@@ -44,6 +52,7 @@ struct kafka_reader {
 	rd_kafka_message_t *batch[BATCH_MAX];
 	size_t batch_count, batch_at; /* [0, batch_at) are with the caller */
 	uint64_t dropped;             /* not owned, or read before */
+	struct kafka_ahead ahead;
 	struct kafka_position positions[BUS_PARTITIONS_MAX];
 };
 
@@ -387,13 +396,88 @@ static void batch_release(struct kafka_reader *reader)
 	reader->batch_at = 0;
 }
 
+/* ---- reading ahead ---- */
+
+static uint64_t number_of(const rd_kafka_conf_t *conf, const char *name)
+{
+	char text[32];
+	size_t len = sizeof(text);
+	uint64_t number;
+
+	if (rd_kafka_conf_get(conf, name, text, &len) != RD_KAFKA_CONF_OK ||
+	    !str_to_u64(str_of(text), &number))
+		return 0;
+	return number;
+}
+
+static void ahead_begin(struct kafka_reader *reader)
+{
+	const rd_kafka_conf_t *conf = rd_kafka_conf(reader->consumer);
+
+	reader->ahead = (struct kafka_ahead){
+		.most_bytes = number_of(conf, "queued.max.messages.kbytes") << 10,
+		.most_count = number_of(conf, "queued.min.messages")};
+}
+
+/* A batch has just been taken, and was read ahead as well. */
+static void ahead_note(struct kafka_reader *reader)
+{
+	struct kafka_ahead *ahead = &reader->ahead;
+	uint64_t count = reader->batch_count + rd_kafka_queue_length(reader->queue), bytes = 0;
+
+	for (size_t i = 0; i < reader->batch_count; i++)
+		bytes += reader->batch[i]->len + reader->batch[i]->key_len;
+	bytes /= reader->batch_count;
+	ahead->record_bytes = ahead->record_bytes == 0 ? bytes : (ahead->record_bytes + bytes) / 2;
+	if (count >= ahead->most_count / 2 || count * ahead->record_bytes >= ahead->most_bytes / 2)
+		ahead->was_full = true;
+}
+
+/* Any question that each leader is asked: the answer does not matter. */
+static bool leaders_ask(const struct kafka_reader *reader)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+	for (uint32_t p = 0; p < BUS_PARTITIONS_MAX; p++)
+		if (reader->positions[p].owned)
+			rd_kafka_topic_partition_list_add(list, topic_of(reader), (int32_t)p)
+			    ->offset = RD_KAFKA_OFFSET_END;
+	rd_kafka_resp_err_t response = list->cnt == 0 ? RD_KAFKA_RESP_ERR__NO_OFFSET
+	    : rd_kafka_offsets_for_times(reader->consumer, list, ROUSE_MS);
+
+	rd_kafka_topic_partition_list_destroy(list);
+	return response == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/*
+ * librdkafka 2.0 that has read enough ahead sleeps for up to a second, however much is taken
+ * meanwhile, so that a reader that is behind would get one queue a second. A request wakes the
+ * threads of the brokers, and they look how much there is: so they are asked something when three
+ * quarters are gone. Who keeps up never has half a queue.
+ */
+static void ahead_look(struct kafka_reader *reader)
+{
+	struct kafka_ahead *ahead = &reader->ahead;
+	uint64_t count = rd_kafka_queue_length(reader->queue);
+
+	if (!ahead->was_full || count > ahead->most_count / 4 ||
+	    count * ahead->record_bytes > ahead->most_bytes / 4)
+		return;
+	ahead->was_full = false;
+	reader->kafka->bus.stats.roused += leaders_ask(reader);
+}
+
 static void batch_fill(struct kafka_reader *reader, size_t max, int64_t timeout_ns)
 {
 	size_t room = max < BATCH_MAX ? max : BATCH_MAX;
+
+	ahead_look(reader);
+
 	ssize_t got = rd_kafka_consume_batch_queue(reader->queue, 0, reader->batch, room);
 
 	if (got > 0) {
 		reader->batch_count = (size_t)got;
+		ahead_note(reader);
 		return;
 	}
 	/* A batch would wait for its last message, and the contract is to wait for the first. */
@@ -406,6 +490,7 @@ static void batch_fill(struct kafka_reader *reader, size_t max, int64_t timeout_
 	got = rd_kafka_consume_batch_queue(reader->queue, 0, reader->batch + 1, room - 1);
 	if (got > 0)
 		reader->batch_count += (size_t)got;
+	ahead_note(reader);
 }
 
 struct gap {
@@ -598,6 +683,7 @@ int kafka_reader_open(struct bus_reader **ret, struct bus *bus,
 		reader->wanted[i] = options->partitions[i];
 	rd_kafka_poll_set_consumer(reader->consumer);
 	reader->queue = rd_kafka_queue_get_consumer(reader->consumer);
+	ahead_begin(reader);
 	*ret = &reader->reader;
 	return 0;
 }

@@ -148,6 +148,7 @@ static void stats_fill(struct bus_spool *spool)
 	bus_stats(spool->log, &log);
 	stats->commits = inner.commits + log.commits;
 	stats->retries = inner.retries + log.retries;
+	stats->roused = inner.roused;
 	stats->pending_bytes = spool->spooling ? log.pending_bytes : inner.pending_bytes;
 	stats->full = spool->spooling ? log.full : inner.full;
 	stats->connected = inner.connected;

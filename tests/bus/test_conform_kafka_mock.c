@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "tests/bus/mock_broker.h"
@@ -333,6 +334,80 @@ static void test_a_reader_outlives_an_outage(void **state)
 	bus_close(bus);
 }
 
+enum { BEHIND_BYTES = 32768, BEHIND_EACH = 64, BEHIND_PARTITIONS = 4 };
+
+static void publish_behind(struct bus *bus)
+{
+	char *value = calloc(1, BEHIND_BYTES);
+
+	assert_non_null(value);
+	for (uint64_t n = 0; n < BEHIND_EACH * BEHIND_PARTITIONS; n++)
+		publish(bus, TOPIC_EVENTS, (uint32_t)(n % BEHIND_PARTITIONS), STR("k"),
+		    str_from(value, BEHIND_BYTES), n);
+	drain(bus);
+	free(value);
+}
+
+static void in_order(void *context, const struct bus_record *record)
+{
+	uint64_t *next = context;
+
+	assert_int_equal(record->kind, BUS_RECORD);
+	assert_int_equal(record->offset, next[record->partition]++);
+}
+
+/* Reads everything; how far librdkafka reads ahead while it may is its own affair. */
+static void read_behind(struct bus *bus)
+{
+	uint64_t next[BEHIND_PARTITIONS] = {0};
+	struct bus_reader *reader = open_reader(bus, "detect", TOPIC_EVENTS, BEHIND_PARTITIONS);
+
+	read_some(reader, 1, in_order, next);
+	nanosleep(&(struct timespec){.tv_nsec = 200 * NS_PER_MS}, NULL);
+	assert_int_equal(read_some(reader, BEHIND_EACH * BEHIND_PARTITIONS - 1, in_order, next),
+	    BEHIND_EACH * BEHIND_PARTITIONS - 1);
+	for (uint32_t p = 0; p < BEHIND_PARTITIONS; p++)
+		assert_int_equal(next[p], BEHIND_EACH);
+	bus_reader_close(reader);
+}
+
+/* What is read ahead is full again and again: each time librdkafka is told that it is not any more. */
+static void test_a_reader_that_is_behind_is_roused(void **state)
+{
+	struct bus_options options = {.partitions = {4, 2, 1}};
+	int64_t end = clock_monotonic_ns() + 20 * NS_PER_S;
+	struct bus_stats stats = {0};
+
+	(void)state;
+	fresh(&options);
+	settings[4] = (struct bus_setting){STR("queued.max.messages.kbytes"), STR("1024")};
+	options.setting_count = 5;
+	struct bus *bus = open_bus(&house, &options);
+
+	publish_behind(bus);
+	while (stats.roused == 0 && clock_monotonic_ns() < end) {
+		read_behind(bus);
+		bus_stats(bus, &stats);
+	}
+	assert_in_range(stats.roused, 1, 1000);
+	bus_close(bus);
+}
+
+static void test_a_reader_that_keeps_up_is_left_alone(void **state)
+{
+	struct bus_options options;
+	struct bus *bus = open_fresh(&options);
+	struct bus_stats stats = {0};
+
+	(void)state;
+	publish_behind(bus);
+	read_behind(bus);
+	bus_stats(bus, &stats);
+	assert_int_equal(stats.polled, BEHIND_EACH * BEHIND_PARTITIONS);
+	assert_int_equal(stats.roused, 0);
+	bus_close(bus);
+}
+
 struct follow {
 	uint64_t expected, from, to;
 	unsigned gaps;
@@ -505,6 +580,8 @@ int main(void)
 		cmocka_unit_test(test_a_fatal_producer_is_made_anew),
 		cmocka_unit_test(test_failing_fetches_are_neither_gaps_nor_losses),
 		cmocka_unit_test(test_a_reader_outlives_an_outage),
+		cmocka_unit_test(test_a_reader_that_is_behind_is_roused),
+		cmocka_unit_test(test_a_reader_that_keeps_up_is_left_alone),
 		cmocka_unit_test(test_what_the_mock_forgot_is_one_gap),
 		cmocka_unit_test(test_what_was_forgotten_is_one_gap_in_an_eager_group),
 		cmocka_unit_test(test_properties_are_checked),
