@@ -199,6 +199,52 @@ static bool chained_value(const struct run *run, const struct correlation *outer
 	return all;
 }
 
+/* ---- one event, several rules ---- */
+
+static bool once_is_of(const struct once *once, const struct completion *event)
+{
+	return once->time_ns == event->time_ns && coordinate_compare(once->at, event->at) == 0;
+}
+
+static bool once_knows(const struct once *once, const struct item *item)
+{
+	if (once->count == 0 || !once_is_of(once, &item->event))
+		return false;
+	for (size_t i = 0; i < once->count; i++)
+		if (once->names[i].correlation == item->correlation &&
+		    hash128_eq(once->names[i].hash, item->name.hash))
+			return true;
+	return false;
+}
+
+/*
+ * Settled, what one event is for one correlation comes in one go, and has a few groups at most; of
+ * what is early and is forgotten here, the settled one decides.
+ */
+static void once_put(struct once *once, const struct item *item)
+{
+	if (!once_is_of(once, &item->event) || once->count == ONCE_NAMES ||
+	    once->names[0].correlation != item->correlation)
+		once->count = 0;
+	once->time_ns = item->event.time_ns;
+	once->at = item->event.at;
+	once->names[once->count++] = item->name;
+}
+
+/* Of several rules. What asks for absence hears of each rule that the event matches. */
+static bool is_once(const struct correlation *correlation)
+{
+	return correlation->rule_count > 1 &&
+	    (correlation->course != COURSE_PATTERN || !correlation->waits);
+}
+
+void run_took(struct run *run, const struct item *item)
+{
+	if (is_once(ruleset_rule(run->correlate->options.ruleset, item->correlation)->correlation))
+		once_put(run->settled ? &run->correlate->settled_once
+		    : &run->correlate->early_once, item);
+}
+
 static int run_step(struct run *run, const struct item *item, uint32_t step, struct parts *parts);
 
 /* What fired is an event of the correlations that refer to it, at the same place in time. */
@@ -246,6 +292,7 @@ static int run_fire(struct run *run, struct window_table *table, struct window *
 		return ERR_MEMORY;
 	/* Consumed: an event takes part in one alert of a correlation at most. */
 	window_remove(table, window);
+	run_took(run, item);
 	int code = run_complete(run, item, item->event.time_ns, parts, NULL);
 
 	parts_release(parts);
@@ -264,6 +311,11 @@ static int run_step(struct run *run, const struct item *item, uint32_t step, str
 
 	if ((type->needs_values && !item->has_value) || (type->needs_numbers && !item->has_number))
 		return 0;
+	if (parts == NULL && once_knows(run->settled ? &run->correlate->settled_once
+		: &run->correlate->early_once, item))
+		return 0;
+	if (parts == NULL && type->counts_once)
+		run_took(run, item);
 	if (rule->correlation->course != COURSE_ARRIVAL)
 		return cohort_step(run, item, step, parts);
 	struct window *window = window_get_named(table, &item->name, item->key);

@@ -129,8 +129,10 @@ static int pattern_step(struct run *run, struct cohort *cohort,
 		return ERR_MEMORY;
 	table_of(run)->cut += result == PATTERN_CUT;
 	pattern_settle(run, cohort, correlation);
-	return result != PATTERN_FIRE ? 0 : cohort_fire(run, item->correlation, item,
-	    item->event.time_ns, parts, NULL);
+	if (result != PATTERN_FIRE)
+		return 0;
+	run_took(run, item);
+	return cohort_fire(run, item->correlation, item, item->event.time_ns, parts, NULL);
 }
 
 static int pattern_end(struct run *run, struct cohort *cohort, int64_t now_ns)

@@ -31,4 +31,5 @@ const struct correlate_type correlate_type_EVENT_COUNT = {
 	.name = {"event_count", 11},
 	.feed = feed,
 	.measure = measure,
+	.counts_once = true,
 };

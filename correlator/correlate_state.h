@@ -40,11 +40,22 @@ struct pending {
 	size_t ready_first, ready_end;
 };
 
+#define ONCE_NAMES 16u
+
+/* The windows that an event is done with, though it matches more rules of their correlation. */
+struct once {
+	int64_t time_ns;
+	struct coordinate at;
+	struct window_name names[ONCE_NAMES];
+	size_t count;
+};
+
 struct correlate {
 	struct correlate_options options;
 	struct window_table early, settled;
 	struct window_table dockets; /* groups with alerts that are not settled */
 	struct cohort_table early_cohorts, settled_cohorts; /* what goes by time */
+	struct once early_once, settled_once;
 	struct watermark watermark;
 	int64_t newest_ns;           /* of the detections taken; WATERMARK_NONE */
 	/* Of the groups that went at the ceiling: how many were told of, and when last. */
@@ -73,7 +84,7 @@ struct run {
  */
 int item_compare(const struct item *a, const struct item *b);
 struct item *item_new(const struct completion *event, struct str key);
-/* Its name, once it has correlation and key; only of what has windows. */
+/* Its name, once it has correlation and key; only of what has windows, or several rules. */
 void item_name(const struct correlate *correlate, struct item *item);
 /* What its update is going to need of that table; of what has no windows, nothing. */
 void item_ask(const struct item *item, const struct correlate *correlate,
@@ -112,6 +123,8 @@ int run_item(struct run *run, const struct item *item);
  */
 int run_complete(struct run *run, const struct item *item, int64_t at_ns, struct parts *parts,
     const decimal *measured);
+/* The event is done with this window: no other rule that it matches has a part in it. */
+void run_took(struct run *run, const struct item *item);
 /* Lets the settled machine go on to the watermark. */
 int run_settle(struct run *run);
 

@@ -31,6 +31,8 @@ struct correlate_type {
 	bool needs_values;
 	/* An event whose field is no number does not count, but is counted. */
 	bool needs_numbers;
+	/* An event counts once, however many of the rules it matches. */
+	bool counts_once;
 	/*
 	 * COURSE_CLOSE and COURSE_SUM: what a window comes to, exactly: over *ret_below, which is 1
 	 * when it is called. One and its billionths, as the bounds are. NULL: never asked.

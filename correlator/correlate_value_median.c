@@ -14,4 +14,5 @@ const struct correlate_type correlate_type_VALUE_MEDIAN = {
 	.needs_values = true,
 	.needs_numbers = true,
 	.keeps_values = true,
+	.counts_once = true,
 };

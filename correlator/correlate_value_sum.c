@@ -13,4 +13,5 @@ const struct correlate_type correlate_type_VALUE_SUM = {
 	.measure = measure,
 	.needs_values = true,
 	.needs_numbers = true,
+	.counts_once = true,
 };

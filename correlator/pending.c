@@ -62,8 +62,12 @@ static const struct correlation *item_windows(const struct item *item,
 
 void item_name(const struct correlate *correlate, struct item *item)
 {
+	const struct correlation *correlation =
+	    ruleset_rule(correlate->options.ruleset, item->correlation)->correlation;
+
 	/* The tables of a process have one key. */
-	if (item_windows(item, correlate) != NULL)
+	if (correlation != NULL &&
+	    (correlation->course == COURSE_ARRIVAL || correlation->rule_count > 1))
 		item->name = window_name(&correlate->settled, item->correlation, item->key);
 }
 

@@ -252,7 +252,8 @@ static const struct decoded_row windows[] = {
 	".message=a query\n.source=windows/dns_query/sysmon\n.time=2026-11-22T03:04:05.500Z"),
     ROW("{\"LogName\":\"Security\",\"EventCode\":4625,\"ComputerName\":\"PC05\",\"TargetUserName\":\"lan\"}",
 	"Channel=Security\nEventID=4625\nTargetUserName=lan\n.source=windows//security"),
-    ROW("{\"_source\":{\"@timestamp\":\"2026-11-22T03:04:05Z\",\"winlog\":{\"channel\":\"Security\","
+    ROW("{\"_source\":{\"@timestamp\":\"2026-11-22T03:04:05Z\",\"winlog\":{\"channel\":"
+	"\"Security\","
 	"\"event_id\":\"4688\",\"event_data\":{\"NewProcessName\":\"C:\\\\x.exe\"}}}}",
 	"Channel=Security\nEventID=4688\nImage=C:\\x.exe\n.source=windows/process_creation/security\n"
 	".time=2026-11-22T03:04:05.000Z"),
