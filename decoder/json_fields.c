@@ -292,7 +292,7 @@ static INLINE bool step_is(const struct walk *w, const struct json_step *step, u
 	if (step->outer != path)
 		return false;
 #if CPU_HAS_V3
-	if (level == CPU_V3 && __builtin_expect(w->at < w->brink, 1))
+	if (level >= CPU_V3 && __builtin_expect(w->at < w->brink, 1))
 		return text_is(text, step);
 #endif
 	(void)level;
@@ -405,7 +405,7 @@ static INLINE struct string_end string_end(const struct walk *w, const struct gr
     size_t from, enum cpu_level level)
 {
 #if CPU_HAS_V3
-	if (level == CPU_V3) {
+	if (level >= CPU_V3) {
 		uint64_t quotes = bits_ahead(w->quotes, from);
 		uint64_t escapes = bits_ahead(ground->masks.escapes, from);
 
@@ -577,7 +577,7 @@ CPU_V3_CODE static __attribute__((noinline)) enum place members_v3(struct walk *
 static enum place members(struct walk *w, struct ground *ground, struct nest *nest)
 {
 #if CPU_HAS_V3
-	if (ground->level == CPU_V3)
+	if (ground->level >= CPU_V3)
 		return members_v3(w, ground, nest);
 #endif
 	return members_take(w, ground, nest, CPU_PORTABLE);
@@ -764,7 +764,7 @@ bool json_fields(struct record *record, struct str text, unsigned depth, struct 
 {
 	size_t first = record->field_count;
 
-	if (json_fields_walk(record, text, depth, notes, cpu_level()))
+	if (json_fields_walk(record, text, depth, notes, cpu_level_most()))
 		return true;
 	record_shorten(record, first);
 	return json_fields_scan(record, text, depth);

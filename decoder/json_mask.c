@@ -120,6 +120,23 @@ CPU_V3_CODE static void make_v3(struct json_masks *out, struct str text)
 		block_v3(&masks, whole, tail, 0, &carry);
 	}
 }
+
+/* Bytes that are masked out are not read. */
+CPU_V4_CODE static void make_v4(struct json_masks *out, struct str text)
+{
+	struct json_masks masks = *out;
+	const __m512i quote = _mm512_set1_epi8('"'), slash = _mm512_set1_epi8('\\');
+	uint64_t carry = 0;
+
+	for (size_t word = 0; word < masks.words; word++) {
+		size_t left = text.len - word * 64;
+		__mmask64 inside = left < 64 ? ~(UINT64_MAX << left) : UINT64_MAX;
+		__m512i block = _mm512_maskz_loadu_epi8(inside, text.ptr + word * 64);
+
+		word_put(&masks, word, _mm512_cmpeq_epi8_mask(block, quote),
+		    _mm512_cmpeq_epi8_mask(block, slash), &carry);
+	}
+}
 #endif
 
 bool json_masks_make(struct json_masks *ret, struct str text, struct arena *arena,
@@ -136,8 +153,11 @@ bool json_masks_make(struct json_masks *ret, struct str text, struct arena *aren
 	ret->quotes[words] = ret->escapes[words] = 0;
 	ret->quotes[words + 1] = ret->escapes[words + 1] = UINT64_MAX;
 #if CPU_HAS_V3
-	if (level == CPU_V3) {
-		make_v3(ret, text);
+	if (level >= CPU_V3) {
+		if (level == CPU_V4)
+			make_v4(ret, text);
+		else
+			make_v3(ret, text);
 		return true;
 	}
 #endif

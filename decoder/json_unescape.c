@@ -227,6 +227,37 @@ CPU_V3_CODE static size_t unescape_v3(char *out, struct str text, size_t from, s
 		return unescape_blocks(out, text.ptr, from, to, masks->escapes, coded);
 	return unescape_runs(out, text, from, to, masks, coded);
 }
+
+/*
+ * Word by word: in each the letters behind backslashes become what they stand for, and what is no
+ * backslash is pressed together. Where a letter stands for nothing, it is \uXXXX or no escape.
+ */
+CPU_V4_CODE static size_t unescape_v4(char *out, struct str text, size_t from, size_t to,
+    const struct json_masks *masks, bool *coded)
+{
+	const __m512i below = _mm512_loadu_si512(plain), above = _mm512_loadu_si512(plain + 64);
+	char *start = out;
+	uint64_t inside = UINT64_MAX << from % 64, carry = 0;
+
+	for (size_t word = from / 64, last = (to - 1) / 64; word <= last; word++) {
+		if (word == last)
+			inside &= UINT64_MAX >> (63 - (to - 1) % 64);
+		uint64_t escapes = masks->escapes[word] & inside;
+		uint64_t letters = escapes << 1 | carry;
+		__m512i block = _mm512_maskz_loadu_epi8(inside, text.ptr + word * 64);
+		__m512i meant = _mm512_permutex2var_epi8(below, block, above);
+		uint64_t none = _mm512_testn_epi8_mask(meant, meant) | _mm512_movepi8_mask(block);
+
+		if (__builtin_expect((letters & none) != 0, 0))
+			return unescape_v3(start, text, from, to, masks, coded);
+		block = _mm512_mask_mov_epi8(block, letters, meant);
+		_mm512_storeu_si512(out, _mm512_maskz_compress_epi8(inside & ~escapes, block));
+		out += __builtin_popcountll(inside & ~escapes);
+		carry = escapes >> 63;
+		inside = UINT64_MAX;
+	}
+	return (size_t)(out - start);
+}
 #endif
 
 static size_t unescape_portable(char *out, struct str text, size_t from, size_t to,
@@ -238,8 +269,8 @@ static size_t unescape_portable(char *out, struct str text, size_t from, size_t 
 json_unescape_fn *json_unescape_for(enum cpu_level level)
 {
 #if CPU_HAS_V3
-	if (level == CPU_V3)
-		return unescape_v3;
+	if (level >= CPU_V3)
+		return level == CPU_V4 ? unescape_v4 : unescape_v3;
 #endif
 	(void)level;
 	return unescape_portable;

@@ -12,6 +12,7 @@
 #include "decoder/json_fields.h"
 #include "decoder/json_mask.h"
 #include "decoder/json_path.h"
+#include "decoder/json_unescape.h"
 
 static const char *const texts[] = {
     "{}", " {\t} \n", "{\"a\":1}", "{\"a\":\"\"}", "{\"\":\"x\"}", "{\"a\":{}}", "{\"a\":[]}",
@@ -49,13 +50,18 @@ struct reading {
 	bool taken;
 };
 
-#define READINGS 5
+#define READINGS 7
 
 typedef bool reader(struct record *record, struct str text, unsigned depth, struct notes *notes);
 
 static bool walk_v3(struct record *record, struct str text, unsigned depth, struct notes *notes)
 {
 	return json_fields_walk(record, text, depth, notes, cpu_level());
+}
+
+static bool walk_most(struct record *record, struct str text, unsigned depth, struct notes *notes)
+{
+	return json_fields_walk(record, text, depth, notes, cpu_level_most());
 }
 
 static bool walk_portable(struct record *record, struct str text, unsigned depth,
@@ -82,7 +88,8 @@ static void read_with(struct reading *reading, reader *read, struct str text, un
 
 /* json_scan, and the walk on each path with and without a book of names. */
 static struct reading readings[READINGS];
-static reader *const readers[READINGS] = {scan, walk_v3, walk_portable, walk_v3, walk_portable};
+static reader *const readers[READINGS] = {
+    scan, walk_v3, walk_portable, walk_v3, walk_portable, walk_most, walk_most};
 
 static bool same_fields(const struct record *a, const struct record *b)
 {
@@ -342,6 +349,42 @@ static void blocks_end_anywhere(void **state)
 	}
 }
 
+/* Every byte behind a backslash, at every place of a block, where blocks may be read and not. */
+static void letters_mean_the_same_on_every_machine(void **state)
+{
+	static const enum cpu_level levels[] = {CPU_PORTABLE, CPU_V3, CPU_V4};
+	char text[400], wanted[400 + JSON_UNESCAPE_SLACK], out[400 + JSON_UNESCAPE_SLACK];
+	struct arena *arena = readings[0].arena;
+	struct json_masks masks;
+
+	(void)state;
+	for (size_t round = 0; round < 256 * 64 * 2; round++) {
+		size_t place = 1 + round % 64 + round / 128 % 3, behind = round / 64 % 2 * 200;
+		char c = (char)(round / 128);
+		bool coded = false;
+
+		memset(text, 'x', sizeof(text));
+		for (size_t i = 0; i < 3; i++)
+			memcpy(text + place + i * 55, (char[]){'\\', c, '\\', 'n'}, 4);
+		text[0] = text[186] = '"';
+		arena_reset(arena);
+		assert_true(json_masks_make(
+		    &masks, str_from(text, 187 + behind), arena, CPU_PORTABLE));
+		size_t len = json_unescape_for(CPU_PORTABLE)(
+		    wanted, str_from(text, 187 + behind), 1, 186, &masks, &coded);
+
+		assert_int_equal(len != SIZE_MAX, c != '\0' && strchr("\"\\/bfnrt", c) != NULL);
+		for (size_t l = 0; l < 3 && levels[l] <= cpu_level_most(); l++) {
+			memset(out, '-', sizeof(out));
+			assert_int_equal(json_unescape_for(levels[l])(out,
+			    str_from(text, 187 + behind), 1, 186, &masks, &coded), len);
+			if (len != SIZE_MAX)
+				assert_memory_equal(out, wanted, len);
+		}
+		assert_false(coded);
+	}
+}
+
 static void runs_of_backslashes(void **state)
 {
 	char text[512];
@@ -593,7 +636,7 @@ static void masks_are_the_same_on_every_machine(void **state)
 {
 	uint64_t seed = 7;
 	char text[300];
-	struct json_masks a, b;
+	struct json_masks a, b, most;
 	struct arena *arena = arena_new(1u << 20);
 
 	(void)state;
@@ -607,6 +650,8 @@ static void masks_are_the_same_on_every_machine(void **state)
 		arena_reset(arena);
 		assert_true(json_masks_make(&a, str_from(text, len), arena, CPU_PORTABLE));
 		assert_true(json_masks_make(&b, str_from(text, len), arena, cpu_level()));
+		assert_true(
+		    json_masks_make(&most, str_from(text, len), arena, cpu_level_most()));
 		assert_int_equal(a.words, (len + 63) / 64);
 		bool escaped = false;
 		for (size_t i = 0; i < (a.words + 2) * 64; i++) {
@@ -620,6 +665,7 @@ static void masks_are_the_same_on_every_machine(void **state)
 			escaped = escape;
 		}
 		assert_memory_equal(a.quotes, b.quotes, 2 * (a.words + 2) * sizeof(uint64_t));
+		assert_memory_equal(a.quotes, most.quotes, 2 * (a.words + 2) * sizeof(uint64_t));
 	}
 	arena_free(arena);
 }
@@ -631,6 +677,7 @@ static int setup(void **state)
 		readings[i].arena = arena_new(1u << 20);
 	readings[3].book = keybook_new(NULL);
 	readings[4].book = keybook_new(NULL);
+	readings[5].book = keybook_new(NULL);
 	return 0;
 }
 
@@ -653,6 +700,7 @@ int main(void)
 	    cmocka_unit_test(the_walk_is_the_scan_of_names_that_come_again),
 	    cmocka_unit_test(numbers_of_paths_never_come_again),
 	    cmocka_unit_test(blocks_end_anywhere),
+	    cmocka_unit_test(letters_mean_the_same_on_every_machine),
 	    cmocka_unit_test(runs_of_backslashes),
 	    cmocka_unit_test(what_is_unescaped_is_told),
 	    cmocka_unit_test(one_text_tells_what_is_unescaped),
