@@ -244,13 +244,16 @@ static const struct decoded_row windows[] = {
 	"\"Microsoft-Windows-AppLocker/EXE and DLL\"},\"UserData\":{\"RuleAndFileData\":{"
 	"\"#attributes\":{\"xmlns\":\"x\"},\"FilePath\":\"%OSDRIVE%\\\\x.exe\"}}}}",
 	"FilePath=%OSDRIVE%\\x.exe\n.source=windows//applocker"),
-    ROW("{\"System\":{\"Provider\":{\"Name\":\"Microsoft-Windows-Sysmon\"},\"EventID\":{\"Value\":22},"
+    ROW("{\"System\":{\"Provider\":{\"Name\":\"Microsoft-Windows-Sysmon\"},"
+	"\"EventID\":{\"Value\":22},"
 	"\"TimeCreated\":{\"SystemTime\":1795316645.5},\"Computer\":\"PC04\","
-	"\"Channel\":\"Microsoft-Windows-Sysmon/Operational\"},\"EventData\":{\"QueryName\":\"example.com\"},"
+	"\"Channel\":\"Microsoft-Windows-Sysmon/Operational\"},"
+	"\"EventData\":{\"QueryName\":\"example.com\"},"
 	"\"Message\":\"a query\"}",
 	"EventID=22\nQueryName=example.com\nProvider_Name=Microsoft-Windows-Sysmon\nComputer=PC04\n"
 	".message=a query\n.source=windows/dns_query/sysmon\n.time=2026-11-22T03:04:05.500Z"),
-    ROW("{\"LogName\":\"Security\",\"EventCode\":4625,\"ComputerName\":\"PC05\",\"TargetUserName\":\"lan\"}",
+    ROW("{\"LogName\":\"Security\",\"EventCode\":4625,\"ComputerName\":\"PC05\","
+	"\"TargetUserName\":\"lan\"}",
 	"Channel=Security\nEventID=4625\nTargetUserName=lan\n.source=windows//security"),
     ROW("{\"_source\":{\"@timestamp\":\"2026-11-22T03:04:05Z\",\"winlog\":{\"channel\":"
 	"\"Security\","
