@@ -121,21 +121,25 @@ CPU_V3_CODE static void make_v3(struct json_masks *out, struct str text)
 	}
 }
 
+CPU_V4_CODE static INLINE void block_v4(struct json_masks *masks, size_t word, __m512i block,
+    uint64_t *carry)
+{
+	word_put(masks, word, _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('"')),
+	    _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\\')), carry);
+}
+
 /* Bytes that are masked out are not read. */
 CPU_V4_CODE static void make_v4(struct json_masks *out, struct str text)
 {
 	struct json_masks masks = *out;
-	const __m512i quote = _mm512_set1_epi8('"'), slash = _mm512_set1_epi8('\\');
+	size_t whole = text.len / 64, rest = text.len % 64;
 	uint64_t carry = 0;
 
-	for (size_t word = 0; word < masks.words; word++) {
-		size_t left = text.len - word * 64;
-		__mmask64 inside = left < 64 ? ~(UINT64_MAX << left) : UINT64_MAX;
-		__m512i block = _mm512_maskz_loadu_epi8(inside, text.ptr + word * 64);
-
-		word_put(&masks, word, _mm512_cmpeq_epi8_mask(block, quote),
-		    _mm512_cmpeq_epi8_mask(block, slash), &carry);
-	}
+	for (size_t word = 0; word < whole; word++)
+		block_v4(&masks, word, _mm512_loadu_si512(text.ptr + word * 64), &carry);
+	if (rest > 0)
+		block_v4(&masks, whole,
+		    _mm512_maskz_loadu_epi8(~(UINT64_MAX << rest), text.ptr + whole * 64), &carry);
 }
 #endif
 
