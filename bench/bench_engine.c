@@ -3,16 +3,16 @@
  *
  *   bench_engine RULES FILE [decode|plain|fields]
  *
- * What it calls is what the stage detect calls: decoding_run and matcher_run. bench/engine.py runs
- * it beside its peer and compares the hits; tools that count instructions look at engine_run.
+ * What it calls is what the stage detect calls: correlator/flight.h. bench/engine.py runs it beside
+ * its peer and compares the hits; tools that count instructions look at engine_run.
  * decode leaves out the matching, plain tries every rule, fields writes what was decoded, flat, for
  * a peer that cannot decode it. Without arguments it does nothing.
  */
 #include "bench/bench.h"
 
 #include "base/json.h"
+#include "correlator/flight.h"
 #include "correlator/warming.h"
-#include "decoder/decoder.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -25,7 +25,7 @@ struct engine {
 	struct matcher *matcher;
 	struct logsources *logsources;
 	struct decoding *decoding;
-	struct arena *arena;
+	struct flight *flight;
 	struct buf out;
 	enum mode mode;
 	uint64_t events, hits;
@@ -39,7 +39,9 @@ static struct str file_map(const char *path)
 	CHECK(fd >= 0 && fstat(fd, &status) == 0);
 	if (status.st_size == 0)
 		return STR_NONE;
-	void *text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* All at once: a fault for every few pages costs more. */
+	void *text = mmap(NULL, (size_t)status.st_size, PROT_READ,
+	    MAP_PRIVATE | MAP_POPULATE, fd, 0);
 
 	CHECK(text != MAP_FAILED && close(fd) == 0);
 	return str_from(text, (size_t)status.st_size);
@@ -47,6 +49,7 @@ static struct str file_map(const char *path)
 
 static void hits_write(struct engine *engine, const uint32_t *rules, size_t count)
 {
+	engine->hits += count;
 	for (size_t i = 0; i < count; i++) {
 		buf_printf(&engine->out, "{\"line\":%lu,\"rule\":\"", engine->events);
 		buf_str_put(&engine->out, ruleset_rule(engine->ruleset, rules[i])->meta.id);
@@ -97,37 +100,44 @@ static void engine_write(struct engine *engine)
 	buf_clear(&engine->out);
 }
 
-static void engine_line(struct engine *engine, struct str line)
+static int engine_land(void *context, const struct flown *flown)
 {
-	struct event event = bench_event(line, engine->events);
-	struct record record;
-	const uint32_t *rules;
+	struct engine *engine = context;
+	const uint32_t *rules = flown->matches;
+	size_t count = flown->match_count;
 
 	engine->events++;
-	arena_reset(engine->arena);
-	decoding_run(engine->decoding, &record, &event, engine->arena);
 	if (engine->mode == MODE_FIELDS)
-		fields_write(engine, &record);
-	if (engine->mode == MODE_FIELDS || engine->mode == MODE_DECODE)
-		return;
-	size_t count = (engine->mode == MODE_PLAIN ? matcher_run_plain : matcher_run)(
-	    engine->matcher, &record, &rules);
-
-	engine->hits += count;
+		fields_write(engine, flown->record);
+	if (engine->mode == MODE_PLAIN)
+		count = matcher_run_plain(engine->matcher, flown->record, &rules);
 	if (count > 0)
 		hits_write(engine, rules, count);
+	return 0;
+}
+
+static void engine_fly(struct engine *engine)
+{
+	CHECK(flight_run(engine->flight, engine->mode == MODE_MATCH ? engine->matcher : NULL,
+		  engine_land, engine) == 0);
+	if (engine->out.len > 60000)
+		engine_write(engine);
 }
 
 __attribute__((noinline)) static void engine_run(struct engine *engine, struct str text)
 {
+	struct position position = {0};
 	struct str line;
 
-	while (str_cut(&text, '\n', &line))
-		if (line.len > 0) {
-			engine_line(engine, line);
-			if (engine->out.len > 60000)
-				engine_write(engine);
-		}
+	while (str_cut(&text, '\n', &line)) {
+		if (line.len == 0)
+			continue;
+		struct event event = bench_event(line, position.offset++);
+
+		if (flight_add(engine->flight, &event, position))
+			engine_fly(engine);
+	}
+	engine_fly(engine);
 	engine_write(engine);
 }
 
@@ -140,11 +150,10 @@ static void engine_load(struct engine *engine, const char *rules)
 	engine->matcher = matcher_new(engine->ruleset);
 	bench_must(logsources_load(&engine->logsources, "bench/logsources.yml", &error), &error);
 	engine->decoding = decoding_new(engine->logsources);
-	engine->arena = arena_new(64u << 20);
+	engine->flight = flight_new(engine->decoding, 64u << 20);
 	engine->out = BUF(16u << 20);
 	CHECK(engine->matcher != NULL && warming_run(engine->matcher, engine->ruleset) &&
-	    engine->arena != NULL &&
-	    engine->decoding != NULL);
+	    engine->decoding != NULL && engine->flight != NULL);
 }
 
 static void engine_report(const struct engine *engine, int64_t load_ns, int64_t run_ns)
@@ -179,7 +188,7 @@ int main(int argc, char **argv)
 	CHECK(fflush(stdout) == 0);
 	engine_report(&engine, loaded - begin, clock_cpu_ns() - loaded);
 	buf_free(&engine.out);
-	arena_free(engine.arena);
+	flight_free(engine.flight);
 	decoding_free(engine.decoding);
 	logsources_free(engine.logsources);
 	matcher_free(engine.matcher);

@@ -5,13 +5,14 @@
 
 #include "base/check.h"
 #include "correlator/first_seen.h"
+#include "correlator/flight.h"
 #include "correlator/warming.h"
 #include "decoder/decoder.h"
 #include "event/detection.h"
 #include "event/frame.h"
 #include "event/seen.h"
 
-#define EVENT_CEILING ((size_t)64 << 20) /* decoding one event */
+#define EVENT_CEILING ((size_t)64 << 20) /* decoding one event; and what its matches become */
 #define MATCHED_MAX   32u
 #define CENSUS_ROWS   10000u /* senders whose decoding is counted apart */
 
@@ -19,8 +20,9 @@ struct detect {
 	struct detect_options options;
 	struct matcher *matcher;
 	struct seen *seen;
-	struct arena *arena;             /* of one event */
+	struct arena *arena;             /* of what one event's matches become */
 	struct decoding *decoding;
+	struct flight *flight;           /* empty between records */
 	struct census *census;
 	struct watermark_source *sources;
 	struct buf scratch;
@@ -38,11 +40,12 @@ struct detect *detect_new(const struct detect_options *options)
 	detect->seen = seen_new();
 	detect->arena = arena_new(EVENT_CEILING);
 	detect->decoding = decoding_new(options->logsources);
+	detect->flight = flight_new(detect->decoding, EVENT_CEILING);
 	detect->census = census_new(CENSUS_ROWS);
 	detect->sources = calloc(options->partitions + 1, sizeof(*detect->sources));
 	if (detect->matcher == NULL || !warming_run(detect->matcher, options->ruleset) ||
 	    detect->seen == NULL || detect->arena == NULL || detect->decoding == NULL ||
-	    detect->census == NULL || detect->sources == NULL) {
+	    detect->flight == NULL || detect->census == NULL || detect->sources == NULL) {
 		detect_free(detect);
 		return NULL;
 	}
@@ -58,6 +61,7 @@ void detect_free(struct detect *detect)
 	matcher_free(detect->matcher);
 	seen_free(detect->seen);
 	arena_free(detect->arena);
+	flight_free(detect->flight);
 	decoding_free(detect->decoding);
 	census_free(detect->census);
 	free(detect->sources);
@@ -126,8 +130,8 @@ void detect_forget(struct detect *detect, uint32_t partition)
 struct pass {
 	struct detect *detect;
 	struct batch *batch;
-	const struct record *record;
-	struct position position;
+	const struct flown *flown;
+	const struct record *record; /* flown's */
 	int64_t time_ns; /* the one that counts */
 	uint32_t flags;
 };
@@ -154,14 +158,14 @@ static int pass_alert(const struct pass *pass, const struct rule *rule)
 	struct alert alert;
 
 	alert_of_match(&alert, detect->options.site, detect->arena, rule, pass->record,
-	    pass->position, pass->time_ns);
+	    pass->flown->position, pass->time_ns);
 	alert.matched = matched;
 	alert.matched_count = matcher_explain(detect->matcher, pass->record, rule->index, matched,
 	    MATCHED_MAX);
 	for (size_t i = 0; i < alert.matched_count; i++)
 		matched[i].value = str_slice(matched[i].value, 0, 512);
 	if (!alert_post(&alert, detect->options.site, pass->batch,
-	    letter_owner(TOPIC_EVENTS, pass->position.partition)))
+	    letter_owner(TOPIC_EVENTS, pass->flown->position.partition)))
 		return ERR_MEMORY;
 	detect->options.stats->alerts_plain++;
 	return 0;
@@ -237,7 +241,7 @@ static int pass_link(const struct pass *pass, const struct link *link)
 	const struct event *event = pass->record->event;
 	struct detection detection = {.correlation = rule->meta.id, .rule = link->rule->meta.id,
 	    .time_ns = pass->time_ns, .received_ns = event->received_ns, .at = event->at,
-	    .position = pass->position, .agency = str_slice(event->agency, 0, 512),
+	    .position = pass->flown->position, .agency = str_slice(event->agency, 0, 512),
 	    .host = host_of(pass->record), .flags = pass->flags,
 	    .replay = detect->options.site->replay};
 	struct buf key = BUF(BUS_RECORD_MAX);
@@ -252,8 +256,9 @@ static int pass_link(const struct pass *pass, const struct link *link)
 	link_key(pass, rule, &detection, &key);
 	buf_clear(&detect->scratch);
 	detection_write(&detect->scratch, &detection);
-	done = !key.failed && !detect->scratch.failed && !arena_failed(detect->arena) &&
-	    batch_post(pass->batch, letter_owner(TOPIC_EVENTS, pass->position.partition),
+	done = !key.failed && !detect->scratch.failed && pass->flown->whole &&
+	    !arena_failed(detect->arena) &&
+	    batch_post(pass->batch, letter_owner(TOPIC_EVENTS, pass->flown->position.partition),
 	    TOPIC_DETECTIONS, buf_str(&key), buf_str(&detect->scratch));
 	buf_free(&key);
 	if (done)
@@ -272,13 +277,13 @@ static size_t links_add(struct link *links, size_t count, const struct rule *rul
 }
 
 /* Room for what all the matches feed: as many as there are rules, at worst. */
-static struct link *links_room(const struct pass *pass, const uint32_t *matches, size_t count)
+static struct link *links_room(const struct pass *pass)
 {
 	const struct ruleset *ruleset = pass->detect->options.ruleset;
 	size_t most = 0;
 
-	for (size_t i = 0; i < count; i++)
-		most += ruleset_rule(ruleset, matches[i])->use_count + 1;
+	for (size_t i = 0; i < pass->flown->match_count; i++)
+		most += ruleset_rule(ruleset, pass->flown->matches[i])->use_count + 1;
 	return arena_array(pass->detect->arena, most + 1, sizeof(struct link));
 }
 
@@ -301,21 +306,19 @@ static int pass_links(const struct pass *pass, struct link *links, size_t count)
 	return code;
 }
 
-static int pass_match(const struct pass *pass)
+static int pass_matches(const struct pass *pass)
 {
 	struct detect *detect = pass->detect;
-	size_t link_count = 0;
-	const uint32_t *matches;
-	size_t count = matcher_run(detect->matcher, pass->record, &matches);
+	size_t link_count = 0, count = pass->flown->match_count;
 
-	if (count == 0)
-		return 0;
-	struct link *links = links_room(pass, matches, count);
+	arena_reset(detect->arena);
+	struct link *links = links_room(pass);
 	int code = links != NULL ? 0 : ERR_MEMORY;
 
 	detect->options.stats->matches += count;
 	for (size_t i = 0; code == 0 && i < count; i++) {
-		const struct rule *rule = ruleset_rule(detect->options.ruleset, matches[i]);
+		const struct rule *rule = ruleset_rule(detect->options.ruleset,
+		    pass->flown->matches[i]);
 
 		link_count = links_add(links, link_count, rule);
 		if (!rule->silent && rule->first_seen == NULL)
@@ -324,28 +327,50 @@ static int pass_match(const struct pass *pass)
 	return code == 0 ? pass_links(pass, links, link_count) : code;
 }
 
-static int detect_event(struct detect *detect, const struct event *event, struct position position,
-    struct batch *batch)
+/* Whose matches become what. */
+struct landing {
+	struct detect *detect;
+	struct batch *batch;
+};
+
+static int detect_land(void *context, const struct flown *flown)
 {
-	struct record record;
-	struct pass pass = {.detect = detect, .batch = batch, .record = &record,
-	    .position = position, .flags = event->flags};
+	const struct landing *landing = context;
+	struct detect *detect = landing->detect;
+	const struct record *record = flown->record;
+	const struct event *event = record->event;
+	struct pass pass = {.detect = detect, .batch = landing->batch, .flown = flown,
+	    .record = record, .flags = event->flags};
 	bool skewed;
 
-	arena_reset(detect->arena);
-	decoding_run(detect->decoding, &record, event, detect->arena);
 	detect->options.stats->events++;
-	detect->options.stats->undecoded += str_ends(record.decoders, STR("plain"));
-	pass.time_ns = watermark_clamp(record.time_ns, event->received_ns, detect->options.skew_ns,
-	    &skewed);
+	detect->options.stats->undecoded += str_ends(record->decoders, STR("plain"));
+	pass.time_ns = watermark_clamp(record->time_ns, event->received_ns,
+	    detect->options.skew_ns, &skewed);
 	if (skewed) {
 		pass.flags |= EVENT_CLOCK_SKEW;
 		detect->options.stats->skewed++;
 	}
-	census_note(detect->census, &record, skewed);
-	watermark_source_add(&detect->sources[position.partition], pass.time_ns,
+	census_note(detect->census, record, skewed);
+	watermark_source_add(&detect->sources[flown->position.partition], pass.time_ns,
 	    event->received_ns);
-	return pass_match(&pass);
+	return flown->match_count > 0 ? pass_matches(&pass) : 0;
+}
+
+/* ---- flights ---- */
+
+static int detect_run(struct detect *detect, struct batch *batch)
+{
+	struct landing landing = {detect, batch};
+
+	return flight_run(detect->flight, detect->matcher, detect_land, &landing);
+}
+
+/* What becomes of it may be known only when the flight is run: at the latest by detect_record. */
+static int detect_event(struct detect *detect, const struct event *event, struct position position,
+    struct batch *batch)
+{
+	return flight_add(detect->flight, event, position) ? detect_run(detect, batch) : 0;
 }
 
 /* ---- one record ---- */
@@ -472,7 +497,7 @@ static int detect_foreign(struct detect *detect, const struct bus_record *record
 	int64_t time_ns = record->time_ns != 0 ? record->time_ns : batch->now_ns;
 	struct event event;
 
-	/* In the batch's arena: the event's own is reset when the event is taken up. */
+	/* In the batch's arena: that of the flight is reset when the event is taken up. */
 	if (frame_read_json(batch->arena, record->value, &event))
 		return detect_json(detect, &event, position, batch);
 	detect->options.stats->foreign++;
@@ -501,5 +526,10 @@ int detect_record(struct detect *detect, const struct bus_record *record, struct
 		detect->options.stats->damaged++;
 		break;
 	}
+	/* What is in the flight came before what went wrong. */
+	int landed = detect_run(detect, batch);
+
+	if (landed < 0)
+		code = landed;
 	return code < 0 ? error_set(error, code, TEXT_base_memory) : 0;
 }
