@@ -472,6 +472,9 @@ int yaml_parse(struct arena *arena, struct str text, const char *file,
 	b.frames = arena_array(arena, limits->depth + 1, sizeof(struct frame));
 	if (b.frames == NULL || !yaml_parser_initialize(&parser))
 		return no_memory(&b);
+	/* Windows' editors put it there; libyaml, told the encoding, takes it for text. */
+	if (str_starts(text, STR("\xEF\xBB\xBF")))
+		text = str_slice(text, 3, text.len);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(
 	    &parser, (const unsigned char *)(text.len == 0 ? "" : text.ptr), text.len);

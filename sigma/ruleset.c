@@ -19,6 +19,8 @@
 #define STEPS_DEFAULT 100000u
 
 /* Lists of thousands of hashes occur. */
+#define PARTS_BYTES ((size_t)64 << 20) /* read again at most for one broken file */
+
 static const struct yaml_limits limits = {.bytes = RULESET_FILE, .nodes = 1 << 18, .depth = 64};
 
 struct ruleset {
@@ -137,28 +139,105 @@ static int document_load(struct loader *loader, const struct yaml_node *root, co
 	return code;
 }
 
-static int text_load(struct loader *loader, struct str text, const char *file, struct error *out)
+/* ERR_DOCUMENT is left to the caller, in *error. */
+static int documents_load(struct loader *loader, struct str text, const char *file,
+    struct error *error, struct error *out)
 {
 	struct builder *builder = &loader->builder;
 	struct yaml_node **roots = NULL;
 	size_t count = 0;
-	struct error error = {0};
-	int code = yaml_parse(builder->scratch, text, file, &limits, &roots, &count,
-	    &error);
+	int code = yaml_parse(builder->scratch, text, file, &limits, &roots, &count, error);
 
-	if (code == ERR_DOCUMENT) {
-		refused(loader, &error);
-		return 0;
-	}
 	if (code < 0) {
-		if (out != NULL)
-			*out = error;
+		if (code != ERR_DOCUMENT && out != NULL)
+			*out = *error;
 		return code;
 	}
 	builder->file = file;
 	for (size_t i = 0; i < count && code == 0; i++)
 		code = document_load(loader, roots[i], file, out);
 	return code;
+}
+
+/* YAML has no such line but between documents, not even in a text in quotes (YAML 1.2, 9.1.2). */
+static bool is_division(struct str line)
+{
+	return str_starts(line, STR("---")) && (line.len == 3 || char_is_space(line.ptr[3]));
+}
+
+/* The length of the first document, with its own "---". Lines are counted in *ret_lines. */
+static size_t document_span(struct str text, size_t *ret_lines)
+{
+	struct str rest = text, line;
+	size_t lines = 0;
+
+	while (rest.len > 0) {
+		size_t at = text.len - rest.len;
+
+		(void)str_cut(&rest, '\n', &line);
+		if (lines > 0 && is_division(line)) {
+			*ret_lines = lines;
+			return at;
+		}
+		lines++;
+	}
+	*ret_lines = lines;
+	return text.len;
+}
+
+static size_t documents_count(struct str text)
+{
+	size_t count = 0, lines;
+
+	for (; text.len > 0; count++)
+		text = str_slice(text, document_span(text, &lines), text.len);
+	return count;
+}
+
+/*
+ * One document that is no YAML takes the others of its file with it, unless each is read by
+ * itself: behind as many empty lines as stand before it, for the places of what is refused.
+ */
+static int parts_load(struct loader *loader, struct str text, const char *file, struct error *out)
+{
+	struct buf part = BUF(RULESET_FILE + 1);
+	size_t before = 0, lines;
+	int code = 0;
+
+	while (code == 0 && text.len > 0) {
+		size_t span = document_span(text, &lines);
+		struct error error = {0};
+
+		buf_clear(&part);
+		for (size_t i = 0; i < before; i++)
+			buf_char(&part, '\n');
+		buf_str_put(&part, str_slice(text, 0, span));
+		code = part.failed ? error_set(out, ERR_MEMORY, TEXT_base_memory)
+		    : documents_load(loader, buf_str(&part), file, &error, out);
+		if (code == ERR_DOCUMENT) {
+			refused(loader, &error);
+			code = 0;
+		}
+		before += lines;
+		text = str_slice(text, span, text.len);
+	}
+	buf_free(&part);
+	return code;
+}
+
+static int text_load(struct loader *loader, struct str text, const char *file, struct error *out)
+{
+	struct error error = {0};
+	int code = documents_load(loader, text, file, &error, out);
+
+	if (code != ERR_DOCUMENT)
+		return code;
+	size_t count = text.len <= RULESET_FILE ? documents_count(text) : 1;
+
+	if (count > 1 && count <= PARTS_BYTES / text.len)
+		return parts_load(loader, text, file, out);
+	refused(loader, &error);
+	return 0;
 }
 
 /* A list that is wrong is refused, and with it the rules that need it. */

@@ -82,6 +82,13 @@ static void test_documents(void **state)
 	assert_int_equal(roots[0]->kind, YAML_MAP);
 	assert_null(roots[1]);
 	assert_int_equal(roots[2]->kind, YAML_LIST);
+	/* the byte order mark of an editor is no text, and no column */
+	assert_int_equal(parse("\xEF\xBB\xBF" "a: 1\nb: 2\n"), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(roots[0]->count, 2);
+	assert_int_equal(roots[0]->first->key_column, 1);
+	assert_int_equal(parse("\xEF\xBB\xBF"), 0);
+	assert_int_equal(count, 0);
 }
 
 static void test_scalars(void **state)

@@ -222,7 +222,8 @@ static const struct decoded_row windows[] = {
     /* what converters of evtx and of XML make of the same event */
     ROW("{\"Event\":{\"#attributes\":{\"xmlns\":\"x\"},\"System\":{\"Provider\":{\"#attributes\":"
 	"{\"Name\":\"Microsoft-Windows-Sysmon\"}},\"EventID\":{\"#attributes\":{\"Qualifiers\":0},"
-	"\"#text\":1},\"TimeCreated\":{\"#attributes\":{\"SystemTime\":\"2026-11-22T03:04:05.5Z\"}},"
+	"\"#text\":1},"
+	"\"TimeCreated\":{\"#attributes\":{\"SystemTime\":\"2026-11-22T03:04:05.5Z\"}},"
 	"\"Channel\":\"Microsoft-Windows-Sysmon/Operational\",\"Computer\":\"PC03\"},"
 	"\"EventData\":{\"Image\":\"C:\\\\x.exe\"}}}",
 	"EventID=1\nImage=C:\\x.exe\nProvider_Name=Microsoft-Windows-Sysmon\nComputer=PC03\n"

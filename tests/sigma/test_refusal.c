@@ -246,6 +246,26 @@ static void broken_yaml_is_one_refusal(void **state)
 	ruleset_free(ruleset);
 }
 
+static void a_document_that_is_no_yaml_leaves_the_others(void **state)
+{
+	struct refusals refusals;
+	struct ruleset *ruleset = load_text("title: a\nid: id-a\n" DETECTION
+	                                    "---\ntitle: [b\nid: id-b\n--- # here\ntitle: c\n"
+	                                    "id: id-c\ndescription: |\n  ---\n  text\n" DETECTION
+	                                    "---\ntitle: d\ntitle: e\n---\nid: id-f\n",
+	    &refusals);
+
+	(void)state;
+	assert_int_equal(refusals.count, 3);
+	assert_int_equal(refusals.first.line, 7);
+	assert_int_equal(ruleset_count(ruleset), 2);
+	assert_non_null(ruleset_find(ruleset, STR("id-a")));
+	assert_non_null(ruleset_find(ruleset, STR("id-c")));
+	ruleset_free(ruleset);
+	assert_refused("title: a\nid: id-a\n" DETECTION "---\ntitle: d\ntitle: e\n", 7, 1,
+	    "first on line 6");
+}
+
 static void refusals_are_told_in_vietnamese(void **state)
 {
 	(void)state;
@@ -264,6 +284,7 @@ int main(void)
 	    cmocka_unit_test(circles_and_wide_groups_are_refused),
 	    cmocka_unit_test(a_refused_rule_leaves_the_others),
 	    cmocka_unit_test(broken_yaml_is_one_refusal),
+	    cmocka_unit_test(a_document_that_is_no_yaml_leaves_the_others),
 	    cmocka_unit_test(refusals_are_told_in_vietnamese),
 	};
 
