@@ -82,6 +82,8 @@ static void detection_take(struct reading *reading, const struct correlate *corr
 	reading->time_ns = detection->time_ns;
 	reading->key = (struct repeat_key){detection->position.offset, detection->position.index,
 	    repeat_which(detection->correlation, detection->rule)};
+	if (reading->partition < correlate->options.sources)
+		repeat_foresee(&correlate->repeats[reading->partition], &reading->key);
 	if (reading->rule != NULL) {
 		reading->item = detection_item(correlate, reading->rule, step, detection);
 		return;

@@ -26,49 +26,109 @@ static struct repeat_key *key_at(const struct repeat *repeat, uint32_t index)
 	return &repeat->keys[(repeat->first + index) & (repeat->capacity - 1)];
 }
 
-static uint32_t slot_of(const struct repeat *repeat, struct repeat_key key)
-{
-	char bytes[16];
+/* ---- slots ---- */
 
-	set_u64(bytes, key.offset);
-	set_u32(bytes + 8, key.index);
-	set_u32(bytes + 12, key.which);
-	return (uint32_t)hash_sip64(hash_process_key(), str_from(bytes, sizeof(bytes))) &
-	    (repeat->capacity * 2 - 1);
+/*
+ * A slot is one number: where its key is in the ring, plus 1 (0: nothing here); how far it lies
+ * behind the slot where its hash would have it; and a few more bits of that hash. So neither a
+ * search nor a gap that is closed reads keys, but of what is nearly always the one looked for.
+ */
+#define PLACE_BITS 17u
+#define AWAY_BITS  7u
+#define AWAY_MOST  ((UINT32_C(1) << AWAY_BITS) - 1) /* so far or farther: the hash must tell */
+#define TAG_BIT    (PLACE_BITS + AWAY_BITS)
+
+_Static_assert(REPEAT_WINDOW < UINT32_C(1) << PLACE_BITS, "a place fits");
+_Static_assert(sizeof(struct repeat_key) == 16, "a key is hashed as it lies");
+
+static uint64_t key_hash(const struct repeat_key *key)
+{
+	return hash_sip64(hash_process_key(), str_from((const char *)key, sizeof(*key)));
 }
 
-static bool key_eq(struct repeat_key a, struct repeat_key b)
+static uint32_t slot_mask(const struct repeat *repeat)
 {
-	return a.offset == b.offset && a.index == b.index && a.which == b.which;
+	return repeat->capacity * 2 - 1;
+}
+
+static uint32_t slot_tag(uint64_t hash)
+{
+	return (uint32_t)(hash >> (32 + TAG_BIT)) << TAG_BIT;
+}
+
+static uint32_t slot_place(uint32_t slot)
+{
+	return (slot & ((UINT32_C(1) << PLACE_BITS) - 1)) - 1;
+}
+
+static uint32_t slot_make(uint32_t place, uint32_t away, uint64_t hash)
+{
+	return slot_tag(hash) | (away < AWAY_MOST ? away : AWAY_MOST) << PLACE_BITS | (place + 1);
+}
+
+/* How far the key of the slot at that place lies from where it would be. */
+static uint32_t slot_away(const struct repeat *repeat, uint32_t at)
+{
+	uint32_t slot = repeat->slots[at], away = slot >> PLACE_BITS & AWAY_MOST;
+
+	return away < AWAY_MOST ? away
+	    : (at - (uint32_t)key_hash(&repeat->keys[slot_place(slot)])) & slot_mask(repeat);
+}
+
+static bool key_eq(const struct repeat_key *a, const struct repeat_key *b)
+{
+	return a->offset == b->offset && a->index == b->index && a->which == b->which;
 }
 
 /* The slot that holds the key, or the free one where it would go. */
-static uint32_t slot_find(const struct repeat *repeat, struct repeat_key key)
+static uint32_t slot_find(const struct repeat *repeat, const struct repeat_key *key, uint64_t hash)
 {
-	uint32_t mask = repeat->capacity * 2 - 1;
-	uint32_t slot = slot_of(repeat, key);
+	uint32_t at = (uint32_t)hash & slot_mask(repeat), slot;
 
-	while (repeat->slots[slot] != 0 && !key_eq(repeat->keys[repeat->slots[slot] - 1], key))
-		slot = (slot + 1) & mask;
-	return slot;
+	for (; (slot = repeat->slots[at]) != 0; at = (at + 1) & slot_mask(repeat))
+		if (slot >> TAG_BIT << TAG_BIT == slot_tag(hash) &&
+		    key_eq(&repeat->keys[slot_place(slot)], key))
+			break;
+	return at;
+}
+
+static void slot_put(struct repeat *repeat, uint32_t place)
+{
+	const struct repeat_key *key = &repeat->keys[place];
+	uint64_t hash = key_hash(key);
+	uint32_t at = slot_find(repeat, key, hash);
+
+	repeat->slots[at] =
+	    slot_make(place, (at - (uint32_t)hash) & slot_mask(repeat), hash);
 }
 
 /* Linear probing without tombstones: what follows moves up into the gap where it may. */
-static void slot_free(struct repeat *repeat, uint32_t slot)
+static void slot_free(struct repeat *repeat, uint32_t gap)
 {
-	uint32_t mask = repeat->capacity * 2 - 1;
-	uint32_t gap = slot;
+	uint32_t mask = slot_mask(repeat);
 
-	for (uint32_t at = (slot + 1) & mask; repeat->slots[at] != 0; at = (at + 1) & mask) {
-		uint32_t home = slot_of(repeat, repeat->keys[repeat->slots[at] - 1]);
+	for (uint32_t at = (gap + 1) & mask; repeat->slots[at] != 0; at = (at + 1) & mask) {
+		uint32_t away = slot_away(repeat, at), back = (at - gap) & mask;
 
-		if (((at - home) & mask) < ((at - gap) & mask))
+		if (away < back)
 			continue;
-		repeat->slots[gap] = repeat->slots[at];
+		uint32_t rest = repeat->slots[at] & ~(AWAY_MOST << PLACE_BITS);
+
+		away -= back;
+		repeat->slots[gap] = rest | (away < AWAY_MOST ? away : AWAY_MOST) << PLACE_BITS;
 		gap = at;
 	}
 	repeat->slots[gap] = 0;
 }
+
+void repeat_foresee(const struct repeat *repeat, const struct repeat_key *key)
+{
+	if (repeat->capacity > 0)
+		__builtin_prefetch(
+		    &repeat->slots[(uint32_t)key_hash(key) & slot_mask(repeat)], 1);
+}
+
+/* ---- the ring ---- */
 
 static bool repeat_grow(struct repeat *repeat)
 {
@@ -90,7 +150,7 @@ static bool repeat_grow(struct repeat *repeat)
 	repeat->capacity = capacity;
 	repeat->first = 0;
 	for (uint32_t i = 0; i < repeat->count; i++)
-		slots[slot_find(repeat, keys[i])] = i + 1;
+		slot_put(repeat, i);
 	return true;
 }
 
@@ -101,9 +161,14 @@ static void window_forget(struct repeat *repeat)
 	if (!repeat->cut || place_compare(oldest, repeat->floor) > 0)
 		repeat->floor = oldest;
 	repeat->cut = true;
-	slot_free(repeat, slot_find(repeat, oldest));
+	slot_free(repeat, slot_find(repeat, &oldest, key_hash(&oldest)));
 	repeat->first = (repeat->first + 1) & (repeat->capacity - 1);
 	repeat->count--;
+}
+
+static bool repeat_has(const struct repeat *repeat, const struct repeat_key *key)
+{
+	return repeat->slots[slot_find(repeat, key, key_hash(key))] != 0;
 }
 
 static bool window_remember(struct repeat *repeat, struct repeat_key key)
@@ -112,10 +177,8 @@ static bool window_remember(struct repeat *repeat, struct repeat_key key)
 		window_forget(repeat);
 	else if (repeat->count == repeat->capacity && !repeat_grow(repeat))
 		return false;
-	uint32_t slot = slot_find(repeat, key);
-
 	*key_at(repeat, repeat->count) = key;
-	repeat->slots[slot] = ((repeat->first + repeat->count) & (repeat->capacity - 1)) + 1;
+	slot_put(repeat, (repeat->first + repeat->count) & (repeat->capacity - 1));
 	repeat->count++;
 	return true;
 }
@@ -125,7 +188,7 @@ enum repeat_result repeat_check(struct repeat *repeat, struct repeat_key key)
 	if (repeat->any && place_compare(key, repeat->mark) <= 0) {
 		if (repeat->cut && place_compare(key, repeat->floor) <= 0)
 			return REPEAT_KNOWN;
-		if (repeat->slots[slot_find(repeat, key)] != 0)
+		if (repeat_has(repeat, &key))
 			return REPEAT_KNOWN;
 	} else {
 		repeat->mark = key;
@@ -205,7 +268,7 @@ bool repeat_read(struct str *rest, struct repeat *ret)
 	for (uint32_t i = 0; i < count; i++) {
 		if (!key_read(rest, &key))
 			return false;
-		if (ret->capacity > 0 && ret->slots[slot_find(ret, key)] != 0)
+		if (ret->capacity > 0 && repeat_has(ret, &key))
 			return false; /* twice */
 		if (!window_remember(ret, key))
 			return false;

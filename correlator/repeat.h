@@ -24,7 +24,7 @@ struct repeat_key {
 struct repeat {
 	struct repeat_key *keys; /* ring, grown as needed */
 	uint32_t first, count, capacity;
-	uint32_t *slots;         /* hash set: position in keys + 1; 2 * capacity of them */
+	uint32_t *slots;         /* hash set, 2 * capacity of them: repeat.c */
 	struct repeat_key mark;  /* highest (offset, index) */
 	struct repeat_key floor; /* highest that has left the window */
 	bool any, cut;           /* mark, floor are set */
@@ -42,6 +42,8 @@ enum repeat_result repeat_check(struct repeat *repeat, struct repeat_key key);
  * message from its own repetition, which changes nothing.
  */
 void repeat_anew(struct repeat *repeat, int64_t time_ns);
+/* Calls for the memory that repeat_check of the key is going to need. */
+void repeat_foresee(const struct repeat *repeat, const struct repeat_key *key);
 void repeat_end(struct repeat *repeat);
 
 void repeat_write(struct buf *out, const struct repeat *repeat);

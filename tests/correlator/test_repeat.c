@@ -42,6 +42,14 @@ static void test_older_than_the_window(void **state)
 		assert_int_equal(repeat_check(&repeat, (struct repeat_key){i * 2, 0, 1}),
 		    REPEAT_NEW);
 	assert_int_equal(repeat.count, REPEAT_WINDOW);
+	for (uint64_t i = REPEAT_WINDOW; i < 2 * REPEAT_WINDOW; i++)
+		assert_int_equal(repeat_check(&repeat, (struct repeat_key){i * 2, 0, 1}),
+		    REPEAT_KNOWN);
+	uint32_t slots = 0;
+
+	for (uint32_t i = 0; i < 2 * repeat.capacity; i++)
+		slots += repeat.slots[i] != 0;
+	assert_int_equal(slots, REPEAT_WINDOW);
 	/* In the window, older than it though never seen, and a hole within it. */
 	assert_int_equal(repeat_check(&repeat, (struct repeat_key){3 * REPEAT_WINDOW, 0, 1}),
 	    REPEAT_KNOWN);
