@@ -1,5 +1,5 @@
 /*
- * Matching, from raw bytes to exact hits: decoding_run and matcher_run, as the stage detect does.
+ * Matching, from raw bytes to exact hits: decoding_run and matcher_run, one event after the other.
  * Our own rules over a mix of syslog of our own making, and all rules of SigmaHQ's `rules` over the
  * two corpora, where they are there (TOCSIN_CORPORA). Events that are not from Windows say
  * themselves what they are, which bench/logsources.yml has read.
