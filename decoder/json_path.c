@@ -117,7 +117,7 @@ static const struct json_name *name_find(struct json_paths *paths, uint32_t oute
 }
 
 static __attribute__((noinline)) struct json_step *step_make(struct json_paths *paths,
-    size_t place, uint32_t before, const struct json_name *name)
+    size_t place, uint64_t key, const struct json_name *name)
 {
 	struct json_step *step = &paths->steps[place];
 
@@ -130,7 +130,7 @@ static __attribute__((noinline)) struct json_step *step_make(struct json_paths *
 	step->name = (uint16_t)(name - paths->names);
 	step->len = (uint8_t)name->len;
 	step->name_len = (uint8_t)(name->len - 2);
-	paths->before[place] = before;
+	paths->keys[place] = key;
 	return step;
 }
 
@@ -139,13 +139,14 @@ static struct json_step *step_place(struct json_paths *paths, uint32_t before,
 {
 	size_t index = (size_t)(name - paths->names);
 	size_t place = (mix((uint64_t)before << 16 ^ index) >> 32) % STEP_SETS * STEP_WAYS;
-	const struct json_step *step = &paths->steps[place];
+	uint64_t key = (uint64_t)before << 32 | name->inner;
+	unsigned found = 0; /* which it is cannot be foretold: no branch for each */
 
-	for (unsigned way = 0; way < STEP_WAYS; way++) {
-		if (step[way].inner == name->inner && paths->before[place + way] == before)
-			return &paths->steps[place + way];
-	}
-	return step_make(paths, place + paths->turn++ % STEP_WAYS, before, name);
+	for (unsigned way = 0; way < STEP_WAYS; way++)
+		found |= (paths->keys[place + way] == key) << way;
+	if (__builtin_expect(found != 0, 1))
+		return &paths->steps[place + (unsigned)__builtin_ctz(found)];
+	return step_make(paths, place + paths->turn++ % STEP_WAYS, key, name);
 }
 
 struct json_step *json_step_find(struct json_paths *paths, struct json_step *last, uint32_t outer,
@@ -154,7 +155,7 @@ struct json_step *json_step_find(struct json_paths *paths, struct json_step *las
 	size_t behind = (size_t)(last - paths->steps);
 	uint32_t before = behind == STEP_START
 	    ? STEP_SETS
-	    : (paths->before[behind] & UINT16_MAX) << 16 | last->name;
+	    : (uint32_t)(paths->keys[behind] >> 32) << 16 | last->name;
 
 	if (segment.len > STEP_TEXT - 2)
 		return NULL;

@@ -48,7 +48,8 @@ struct json_name {
 
 struct json_paths {
 	_Alignas(64) struct json_step steps[STEP_START + 1];
-	uint32_t before[STEP_START + 1]; /* of each step two names, the nearer in the low half */
+	/* Of each step the two names behind which it stands, 16 bits each, and its own inner path. */
+	_Alignas(32) uint64_t keys[STEP_START + 1];
 	struct json_name names[STEP_SETS];
 	uint32_t path; /* the last that was given out */
 	unsigned turn;
