@@ -35,7 +35,8 @@ static const struct str time_names[] = {STR_INIT("TimeCreated"), STR_INIT("Event
     STR_INIT("_source.@timestamp"), STR_INIT("_time"), STR_INIT("published"),
     STR_INIT("activityDateTime"), STR_INIT("createdDateTime"), STR_INIT("eventTimestamp"),
     STR_INIT("id.time"), STR_INIT("time_iso8601"), STR_INIT("time_local"),
-    STR_INIT("TimeGenerated"), STR_INIT("CreationTime"), STR_INIT("__REALTIME_TIMESTAMP")};
+    STR_INIT("TimeGenerated"), STR_INIT("CreationTime"), STR_INIT("__REALTIME_TIMESTAMP"),
+    STR_INIT("requestReceivedTimestamp")};
 
 static struct name_set alias_names, ranks;
 static pthread_once_t built = PTHREAD_ONCE_INIT;

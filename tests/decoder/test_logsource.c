@@ -123,6 +123,55 @@ static void check_rows(const struct logsources *sources, const struct row *table
 	decoding_free(decoding);
 }
 
+static const struct row clouds[] = {
+    {"{\"eventVersion\":\"1.08\",\"eventSource\":\"iam.amazonaws.com\",\"eventName\":\"x\","
+     "\"awsRegion\":\"ap-southeast-1\"}", "aws//cloudtrail"},
+    {"{\"published\":\"2026-11-22T03:04:05Z\",\"eventType\":\"user.session.start\","
+     "\"actor\":{\"alternateId\":\"an@example.com\"}}", "okta//okta"},
+    {"{\"time\":\"2026-11-22T03:04:05Z\",\"category\":\"SignInLogs\",\"operationName\":\"x\"}",
+	"azure//signinlogs"},
+    {"{\"time\":\"2026-11-22T03:04:05Z\",\"category\":\"AuditLogs\",\"operationName\":\"x\"}",
+	"azure//auditlogs"},
+    {"{\"time\":\"2026-11-22T03:04:05Z\",\"category\":\"UserRiskEvents\","
+     "\"operationName\":\"x\"}", "azure//riskdetection"},
+    {"{\"time\":\"2026-11-22T03:04:05Z\",\"category\":\"Administrative\","
+     "\"operationName\":\"x\",\"resourceId\":\"/a\"}", "azure//activitylogs"},
+    {"{\"category\":\"Administrative\"}", "//"},
+    {"{\"Operation\":\"x\",\"RecordType\":1,\"UserId\":\"an\",\"Workload\":\"Exchange\"}",
+	"m365//exchange"},
+    {"{\"Operation\":\"x\",\"RecordType\":1,\"UserId\":\"an\","
+     "\"Workload\":\"SecurityComplianceCenter\"}", "m365//threat_management"},
+    {"{\"Operation\":\"x\",\"RecordType\":1,\"UserId\":\"an\",\"Workload\":\"SharePoint\"}",
+	"m365//audit"},
+    {"{\"protoPayload\":{\"@type\":\"type.googleapis.com/google.cloud.audit.AuditLog\","
+     "\"serviceName\":\"iam.googleapis.com\"}}", "gcp//gcp.audit"},
+    {"{\"protoPayload\":{\"@type\":\"type.googleapis.com/google.cloud.audit.AuditLog\","
+     "\"serviceName\":\"admin.googleapis.com\"}}", "gcp//google_workspace.admin"},
+    {"{\"protoPayload\":{\"serviceName\":\"login.googleapis.com\"}}",
+	"gcp//google_workspace.login"},
+    {"{\"action\":\"org.add_member\",\"actor\":\"an\",\"_document_id\":\"x\"}",
+	"github//audit"},
+    {"{\"auditType\":{\"category\":\"Users\",\"action\":\"x\"}}", "bitbucket//audit"},
+    {"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"verb\":\"create\"}",
+	"kubernetes/application/audit"},
+    {"{\"_path\":\"dns\",\"query\":\"example.com\"}", "zeek/dns/dns"},
+    {"{\"_path\":\"smb_files\"}", "zeek//smb_files"},
+    {"{\"Channel\":\"Security\",\"EventID\":4688}", "windows/process_creation/security"},
+};
+
+/* The example knows what it says it knows. */
+static void the_cloud_is_known(void **state)
+{
+	(void)state;
+	struct logsources *sources = NULL;
+	struct error error = {0};
+
+	if (logsources_load(&sources, "deploy/logsources.yml", &error) < 0)
+		fail_msg("%s", error.text);
+	check_rows(sources, clouds, sizeof(clouds) / sizeof(clouds[0]));
+	logsources_free(sources);
+}
+
 static void rows_tell_where_an_event_belongs(void **state)
 {
 	(void)state;
@@ -254,6 +303,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rows_tell_where_an_event_belongs),
+	    cmocka_unit_test(the_cloud_is_known),
 	    cmocka_unit_test(without_log_sources_the_decoders_decide),
 	    cmocka_unit_test(mistakes_are_told_with_their_place),
 	    cmocka_unit_test(a_file_is_read_and_a_missing_one_told),
