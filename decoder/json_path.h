@@ -48,7 +48,7 @@ struct json_name {
 
 struct json_paths {
 	_Alignas(64) struct json_step steps[STEP_START + 1];
-	/* Of each step the two names behind which it stands, 16 bits each, and its own inner path. */
+	/* Of each step the names behind which it stands, 16 bits each, and its inner path. */
 	_Alignas(32) uint64_t keys[STEP_START + 1];
 	struct json_name names[STEP_SETS];
 	uint32_t path; /* the last that was given out */
