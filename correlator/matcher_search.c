@@ -118,42 +118,38 @@ static void teddy_try(struct search *search, const struct teddy_literal *literal
 		entry_found(search, entry);
 }
 
-/* How many places were tried. */
-static size_t teddy_search(struct search *search, struct teddy *teddy, struct str text)
+static void teddy_search(struct search *search, struct teddy *teddy, struct str text)
 {
 	struct teddy_hit *hits = search->out->hits;
-	size_t at = 0, tried = 0;
+	size_t at = 0;
 
 	while (at < text.len) {
 		size_t count = teddy_find(teddy, text, &at, hits, CANDIDATES_HITS);
 
-		tried += count;
 		for (size_t i = 0; i < count; i++)
 			teddy_try(search, &teddy->literals[hits[i].literal], text, hits[i].at);
 	}
-	return tried;
 }
 
 /*
- * By pairs, unless they have turned out to be frequent: what is ordinary was guessed, and a
- * stranger may send them.
+ * Unless they have turned out to be frequent: what is ordinary was guessed, and a stranger may send
+ * them.
  */
-static bool pairs_search(struct search *search, struct scan *scan, struct str text)
+static bool pairs_pay(const struct scan *scan)
 {
 	uint64_t asked = scan->pairs->asked;
 
-	if (asked > PAIRS_PATIENCE && asked * PAIRS_SELDOM > scan->looked)
-		return false;
-	scan->looked += text.len;
-	scan->found += teddy_search(search, scan->pairs, text);
-	return true;
+	return asked <= PAIRS_PATIENCE || asked * PAIRS_SELDOM <= scan->looked;
 }
 
 /* The text has FOLD_PADDING behind it. */
 static void scan_search(struct search *search, struct scan *scan, struct str text)
 {
-	if (scan->pairs != NULL && pairs_search(search, scan, text))
+	if (scan->pairs != NULL && pairs_pay(scan)) {
+		scan->looked += text.len;
+		teddy_search(search, scan->pairs, text);
 		return;
+	}
 	for (unsigned kinds = scan->gram_kinds; kinds != 0; kinds &= kinds - 1)
 		gram_search(search, &scan->grams[__builtin_ctz(kinds)], text);
 	if (scan->teddy != NULL)
@@ -320,41 +316,55 @@ static void values_search(struct search *search, struct table *table, unsigned d
 }
 
 /*
+ * Nothing of what is looked for is in the raw line: seen without folding it, which the values that
+ * are asked for then are one by one.
+ */
+static bool line_is_clear(struct search *search, struct table *table)
+{
+	struct str raw = search->view->pieces[0].raw;
+	struct scan *scan = &table->ascii;
+	bool ascii;
+
+	if (scan->pairs == NULL || !pairs_pay(scan))
+		return false;
+	scan->looked += raw.len;
+	return !teddy_has_any(scan->pairs, raw, &ascii) &&
+	    (ascii || (!table->high.any && fold_keeps_ascii(raw)));
+}
+
+/*
  * Where only escapes of one letter were taken out no bytes stand next to each other that do not in
  * the raw line, but those that escapes stand for. So where the raw line has nothing of what is
- * looked for, the values have nothing of it.
+ * looked for, the values have nothing of it. Gives the pieces that are done.
  */
-static bool line_search(struct search *search, struct table *table, unsigned *ret_empty)
+static unsigned line_search(struct search *search, struct table *table)
 {
-	const struct scan *scan = &table->ascii;
-	uint64_t looked = scan->looked, found = scan->found;
-	struct str unescaped = search->view->record->unescaped;
 	struct view *view = search->view;
+	struct str unescaped = view->record->unescaped;
+	unsigned done = 1;
 
-	*ret_empty = 0;
-	if (!piece_search(search, table, 0))
-		return false;
-	if (!scan->plain || scan->looked == looked || scan->found != found)
-		return true;
-	for (size_t i = 1; i < view->piece_count; i++) {
+	if (!line_is_clear(search, table))
+		return piece_search(search, table, 0);
+	view_piece_apart(view, 0);
+	for (size_t i = 1; i < view->piece_count && table->ascii.plain; i++) {
 		if (view_is_within(view->pieces[i].raw, unescaped)) {
 			view_piece_apart(view, i);
-			*ret_empty |= 1u << i;
+			done |= 1u << i;
 		}
 	}
-	return true;
+	return done;
 }
 
 static void anywhere_search(struct search *search, struct table *table)
 {
 	struct view *view = search->view;
-	unsigned done = 0, empty = 0, all = (1u << view->piece_count) - 1;
+	unsigned done = 0, all = (1u << view->piece_count) - 1;
 
 	present_try(search, table);
 	if (table->words.count == 0 && !table->ascii.any && !table->high.any)
 		return;
 	if (table->words.count == 0)
-		done = line_search(search, table, &empty) | empty;
+		done = line_search(search, table);
 	for (size_t i = 1; i < view->piece_count && table->words.count == 0; i++)
 		done |= (unsigned)((done >> i & 1) != 0 || piece_search(search, table, i)) << i;
 	if ((done & 1) == 0)

@@ -26,7 +26,7 @@ struct scan {
 	struct teddy *teddy; /* shorter ones, or all, when they are few; or NULL */
 	struct teddy *pairs; /* all, by pairs that are seldom: in place of the others; or NULL */
 	bool plain;             /* they and what stands before are not what escapes stand for */
-	uint64_t looked, found; /* by pairs: bytes, and places */
+	uint64_t looked;        /* bytes, by pairs */
 	bool any;
 };
 

@@ -7,6 +7,8 @@
 #include <immintrin.h>
 #endif
 
+#define INLINE inline __attribute__((always_inline))
+
 /* The four bytes stand at the end of the word; bytes that a short literal does not have are any. */
 void teddy_add(struct teddy *teddy, struct str text, size_t first, uint32_t entry)
 {
@@ -50,6 +52,8 @@ static void literal_put(struct teddy *teddy, const struct teddy_literal *literal
 			continue;
 		}
 		byte_put(teddy, i, byte, group);
+		if (teddy->pairs && byte >= 'a' && byte <= 'z')
+			byte_put(teddy, i, (uint8_t)(byte - 'a' + 'A'), group);
 	}
 }
 
@@ -78,11 +82,21 @@ static inline uint32_t four_before(const char *text, size_t at)
 	return word;
 }
 
+/* The ASCII letters of four bytes in lower case. */
+static uint32_t four_folded(uint32_t word)
+{
+	uint32_t low = word & UINT32_C(0x7f7f7f7f);
+	uint32_t upper = (low + UINT32_C(0x3f3f3f3f)) & ~(low + UINT32_C(0x25252525)) & ~word &
+	    UINT32_C(0x80808080);
+
+	return word | upper >> 2;
+}
+
 /* The literals of groups that end there. */
 static size_t literals_take(const struct teddy *teddy, const char *text, size_t at,
     uint32_t groups, struct teddy_hit *ret)
 {
-	uint32_t word = four_before(text, at);
+	uint32_t word = four_folded(four_before(text, at));
 	size_t count = 0;
 
 	for (; groups != 0; groups &= groups - 1) {
@@ -167,7 +181,7 @@ CPU_V3_CODE static inline __m256i bytes_load(const char *at)
 CPU_V3_CODE static inline size_t literals_take_v3(const struct teddy *teddy, const char *text,
     size_t at, uint32_t groups, struct teddy_hit *ret)
 {
-	const __m256i word = _mm256_set1_epi32((int)four_before(text, at));
+	const __m256i word = _mm256_set1_epi32((int)four_folded(four_before(text, at)));
 	size_t count = 0;
 
 	for (; groups != 0; groups &= groups - 1) {
@@ -243,42 +257,138 @@ CPU_V3_CODE static size_t find_v3(struct teddy *teddy, struct str text, size_t *
 	*at = place;
 	return count;
 }
+/* What looking for pairs needs in each step, kept in registers. */
+struct tables {
+	__m256i low0, high0, low1, high1, half;
+};
+
+CPU_V3_CODE static INLINE struct tables tables_of(const struct teddy *teddy)
+{
+	return (struct tables){table_load(teddy->low[2]), table_load(teddy->high[2]),
+	    table_load(teddy->low[3]), table_load(teddy->high[3]), _mm256_set1_epi8(15)};
+}
+
+/* The groups of pairs that end in a block; before: of first bytes in the block before it. */
+CPU_V3_CODE static INLINE __m256i pairs_block(const struct tables *tables, __m256i bytes,
+    __m256i *before)
+{
+	__m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), tables->half);
+	__m256i first = _mm256_and_si256(_mm256_shuffle_epi8(tables->low0, bytes),
+	    _mm256_shuffle_epi8(tables->high0, high));
+	__m256i second = _mm256_and_si256(_mm256_shuffle_epi8(tables->low1, bytes),
+	    _mm256_shuffle_epi8(tables->high1, high));
+	__m256i groups = _mm256_and_si256(second, MOVED(first, *before, 1));
+
+	*before = first;
+	return groups;
+}
+
 /* Two blocks in one step: nearly always there is nothing in either. */
 CPU_V3_CODE static size_t pairs_v3(struct teddy *teddy, struct str text, size_t *at,
     struct teddy_hit *ret, size_t max)
 {
-	const __m256i low0 = table_load(teddy->low[2]), high0 = table_load(teddy->high[2]);
-	const __m256i low1 = table_load(teddy->low[3]), high1 = table_load(teddy->high[3]);
-	const __m256i half = _mm256_set1_epi8(15);
-	__m256i low, high, before = _mm256_set1_epi8(-1);
+	const struct tables tables = tables_of(teddy);
+	__m256i before = _mm256_set1_epi8(-1);
 	size_t count = 0, place = *at;
 
-	if (place >= TEDDY_BLOCK) {
-		low = bytes_load(text.ptr + place - TEDDY_BLOCK);
-		high = _mm256_and_si256(_mm256_srli_epi16(low, 4), half);
-		before = GROUPS(0);
-	}
+	if (place >= TEDDY_BLOCK)
+		pairs_block(&tables, bytes_load(text.ptr + place - TEDDY_BLOCK), &before);
 	for (; place < text.len && count + TEDDY_STEP <= max; place += 2 * TEDDY_BLOCK) {
-		low = bytes_load(text.ptr + place);
-		high = _mm256_and_si256(_mm256_srli_epi16(low, 4), half);
-		__m256i first = GROUPS(0);
-		__m256i groups = _mm256_and_si256(GROUPS(1), MOVED(first, before, 1));
-
-		low = bytes_load(text.ptr + place + TEDDY_BLOCK);
-		high = _mm256_and_si256(_mm256_srli_epi16(low, 4), half);
-		before = GROUPS(0);
-		__m256i next = _mm256_and_si256(GROUPS(1), MOVED(before, first, 1));
-		__m256i both = _mm256_or_si256(groups, next);
+		__m256i one = pairs_block(&tables, bytes_load(text.ptr + place), &before);
+		__m256i two =
+		    pairs_block(&tables, bytes_load(text.ptr + place + TEDDY_BLOCK), &before);
+		__m256i both = _mm256_or_si256(one, two);
 
 		if (__builtin_expect(_mm256_testz_si256(both, both), 1))
 			continue;
-		count += hits_take(teddy, text.ptr, groups, place, ret + count);
-		count += hits_take(teddy, text.ptr, next, place + TEDDY_BLOCK, ret + count);
+		count += hits_take(teddy, text.ptr, one, place, ret + count);
+		count += hits_take(teddy, text.ptr, two, place + TEDDY_BLOCK, ret + count);
 	}
 	*at = place;
 	return count;
 }
+
+/* Whether a pair of a block has the four bytes of a literal before its end. */
+CPU_V3_CODE static __attribute__((noinline)) bool block_has_any(struct teddy *teddy,
+    struct str text, __m256i groups, size_t place)
+{
+	struct teddy_hit hits[TEDDY_BLOCK * TEDDY_MOST];
+	size_t count = hits_take(teddy, text.ptr, groups, place, hits);
+
+	for (size_t i = 0; i < count; i++) {
+		if (hits[i].at < text.len)
+			return true;
+	}
+	return false;
+}
+
+/* The last block is looked at by itself: nothing behind the text is read. */
+CPU_V3_CODE static bool any_v3(struct teddy *teddy, struct str text, bool *ret_ascii)
+{
+	const struct tables tables = tables_of(teddy);
+	__m256i before = _mm256_set1_epi8(-1), seen = _mm256_setzero_si256();
+	char tail[TEDDY_BLOCK] = {0};
+	size_t place = 0;
+
+	for (; place + 2 * TEDDY_BLOCK <= text.len; place += 2 * TEDDY_BLOCK) {
+		__m256i bytes = bytes_load(text.ptr + place);
+		__m256i more = bytes_load(text.ptr + place + TEDDY_BLOCK);
+		__m256i one = pairs_block(&tables, bytes, &before);
+		__m256i two = pairs_block(&tables, more, &before);
+		__m256i both = _mm256_or_si256(one, two);
+
+		seen = _mm256_or_si256(seen, _mm256_or_si256(bytes, more));
+		if (__builtin_expect(_mm256_testz_si256(both, both), 1))
+			continue;
+		if (block_has_any(teddy, text, one, place) ||
+		    block_has_any(teddy, text, two, place + TEDDY_BLOCK))
+			return true;
+	}
+	for (; place < text.len; place += TEDDY_BLOCK) {
+		size_t rest = text.len - place;
+		__m256i bytes;
+
+		if (rest < TEDDY_BLOCK)
+			bytes = bytes_load(memcpy(tail, text.ptr + place, rest));
+		else
+			bytes = bytes_load(text.ptr + place);
+		__m256i groups = pairs_block(&tables, bytes, &before);
+
+		seen = _mm256_or_si256(seen, bytes);
+		if (!_mm256_testz_si256(groups, groups) &&
+		    block_has_any(teddy, text, groups, place))
+			return true;
+	}
+	*ret_ascii = _mm256_movemask_epi8(seen) == 0;
+	return false;
+}
 #endif
+
+static bool any_plain(struct teddy *teddy, struct str text, bool *ret_ascii)
+{
+	struct teddy_hit hits[2 * TEDDY_STEP];
+	uint8_t seen = 0;
+	size_t at = 0;
+
+	while (at < text.len) {
+		if (pairs_plain(teddy, text, &at, hits, 2 * TEDDY_STEP) > 0)
+			return true;
+	}
+	for (at = 0; at < text.len; at++)
+		seen |= (uint8_t)text.ptr[at];
+	*ret_ascii = seen < 0x80;
+	return false;
+}
+
+bool teddy_has_any(struct teddy *teddy, struct str text, bool *ret_ascii)
+{
+	*ret_ascii = false;
+#if CPU_HAS_V3
+	if (cpu_level() == CPU_V3)
+		return any_v3(teddy, text, ret_ascii);
+#endif
+	return any_plain(teddy, text, ret_ascii);
+}
 
 static teddy_finder *finder(bool pairs)
 {

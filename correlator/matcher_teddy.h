@@ -72,4 +72,10 @@ static inline size_t teddy_find(struct teddy *teddy, struct str text, size_t *at
 	return teddy->find(teddy, text, at, ret, max);
 }
 
+/*
+ * Of pairs: whether the four bytes of any literal are in a text that need not be folded, nor have
+ * anything behind it. ret_ascii: it has no other bytes than ASCII.
+ */
+bool teddy_has_any(struct teddy *teddy, struct str text, bool *ret_ascii);
+
 #endif

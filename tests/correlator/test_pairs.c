@@ -141,11 +141,39 @@ static void places_check(const struct places *places, struct str text, const str
 	}
 }
 
+/* In a copy of its own length, in either case of letters; the first four bytes tell nothing. */
+static void any_check(struct teddy *teddy, struct str text, const struct places *places,
+    size_t count)
+{
+	char *copy = malloc(text.len + 1);
+	struct str is = {copy + 1, text.len};
+	bool any = false, near = false, ascii = true, told;
+
+	assert_non_null(copy);
+	for (size_t i = 0; i < text.len; i++) {
+		bool letter = text.ptr[i] >= 'a' && text.ptr[i] <= 'z' && random_below(2) == 0;
+
+		copy[i + 1] = (char)(letter ? text.ptr[i] - 'a' + 'A' : text.ptr[i]);
+		ascii &= (uint8_t)text.ptr[i] < 0x80;
+		for (size_t k = 0; k < count; k++) {
+			any |= i >= 4 && places->found[k][i] > 0;
+			near |= i < 4 && places->found[k][i] > 0;
+		}
+	}
+	bool has = teddy_has_any(teddy, is, &told);
+
+	assert_true(has == any || (has && near));
+	assert_true(has || told == ascii);
+	free(copy);
+}
+
 /* Few letters, so that pairs are found, and found beside what is not a literal. */
 static void text_make(char *text, size_t len)
 {
+	uint32_t letters = 4 + random_below(9);
+
 	for (size_t i = 0; i < len; i++)
-		text[i] = "abc:\xC3"[random_below(5)];
+		text[i] = "abc:xyz0123\xC3"[random_below(letters)];
 }
 
 static void pairs_of_round(void)
@@ -176,6 +204,7 @@ static void pairs_of_round(void)
 		text_make(text, sizeof(text));
 		places_find(&teddy, (struct str){text, len}, &places);
 		places_check(&places, (struct str){text, len}, literals, ends, count);
+		any_check(&teddy, (struct str){text, len}, &places, count);
 	}
 }
 
