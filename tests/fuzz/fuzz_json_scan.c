@@ -2,6 +2,7 @@
 #include "decoder/decoder.h"
 #include "decoder/json_fields.h"
 #include "decoder/json_scan.h"
+#include "decoder/json_unescape.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -131,13 +132,55 @@ static bool may_differ(const uint8_t *data, size_t size, enum json_error_code co
 	return false;
 }
 
+/* What a text shows without its escapes of one letter, of which it has no others. */
+static struct str taken_out(char *out, struct str text)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] != '\\') {
+			out[len++] = text.ptr[i];
+		} else {
+			size_t taken = json_unescape_one(
+			    out + len, text.ptr + i, text.ptr + text.len, &(size_t){0});
+
+			if (taken != 2)
+				abort();
+			len++;
+			i++;
+		}
+	}
+	return str_from(out, len);
+}
+
+/* Where the record tells what was unescaped, each value lies in the text, or there and is shown. */
+static void check_unescaped(const struct record *record, struct str text)
+{
+	struct str told = record->unescaped;
+
+	if (told.len == 0)
+		return;
+	char *room = malloc(text.len + 4);
+	struct str shown = taken_out(room, text);
+
+	for (size_t i = 0; i < record->field_count; i++) {
+		struct str value = record->fields[i].value;
+		bool views = value.ptr >= text.ptr && value.ptr + value.len <= text.ptr + text.len;
+
+		if (!views && (value.ptr < told.ptr || value.ptr + value.len > told.ptr + told.len ||
+			      memmem(shown.ptr, shown.len, value.ptr, value.len) == NULL))
+			abort();
+	}
+	free(room);
+}
+
 /* The walk, on either path, accepts what the scanner accepts, and gives what it gives. */
 static void compare_walk(struct str text, const struct list *list, bool taken)
 {
 	static struct arena *arena;
 	static struct keybook *book;
 	static struct notes notes;
-	static const struct event event;
+	const struct event event = {.raw = text};
 	const enum cpu_level levels[] = {CPU_PORTABLE, cpu_level(), cpu_level_most()};
 
 	if (arena == NULL) {
@@ -155,6 +198,7 @@ static void compare_walk(struct str text, const struct list *list, bool taken)
 			abort();
 		if (!taken)
 			continue;
+		check_unescaped(&record, text);
 		notes_take(&notes, &record);
 		if (record.field_count != list->count)
 			abort();
