@@ -20,6 +20,7 @@ struct item {
 	bool has_value, has_number;
 	uint32_t correlation, rule; /* rule indexes */
 	uint32_t step;           /* the last that the rule is, in that correlation */
+	bool leads;              /* goes before the inner correlations that its event makes fire */
 	struct str key;          /* group values */
 	struct window_name name; /* of its window, in both machines */
 	char text[];
@@ -80,7 +81,8 @@ struct run {
 
 /*
  * Order of settling: (time, coordinate), then what makes it total; later steps before earlier ones,
- * so that an event that is two steps of a sequence does not cover the chain that it completes.
+ * so that an event that is two steps of a sequence does not cover the chain that it completes. So
+ * does one that is a step behind an inner correlation which it makes fire, too.
  */
 int item_compare(const struct item *a, const struct item *b);
 struct item *item_new(const struct completion *event, struct str key);

@@ -20,6 +20,8 @@ int item_compare(const struct item *a, const struct item *b)
 	int order = coordinate_compare(a->event.at, b->event.at);
 
 	if (order == 0)
+		order = number_compare(b->leads, a->leads);
+	if (order == 0)
 		order = number_compare(a->correlation, b->correlation);
 	if (order == 0)
 		order = number_compare(b->step, a->step);
@@ -60,10 +62,30 @@ static const struct correlation *item_windows(const struct item *item,
 	return correlation != NULL && correlation->course == COURSE_ARRIVAL ? correlation : NULL;
 }
 
+/* Whether only steps before it are inner correlations: these may fire by the same event. */
+static bool item_leads(const struct correlate *correlate, const struct correlation *correlation,
+    const struct item *item)
+{
+	bool before = false, behind = false;
+
+	if (correlation == NULL || correlation->type != CORRELATION_TEMPORAL_ORDERED)
+		return false;
+	for (size_t i = 0; i < correlation->rule_count; i++) {
+		if (ruleset_rule(correlate->options.ruleset, correlation->rules[i])->kind !=
+		    RULE_CORRELATION)
+			continue;
+		before |= i < item->step;
+		behind |= i > item->step;
+	}
+	return before && !behind;
+}
+
 void item_name(const struct correlate *correlate, struct item *item)
 {
 	const struct correlation *correlation =
 	    ruleset_rule(correlate->options.ruleset, item->correlation)->correlation;
+
+	item->leads = item_leads(correlate, correlation, item);
 
 	/* The tables of a process have one key. */
 	if (correlation != NULL &&

@@ -530,8 +530,8 @@ static bool item_keep(struct reader *reader, const struct item *from)
 		return false;
 	}
 	item->correlation = from->correlation;
-	item_name(reader->correlate, item);
 	item->step = from->step;
+	item_name(reader->correlate, item);
 	item->rule = rule->first_seen != NULL ? rule->index : rule->correlation->rules[from->step];
 	item->value = from->value;
 	item->has_value = from->has_value;
