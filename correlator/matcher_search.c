@@ -328,7 +328,7 @@ static bool line_is_clear(struct search *search, struct table *table)
 	if (scan->pairs == NULL || !pairs_pay(scan))
 		return false;
 	scan->looked += raw.len;
-	return !teddy_has_any(scan->pairs, raw, &ascii) &&
+	return !teddy_has_any(scan->pairs, raw, search->out->hits, &ascii) &&
 	    (ascii || (!table->high.any && fold_keeps_ascii(raw)));
 }
 

@@ -310,20 +310,20 @@ CPU_V3_CODE static size_t pairs_v3(struct teddy *teddy, struct str text, size_t 
 
 /* Whether a pair of a block has the four bytes of a literal before its end. */
 CPU_V3_CODE static __attribute__((noinline)) bool block_has_any(struct teddy *teddy,
-    struct str text, __m256i groups, size_t place)
+    struct str text, __m256i groups, size_t place, struct teddy_hit *room)
 {
-	struct teddy_hit hits[TEDDY_BLOCK * TEDDY_MOST];
-	size_t count = hits_take(teddy, text.ptr, groups, place, hits);
+	size_t count = hits_take(teddy, text.ptr, groups, place, room);
 
 	for (size_t i = 0; i < count; i++) {
-		if (hits[i].at < text.len)
+		if (room[i].at < text.len)
 			return true;
 	}
 	return false;
 }
 
 /* The last block is looked at by itself: nothing behind the text is read. */
-CPU_V3_CODE static bool any_v3(struct teddy *teddy, struct str text, bool *ret_ascii)
+CPU_V3_CODE static bool any_v3(struct teddy *teddy, struct str text,
+    struct teddy_hit *room, bool *ret_ascii)
 {
 	const struct tables tables = tables_of(teddy);
 	__m256i before = _mm256_set1_epi8(-1), seen = _mm256_setzero_si256();
@@ -340,8 +340,8 @@ CPU_V3_CODE static bool any_v3(struct teddy *teddy, struct str text, bool *ret_a
 		seen = _mm256_or_si256(seen, _mm256_or_si256(bytes, more));
 		if (__builtin_expect(_mm256_testz_si256(both, both), 1))
 			continue;
-		if (block_has_any(teddy, text, one, place) ||
-		    block_has_any(teddy, text, two, place + TEDDY_BLOCK))
+		if (block_has_any(teddy, text, one, place, room) ||
+		    block_has_any(teddy, text, two, place + TEDDY_BLOCK, room))
 			return true;
 	}
 	for (; place < text.len; place += TEDDY_BLOCK) {
@@ -356,7 +356,7 @@ CPU_V3_CODE static bool any_v3(struct teddy *teddy, struct str text, bool *ret_a
 
 		seen = _mm256_or_si256(seen, bytes);
 		if (!_mm256_testz_si256(groups, groups) &&
-		    block_has_any(teddy, text, groups, place))
+		    block_has_any(teddy, text, groups, place, room))
 			return true;
 	}
 	*ret_ascii = _mm256_movemask_epi8(seen) == 0;
@@ -364,14 +364,13 @@ CPU_V3_CODE static bool any_v3(struct teddy *teddy, struct str text, bool *ret_a
 }
 #endif
 
-static bool any_plain(struct teddy *teddy, struct str text, bool *ret_ascii)
+static bool any_plain(struct teddy *teddy, struct str text, struct teddy_hit *room, bool *ret_ascii)
 {
-	struct teddy_hit hits[2 * TEDDY_STEP];
 	uint8_t seen = 0;
 	size_t at = 0;
 
 	while (at < text.len) {
-		if (pairs_plain(teddy, text, &at, hits, 2 * TEDDY_STEP) > 0)
+		if (pairs_plain(teddy, text, &at, room, 2 * TEDDY_STEP) > 0)
 			return true;
 	}
 	for (at = 0; at < text.len; at++)
@@ -380,14 +379,14 @@ static bool any_plain(struct teddy *teddy, struct str text, bool *ret_ascii)
 	return false;
 }
 
-bool teddy_has_any(struct teddy *teddy, struct str text, bool *ret_ascii)
+bool teddy_has_any(struct teddy *teddy, struct str text, struct teddy_hit *room, bool *ret_ascii)
 {
 	*ret_ascii = false;
 #if CPU_HAS_V3
 	if (cpu_level() == CPU_V3)
-		return any_v3(teddy, text, ret_ascii);
+		return any_v3(teddy, text, room, ret_ascii);
 #endif
-	return any_plain(teddy, text, ret_ascii);
+	return any_plain(teddy, text, room, ret_ascii);
 }
 
 static teddy_finder *finder(bool pairs)

@@ -74,8 +74,8 @@ static inline size_t teddy_find(struct teddy *teddy, struct str text, size_t *at
 
 /*
  * Of pairs: whether the four bytes of any literal are in a text that need not be folded, nor have
- * anything behind it. ret_ascii: it has no other bytes than ASCII.
+ * anything behind it. ret_ascii: it has no other bytes than ASCII. room: 2 * TEDDY_STEP places.
  */
-bool teddy_has_any(struct teddy *teddy, struct str text, bool *ret_ascii);
+bool teddy_has_any(struct teddy *teddy, struct str text, struct teddy_hit *room, bool *ret_ascii);
 
 #endif
