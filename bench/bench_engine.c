@@ -132,9 +132,8 @@ __attribute__((noinline)) static void engine_run(struct engine *engine, struct s
 	while (str_cut(&text, '\n', &line)) {
 		if (line.len == 0)
 			continue;
-		struct event event = bench_event(line, position.offset++);
-
-		if (flight_add(engine->flight, &event, position))
+		*flight_seat(engine->flight) = bench_event(line, position.offset++);
+		if (flight_add(engine->flight, &position))
 			engine_fly(engine);
 	}
 	engine_fly(engine);

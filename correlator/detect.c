@@ -367,10 +367,9 @@ static int detect_run(struct detect *detect, struct batch *batch)
 }
 
 /* What becomes of it may be known only when the flight is run: at the latest by detect_record. */
-static int detect_event(struct detect *detect, const struct event *event, struct position position,
-    struct batch *batch)
+static int detect_event(struct detect *detect, const struct position *position, struct batch *batch)
 {
-	return flight_add(detect->flight, event, position) ? detect_run(detect, batch) : 0;
+	return flight_add(detect->flight, position) ? detect_run(detect, batch) : 0;
 }
 
 /* ---- one record ---- */
@@ -379,14 +378,13 @@ static int detect_frame(struct detect *detect, const struct bus_record *record, 
     struct batch *batch)
 {
 	struct position position = {record->partition, record->offset, 0};
-	struct event event;
 	int code = 0;
 
 	for (;;) {
 		position.index = frame->index;
-		if (code < 0 || !frame_next(frame, &event))
+		if (code < 0 || !frame_next(frame, flight_seat(detect->flight)))
 			break;
-		code = detect_event(detect, &event, position, batch);
+		code = detect_event(detect, &position, batch);
 	}
 	if (code == 0 && frame->index < frame->head.count)
 		detect->options.stats->damaged++;
@@ -402,21 +400,22 @@ static int detect_kept(struct detect *detect, const struct bus_record *record, s
 {
 	struct position position = {record->partition, record->offset, 0};
 	struct frame_head one = frame->head;
-	struct event event;
 	int code = 0;
 
 	one.count = 1;
 	for (;;) {
 		position.index = frame->index;
-		if (code < 0 || !frame_next(frame, &event))
+		struct event *event = flight_seat(detect->flight);
+
+		if (code < 0 || !frame_next(frame, event))
 			break;
-		one.first = event.at.counter;
+		one.first = event->at.counter;
 		code = seen_frame(detect->seen, record->partition, &one);
 		one.previous = one.first;
 		if (code == SEEN_REPEAT)
 			detect->options.stats->repeats++;
 		else if (code == SEEN_NEW)
-			code = detect_event(detect, &event, position, batch);
+			code = detect_event(detect, &position, batch);
 	}
 	if (code >= 0 && frame->index < frame->head.count)
 		detect->options.stats->damaged++;
@@ -471,8 +470,8 @@ static int detect_ours(struct detect *detect, const struct bus_record *record, s
  * SEEN_INTERVALS counters that do not touch are told apart, and what is older than all of those is
  * taken for a repeat.
  */
-static int detect_json(struct detect *detect, const struct event *event, struct position position,
-    struct batch *batch)
+static int detect_json(struct detect *detect, const struct event *event,
+    const struct position *position, struct batch *batch)
 {
 	struct frame_head head = {.type = FRAME_EVENTS, .collector = event->at.collector,
 	    .epoch = event->at.epoch, .first = event->at.counter, .count = 1,
@@ -482,11 +481,11 @@ static int detect_json(struct detect *detect, const struct event *event, struct 
 		detect->options.stats->damaged++;
 		return 0;
 	}
-	int seen = seen_frame(detect->seen, position.partition, &head);
+	int seen = seen_frame(detect->seen, position->partition, &head);
 
 	if (seen == SEEN_REPEAT)
 		detect->options.stats->repeats++;
-	return seen == SEEN_NEW ? detect_event(detect, event, position, batch)
+	return seen == SEEN_NEW ? detect_event(detect, position, batch)
 	    : seen < 0 ? seen : 0;
 }
 
@@ -495,15 +494,15 @@ static int detect_foreign(struct detect *detect, const struct bus_record *record
 {
 	struct position position = {record->partition, record->offset, 0};
 	int64_t time_ns = record->time_ns != 0 ? record->time_ns : batch->now_ns;
-	struct event event;
+	struct event *event = flight_seat(detect->flight);
 
 	/* In the batch's arena: that of the flight is reset when the event is taken up. */
-	if (frame_read_json(batch->arena, record->value, &event))
-		return detect_json(detect, &event, position, batch);
+	if (frame_read_json(batch->arena, record->value, event))
+		return detect_json(detect, event, &position, batch);
 	detect->options.stats->foreign++;
 	frame_foreign(detect->options.identity, bus_topic_name(TOPIC_EVENTS), position, time_ns,
-	    record->value, &event);
-	return detect_event(detect, &event, position, batch);
+	    record->value, event);
+	return detect_event(detect, &position, batch);
 }
 
 int detect_record(struct detect *detect, const struct bus_record *record, struct batch *batch,

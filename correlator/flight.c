@@ -43,14 +43,21 @@ void flight_free(struct flight *flight)
 	free(flight);
 }
 
-bool flight_add(struct flight *flight, const struct event *event, struct position position)
+struct event *flight_seat(struct flight *flight)
+{
+	CHECK(flight->count < FLIGHT_MOST);
+	return &flight->seats[flight->count].event;
+}
+
+bool flight_add(struct flight *flight, const struct position *position)
 {
 	CHECK(flight->count < FLIGHT_MOST);
 	struct seat *seat = &flight->seats[flight->count++];
 
-	seat->event = *event;
-	seat->position = position;
-	flight->bytes += event->raw.len;
+	seat->position.partition = position->partition;
+	seat->position.offset = position->offset;
+	seat->position.index = position->index;
+	flight->bytes += seat->event.raw.len;
 	return flight->count == FLIGHT_MOST || flight->bytes >= FLIGHT_BYTES;
 }
 

@@ -34,11 +34,13 @@ typedef int flight_land(void *context, const struct flown *flown);
  */
 struct flight *flight_new(struct decoding *decoding, size_t ceiling);
 void flight_free(struct flight *flight); /* accepts NULL */
+/* Where the next event is to be written: not copied, since what was just written is read late. */
+struct event *flight_seat(struct flight *flight);
 /*
- * Takes a copy of event; its text is borrowed until flight_run. True: it is full now, and must be
- * run before the next is added.
+ * Takes what is in the seat; its text is borrowed until flight_run. True: the flight is full now,
+ * and must be run before the next.
  */
-bool flight_add(struct flight *flight, const struct event *event, struct position position);
+bool flight_add(struct flight *flight, const struct position *position);
 /*
  * Decodes, matches and lands what was added, in that order, and is empty then. What land said, or
  * 0. matcher NULL: nothing matches.

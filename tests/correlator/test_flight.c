@@ -126,12 +126,18 @@ static int run(struct passengers *all, struct flight *flight)
 	return flight_run(flight, all->matcher, land, all);
 }
 
+static bool add(struct flight *flight, const struct event *event, size_t offset)
+{
+	*flight_seat(flight) = *event;
+	return flight_add(flight, &(struct position){3, offset, 0});
+}
+
 /* All of them from the first on, and what is left in the flight at the end. */
 static void fly(struct passengers *all, struct flight *flight)
 {
 	all->landed = all->runs = 0;
 	for (size_t i = 0; i < all->count; i++)
-		if (flight_add(flight, &all->events[i], (struct position){3, i, 0}))
+		if (add(flight, &all->events[i], i))
 			assert_int_equal(run(all, flight), 0);
 	assert_int_equal(run(all, flight), 0);
 	assert_int_equal(all->landed, all->count);
@@ -279,8 +285,7 @@ static void test_given_up_where_it_fails(void **state)
 		passengers_make(&all, &row, NULL, matcher, CEILING);
 		all.fails_at = at;
 		for (size_t i = 0; i < FLIGHT_MOST; i++)
-			assert_int_equal(flight_add(flight, &all.events[i],
-				(struct position){3, i, 0}), i == FLIGHT_MOST - 1);
+			assert_int_equal(add(flight, &all.events[i], i), i == FLIGHT_MOST - 1);
 		assert_int_equal(run(&all, flight), ERR_MEMORY);
 		assert_int_equal(all.landed, at + 1);
 		assert_int_equal(run(&all, flight), 0);
