@@ -12,6 +12,7 @@
 #include <yaml.h>
 
 #define ANCHORS_MAX 256u
+#define MERGED_MAX  16u /* maps that one merge key names */
 
 const struct yaml_limits yaml_limits_default = {256u << 10, 65536, 64};
 
@@ -24,7 +25,8 @@ struct anchor {
 struct frame {
 	struct yaml_node *node;
 	struct yaml_node *last;
-	bool has_key;
+	struct yaml_node *merged; /* value of the key '<<' */
+	bool has_key, has_merge;  /* the value that comes next is that of a key, of '<<' */
 	struct str key;
 	unsigned key_line, key_column;
 };
@@ -106,6 +108,11 @@ static void node_attach(struct builder *b, struct yaml_node *node)
 	}
 	struct frame *frame = &b->frames[b->depth - 1];
 
+	if (frame->has_merge) {
+		frame->merged = node;
+		frame->has_key = frame->has_merge = false;
+		return;
+	}
 	if (frame->node->kind == YAML_MAP) {
 		node->key = frame->key;
 		node->key_line = frame->key_line;
@@ -176,8 +183,10 @@ static int key_begin(struct builder *b, struct str text, bool quoted, struct pla
 {
 	struct frame *frame = &b->frames[b->depth - 1];
 
-	if (!quoted && str_eq(text, STR("<<")))
-		return REFUSE(b, place, TEXT_base_yaml_merge);
+	frame->has_merge = !quoted && str_eq(text, STR("<<"));
+	if (frame->has_merge && frame->merged != NULL)
+		return REFUSE(b, place, TEXT_base_yaml_duplicate, STR_ARG(text),
+		    frame->merged->line);
 	frame->has_key = true;
 	frame->key = text;
 	frame->key_line = place.line;
@@ -245,18 +254,27 @@ static int by_key(const void *a, const void *b)
 }
 
 /* Sorted, so that a map of tens of thousands of keys costs no square. */
+static struct yaml_node **keys_sort(struct builder *b, const struct yaml_node *map)
+{
+	struct yaml_node **sorted = arena_array(b->arena, map->count, sizeof(struct yaml_node *));
+	size_t at = 0;
+
+	for (struct yaml_node *child = map->first; sorted != NULL && child != NULL;
+	     child = child->next)
+		sorted[at++] = child;
+	if (sorted != NULL)
+		qsort(sorted, map->count, sizeof(struct yaml_node *), by_key);
+	return sorted;
+}
+
 static int refuse_duplicates(struct builder *b, const struct yaml_node *map)
 {
 	if (map->count < 2)
 		return 0;
-	struct yaml_node **sorted = arena_array(b->arena, map->count, sizeof(struct yaml_node *));
-	size_t at = 0;
+	struct yaml_node **sorted = keys_sort(b, map);
 
 	if (sorted == NULL)
 		return no_memory(b);
-	for (struct yaml_node *child = map->first; child != NULL; child = child->next)
-		sorted[at++] = child;
-	qsort(sorted, map->count, sizeof(struct yaml_node *), by_key);
 	for (size_t i = 1; i < map->count; i++) {
 		const struct yaml_node *second = sorted[i];
 
@@ -266,14 +284,6 @@ static int refuse_duplicates(struct builder *b, const struct yaml_node *map)
 			    sorted[i - 1]->key_line);
 	}
 	return 0;
-}
-
-static int on_close(struct builder *b)
-{
-	CHECK(b->depth > 0);
-	const struct yaml_node *node = b->frames[--b->depth].node;
-
-	return node->kind == YAML_MAP ? refuse_duplicates(b, node) : 0;
 }
 
 /* A copy keeps the positions of the original: that is where a person has to mend it. */
@@ -303,6 +313,83 @@ static struct yaml_node *node_copy(struct builder *b, const struct yaml_node *fr
 		last = twin;
 	}
 	return copy;
+}
+
+static bool keys_have(struct yaml_node *const *sorted, size_t count, struct str key)
+{
+	size_t low = 0;
+
+	while (low < count) {
+		size_t middle = low + (count - low) / 2;
+		int order = str_compare(sorted[middle]->key, key);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			count = middle;
+	}
+	return false;
+}
+
+/* What the map has not itself. A copy: the map that it comes from may have an anchor. */
+static int merge_map(struct builder *b, struct frame *frame, const struct yaml_node *from)
+{
+	struct yaml_node *map = frame->node;
+	size_t own = map->count;
+
+	if (from->kind != YAML_MAP)
+		return error_at(b->error, ERR_DOCUMENT, b->file, from->line, from->column,
+		    TEXT_base_yaml_merge);
+	struct yaml_node **sorted = keys_sort(b, map);
+
+	if (own > 0 && sorted == NULL)
+		return no_memory(b);
+	for (const struct yaml_node *child = from->first; child != NULL; child = child->next) {
+		if (keys_have(sorted, own, child->key))
+			continue;
+		struct yaml_node *copy = node_copy(b, child, b->depth + 2);
+
+		if (copy == NULL)
+			return b->error->code;
+		copy->key = child->key;
+		copy->key_line = child->key_line;
+		copy->key_column = child->key_column;
+		if (frame->last == NULL)
+			map->first = copy;
+		else
+			frame->last->next = copy;
+		frame->last = copy;
+		map->count++;
+	}
+	return 0;
+}
+
+/* https://yaml.org/type/merge.html: a map, or several, of which the first that has a key gives it. */
+static int merge(struct builder *b, struct frame *frame)
+{
+	const struct yaml_node *merged = frame->merged;
+	int code = 0;
+
+	if (merged == NULL || merged->kind != YAML_LIST)
+		return merged == NULL ? 0 : merge_map(b, frame, merged);
+	if (merged->count > MERGED_MAX)
+		return error_at(b->error, ERR_DOCUMENT, b->file, merged->line, merged->column,
+		    TEXT_base_yaml_merge_count, MERGED_MAX);
+	for (const struct yaml_node *from = merged->first; code == 0 && from != NULL;
+	     from = from->next)
+		code = merge_map(b, frame, from);
+	return code;
+}
+
+static int on_close(struct builder *b)
+{
+	CHECK(b->depth > 0);
+	struct frame *frame = &b->frames[--b->depth];
+	int code = frame->node->kind == YAML_MAP ? refuse_duplicates(b, frame->node) : 0;
+
+	return code == 0 ? merge(b, frame) : code;
 }
 
 static bool is_open(const struct builder *b, const struct yaml_node *node)

@@ -41,7 +41,7 @@ struct str level_name(enum level level)
 bool level_parse(struct str name, enum level *ret)
 {
 	for (unsigned i = 0; i <= LEVEL_CRITICAL; i++) {
-		if (str_eq(level_row_name(i), name)) {
+		if (str_eq_fold(level_row_name(i), name)) {
 			*ret = (enum level)i;
 			return true;
 		}

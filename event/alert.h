@@ -85,7 +85,7 @@ struct alert {
 };
 
 struct str level_name(enum level level);
-bool level_parse(struct str name, enum level *ret);
+bool level_parse(struct str name, enum level *ret); /* in any case, as pySigma takes it */
 struct str alert_status_name(enum alert_status status);
 
 void alert_write(struct buf *out, const struct alert *alert);

@@ -102,7 +102,8 @@ static int read_status(struct builder *builder, const struct yaml_node *node, st
 	int code = text_take(builder, node, NAME_MAX_BYTES, &draft->rule.meta.status);
 	struct str status = draft->rule.meta.status;
 
-	draft->skipped = str_eq(status, STR("deprecated")) || str_eq(status, STR("unsupported"));
+	draft->skipped = str_eq_fold(status, STR("deprecated")) ||
+	    str_eq_fold(status, STR("unsupported"));
 	return code;
 }
 

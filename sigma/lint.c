@@ -224,7 +224,8 @@ static bool is_skipped(const struct lint_document *document)
 {
 	struct str status = lint_text(yaml_get(document->root, STR("status")));
 
-	return str_eq(status, STR("deprecated")) || str_eq(status, STR("unsupported"));
+	return str_eq_fold(status, STR("deprecated")) ||
+	    str_eq_fold(status, STR("unsupported"));
 }
 
 static bool document_take(struct linter *linter, const struct yaml_node *root, const char *file)

@@ -70,6 +70,47 @@ static void test_tree(void **state)
 	assert_null(yaml_get(NULL, STR("title")));
 }
 
+/* What a map has itself stands before what it merges, and the first of several before the next. */
+static void test_merge(void **state)
+{
+	static const struct {
+		const char *text, *at, *keys;
+	} rows[] = {
+	    {"b: &b {a: 1, c: 2}\nm: {<<: *b}\n", "m", "a=1 c=2 "},
+	    {"b: &b {a: 1, c: 2}\nm: {<<: *b, c: 3, d: 4}\n", "m", "c=3 d=4 a=1 "},
+	    {"b: &b {a: 1, c: 2}\nm: {c: 3, <<: *b}\n", "m", "c=3 a=1 "},
+	    {"b: &b {a: 1}\nc: &c {a: 2, d: 5}\nm: {<<: [*b, *c]}\n", "m", "a=1 d=5 "},
+	    {"m: {<<: &b {a: 1, c: 2}, d: 3}\n", "m", "d=3 a=1 c=2 "},
+	    {"x: {<<: &b {a: 1, c: 2}, d: 3}\nm: *b\n", "m", "a=1 c=2 "},
+	    {"b: &b {a: 1}\nc: &c {<<: *b, e: 2}\nm: {<<: *c}\n", "m", "e=2 a=1 "},
+	    {"m: {<<: [], a: 1}\n", "m", "a=1 "},
+	    {"m: {<<: {}}\n", "m", ""},
+	    {"m: {'<<': {a: 1}}\n", "m", "<<= "},
+	    {"m: {a: <<}\n", "m", "a=<< "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct yaml_node *map = yaml_get(parse_one(rows[i].text), str_of(rows[i].at));
+		struct buf keys = BUF(1024);
+		size_t count_of = 0;
+
+		for (const struct yaml_node *child = map->first; child != NULL;
+		     child = child->next, count_of++)
+			buf_printf(&keys, "%.*s=%.*s ", STR_ARG(child->key),
+			    STR_ARG(child->scalar));
+		if (!str_eq(buf_str(&keys), str_of(rows[i].keys)))
+			fail_msg("%s: %.*s", rows[i].text, STR_ARG(buf_str(&keys)));
+		assert_int_equal(map->count, count_of);
+		buf_free(&keys);
+	}
+	/* a mistake in what was merged is told where it stands */
+	const struct yaml_node *map = yaml_get(parse_one("b: &b {a: 1}\nm:\n  <<: *b\n"), STR("m"));
+
+	assert_int_equal(map->first->line, 1);
+	assert_int_equal(map->first->key_column, 8);
+}
+
 static void test_documents(void **state)
 {
 	(void)state;
@@ -181,7 +222,11 @@ static void test_refused(void **state)
 	    {"a: &x [1, *x]\n", 1, 11, "stands inside"},
 	    {"? [a]\n: 1\n", 1, 3, "key must be"},
 	    {"a: &x [1]\n*x : 2\n", 2, 1, "key must be"},
-	    {"<<: {a: 1}\n", 1, 1, "merge keys"},
+	    {"<<: 1\n", 1, 5, "takes a map"},
+	    {"<<: [{a: 1}, b]\n", 1, 14, "takes a map"},
+	    {"a: &a {<<: *a}\n", 1, 12, "stands inside"},
+	    {"<<: {a: 1}\n<<: {b: 1}\n", 2, 1, "'<<' is here twice"},
+	    {"<<: [{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]\n", 1, 5, "more than 16"},
 	    {"a: !!binary eA==\n", 1, 4, "tag"},
 	    {"a: !mine {}\n", 1, 4, "tag"},
 	    {"a: 1\n---\nb: *x\n", 3, 4, "'*x'"},
@@ -318,6 +363,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_tree),
 	    TEST(test_documents),
+	    TEST(test_merge),
 	    TEST(test_scalars),
 	    TEST(test_aliases),
 	    TEST(test_refused),

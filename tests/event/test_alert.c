@@ -150,7 +150,9 @@ static void names(void **state)
 		assert_true(level_parse(level_name((enum level)i), &level));
 		assert_int_equal(level, i);
 	}
-	assert_false(level_parse(STR("High"), &level));
+	assert_true(level_parse(STR("HIGH"), &level));
+	assert_int_equal(level, LEVEL_HIGH);
+	assert_false(level_parse(STR("highest"), &level));
 	assert_false(level_parse(STR(""), &level));
 	same_str(alert_status_name(ALERT_REPLACED), STR("replaced"));
 }

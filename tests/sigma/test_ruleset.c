@@ -197,6 +197,17 @@ static void units_of_timespans(void **state)
 	}
 }
 
+static void levels_and_statuses_in_any_case(void **state)
+{
+	struct ruleset *ruleset = load_text("title: a\nlevel: HIGH\nstatus: Stable\nlogsource: "
+	    "{product: x}\ndetection: {s: {A: 1}, condition: s}\n", NULL);
+
+	(void)state;
+	assert_int_equal(ruleset_count(ruleset), 1);
+	assert_int_equal(ruleset_rule(ruleset, 0)->meta.level, LEVEL_HIGH);
+	ruleset_free(ruleset);
+}
+
 #define NAMED(title, source, detection)                                                            \
 	"title: " title "\nid: a\nlogsource: {" source "}\ndetection: {" detection "}\n"
 
@@ -209,6 +220,14 @@ static const struct naming namings[] = {
     {NAMED("a", "product: x, service: y", "s: {A: [1, 2], B: 3}, condition: s"),
         "# chú thích\nlevel: high\n" NAMED("khác", "service: y, product: x",
             "s: {B: 3, A: [2, 1]}, condition: s"),
+        true},
+    {NAMED("a", "product: x", "s: {A: 1, B: 3}, t: {C: 1, B: 3}, condition: s or t"),
+        "level: Critical\nstatus: TEST\n" NAMED("a", "product: x",
+            "s: &s {A: 1, B: 3}, t: {<<: *s, A: [1, 2], C: 1}, condition: s or t"),
+        false},
+    {NAMED("a", "product: x", "s: {A: 1, B: 3}, t: {C: 1, B: 3}, condition: s or t"),
+        NAMED("a", "product: x",
+            "_base: &b {B: 3}, s: {<<: *b, A: 1}, t: {C: 1, <<: *b}, condition: s or t"),
         true},
     {NAMED("a", "product: x", "s: {A: 1}, t: {B: 1}, condition: s or t"),
         NAMED("a", "product: x", "u: {B: 1}, s: {A: 1}, condition: u or s"), true},
@@ -510,6 +529,7 @@ int main(void)
 	    cmocka_unit_test(correlations_are_bound),
 	    cmocka_unit_test(units_of_timespans),
 	    cmocka_unit_test(only_meaning_names_the_compiled_form),
+	    cmocka_unit_test(levels_and_statuses_in_any_case),
 	    cmocka_unit_test(the_name_is_for_ever),
 	    cmocka_unit_test(correlations_are_named_by_meaning),
 	    cmocka_unit_test(equal_predicates_are_one),
