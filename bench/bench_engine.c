@@ -10,6 +10,7 @@
  */
 #include "bench/bench.h"
 
+#include "base/heap.h"
 #include "base/json.h"
 #include "correlator/flight.h"
 #include "correlator/warming.h"
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; argc > 3 && i < 4; i++)
 		if (strcmp(argv[3], modes[i]) == 0)
 			engine.mode = (enum mode)i;
+	heap_keep(); /* as tocsin correlate does */
 	int64_t begin = clock_cpu_ns();
 	engine_load(&engine, argv[1]);
 	int64_t loaded = clock_cpu_ns();

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/heap.h"
 #include "base/json.h"
 #include "base/metrics.h"
 #include "cli/privilege.h"
@@ -330,6 +331,7 @@ static int correlate_run(struct context *context, const struct arguments *argume
 	    .reload = correlate_reload, .self = &correlate};
 	struct error error = {0}, ending = {0};
 
+	heap_keep();
 	stage_signals();
 	if (text != NULL)
 		snprintf(name, sizeof(name), "correlate-%.*s", (int)strcspn(text, "/"), text);
