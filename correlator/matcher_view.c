@@ -81,7 +81,10 @@ static bool room_for_values(struct view *view, size_t count)
 	return true;
 }
 
-/* The ids go to where shapes are found by them, and what is not in the raw line into runs. */
+/*
+ * The ids go to where shapes are found by them, and what is not in the raw line into runs. No value
+ * begins in the raw line and ends behind it.
+ */
 static uint64_t ids_take(struct view *view, const struct record *record, uint32_t *ids,
     uint32_t count)
 {
@@ -92,7 +95,7 @@ static uint64_t ids_take(struct view *view, const struct record *record, uint32_
 	for (uint32_t i = 0; i < count; i++) {
 		ids[i] = fields[i].id;
 		hash = shape_hash(hash, fields[i].id);
-		if (!view_is_within(fields[i].value, raw))
+		if ((uintptr_t)fields[i].value.ptr - (uintptr_t)raw.ptr >= raw.len)
 			run_add(view, fields[i].value);
 	}
 	return hash;
