@@ -366,7 +366,7 @@ static int merge_map(struct builder *b, struct frame *frame, const struct yaml_n
 	return 0;
 }
 
-/* https://yaml.org/type/merge.html: a map, or several, of which the first that has a key gives it. */
+/* https://yaml.org/type/merge.html: a map, or several: the first that has a key gives it. */
 static int merge(struct builder *b, struct frame *frame)
 {
 	const struct yaml_node *merged = frame->merged;

@@ -1,11 +1,15 @@
 /*
  * Windows events that came as fields: NXLog's flat JSON, Winlogbeat's and Elastic Agent's nested
- * one, what converters make of evtx and XML, Snare's columns. Names become Sigma's, and the
- * channel and event id tell service and categories; all of it is data in windows.def.
+ * one, Wazuh's, Graylog's, OpenTelemetry's, what converters make of evtx and XML, Snare's columns,
+ * Windows' XML. Names become Sigma's, and the channel and event id tell service and categories; all
+ * of it is data in windows.def.
  */
 #include "decoder/decoders.h"
 
+#include <string.h>
+
 #include "decoder/alias.h"
+#include "decoder/scan.h"
 #include "decoder/windows.h"
 
 /* "Account Name" is AccountName in Sigma. */
@@ -78,20 +82,103 @@ static void name_pairs(struct record *record, struct notes *notes)
 	}
 }
 
-static void rename_fields(struct record *record, struct notes *notes)
+/*
+ * Wazuh's manager writes the first letter of a name small, and (all versions but a few) the escapes
+ * of a value twice over, so that each backslash is two: in such an event every run of them is even.
+ */
+static bool is_wazuh(struct str name, const struct key *key)
 {
-	bool pairs = false;
+	return str_ends(str_slice(name, 0, key->prefix), STR("win.eventdata."));
+}
+
+static struct str first_upper(struct record *record, struct str name)
+{
+	char *out = name.len > 0 && name.ptr[0] >= 'a' && name.ptr[0] <= 'z'
+	    ? arena_alloc(record->arena, name.len) : NULL;
+
+	if (out == NULL)
+		return name;
+	memcpy(out, name.ptr, name.len);
+	out[0] = (char)(out[0] - 'a' + 'A');
+	return str_from(out, name.len);
+}
+
+static bool has_odd_backslashes(struct str value)
+{
+	for (size_t i = 0, run = 0; i <= value.len; i++) {
+		bool is_one = i < value.len && value.ptr[i] == '\\';
+
+		if (!is_one && run % 2 != 0)
+			return true;
+		run = is_one ? run + 1 : 0;
+	}
+	return false;
+}
+
+static struct str backslashes_halved(struct record *record, struct str value)
+{
+	size_t n = 0;
+	char *out = str_find_char(value, '\\') == STR_NOT_FOUND ? NULL
+	    : arena_alloc(record->arena, value.len);
+
+	if (out == NULL)
+		return value;
+	for (size_t i = 0; i < value.len; i++) {
+		out[n++] = value.ptr[i];
+		i += value.ptr[i] == '\\';
+	}
+	return str_from(out, n);
+}
+
+/* Before their names lose what is in front of them. */
+static void mend_wazuh(struct record *record, struct notes *notes)
+{
+	bool doubled = true;
 
 	for (size_t i = 0; i < notes->count; i++) {
 		const struct note *note = &notes->notes[i];
+		const struct field *field = &record->fields[note->field];
+
+		doubled &= !is_wazuh(field->name, &note->key) || !has_odd_backslashes(field->value);
+	}
+	for (size_t i = 0; doubled && i < notes->count; i++) {
+		const struct note *note = &notes->notes[i];
 		struct field *field = &record->fields[note->field];
+
+		if (is_wazuh(field->name, &note->key))
+			field->value = backslashes_halved(record, field->value);
+	}
+}
+
+static void rename_field(struct record *record, struct note *note)
+{
+	struct field *field = &record->fields[note->field];
+	bool wazuh = is_wazuh(field->name, &note->key);
+
+	field->name = str_slice(field->name, note->key.prefix, field->name.len);
+	if (wazuh) {
+		field->name = first_upper(record, field->name);
+		note->is_bare = false;
+	}
+	if (!note->is_bare)
+		field->name = without_spaces(record, field->name);
+}
+
+static void rename_fields(struct record *record, struct notes *notes)
+{
+	bool pairs = false, wazuh = false;
+
+	for (size_t i = 0; i < notes->count; i++)
+		wazuh |= is_wazuh(record->fields[notes->notes[i].field].name, &notes->notes[i].key);
+	if (wazuh)
+		mend_wazuh(record, notes);
+	for (size_t i = 0; i < notes->count; i++) {
+		struct note *note = &notes->notes[i];
 
 		if ((note->key.flags & KEY_RENAMED) == 0)
 			continue;
-		field->name = str_slice(field->name, note->key.prefix, field->name.len);
-		if (!note->is_bare)
-			field->name = without_spaces(record, field->name);
-		pairs |= str_starts(field->name, STR("Data."));
+		rename_field(record, note);
+		pairs |= str_starts(record->fields[note->field].name, STR("Data."));
 	}
 	if (pairs)
 		name_pairs(record, notes);
@@ -158,6 +245,32 @@ static void put_kind(struct record *record, const struct windows_kind *kind)
 	}
 }
 
+static bool is_word(char c)
+{
+	return char_is_alpha(c) || char_is_digit(c);
+}
+
+/*
+ * Fluent Bit and others give the text of an event for the names of its data. Sysmon's text is a
+ * title and then lines "Image: C:\..." in all languages of Windows; others' texts name other things.
+ */
+static void put_sysmon_text(struct record *record)
+{
+	struct str rest = record->message, line;
+
+	if (record_get(record, FIELD_IMAGE) != NULL ||
+	    record_find(record, STR("UtcTime")) != NULL)
+		return;
+	while (str_cut(&rest, '\n', &line)) {
+		size_t colon = str_find(line, STR(": "));
+
+		if (colon == STR_NOT_FOUND || !scan_all(str_slice(line, 0, colon), is_word))
+			continue;
+		record_put_named(record, str_slice(line, 0, colon), FIELD_STRING,
+		    str_trim(str_slice(line, colon + 2, line.len)));
+	}
+}
+
 /*
  * The machine that the event is about stands before the collector that a header or an agent names.
  */
@@ -190,10 +303,12 @@ static enum decode_status decode(struct record *record, struct str text, struct 
 	if (event == NULL)
 		return DECODE_NO;
 	struct str id = event->value;
-	record->product = STR("windows");
+	record->product = windows_product(record_value(record, FIELD_CHANNEL));
 	record->service = windows_service(record_value(record, FIELD_CHANNEL));
 	const struct windows_kind *kind = windows_kind(record->service, id);
 
+	if (str_eq(record->service, STR("sysmon")))
+		put_sysmon_text(record);
 	if (kind != NULL)
 		put_kind(record, kind);
 	put_host(record);
@@ -205,7 +320,7 @@ static enum decode_status decode(struct record *record, struct str text, struct 
 const struct decoder decode_windows = {
     .name = "windows",
     .stage = DECODER_SOURCE,
-    .summary = "Windows events of NXLog, Winlogbeat, Elastic Agent, Snare, Splunk and converters of "
-	       "evtx under Sigma's names",
+    .summary = "Windows events of NXLog, Winlogbeat, Elastic Agent, Graylog, Wazuh, OpenTelemetry, "
+	       "Snare, Splunk and converters of evtx under Sigma's names",
     .decode_noted = decode,
 };

@@ -226,6 +226,10 @@ static void run_payload(struct chain *chain)
 		trimmed = str_trim(text);
 	if (try_stage(chain, DECODER_PAYLOAD, trimmed)) {
 		chain->payload = true;
+		/* Fluent Bit, Vector and others wrap Windows' XML in JSON. */
+		if (scan_peek(record->message, 0) == '<' &&
+		    chain->taken[chain->count - 1] == &decode_json)
+			try_one(chain, &decode_windows_xml, record->message);
 		try_stage(chain, DECODER_SOURCE, text);
 	} else {
 		timestamp_refine_text(record, text);

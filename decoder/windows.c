@@ -197,6 +197,11 @@ static void build(void)
 	build_kinds();
 }
 
+static bool is_upper(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+
 /* Of Event.UserData the element goes too that Windows wraps around such data. */
 static size_t prefix_span(struct str name)
 {
@@ -206,6 +211,9 @@ static size_t prefix_span(struct str name)
 		size_t span = prefixes[i].len;
 
 		if (name.len <= span || !str_starts(name, prefixes[i]))
+			continue;
+		/* Of GELF: "_Image", not "_id" and "_source.winlog.channel". */
+		if (span == 1 && !is_upper(name.ptr[1]))
 			continue;
 		if (str_eq(prefixes[i], wrapped)) {
 			size_t dot = str_find_char(str_slice(name, span, name.len), '.');
@@ -221,13 +229,20 @@ static size_t prefix_span(struct str name)
 
 void windows_ask(struct str name, struct key *key)
 {
-	static const struct str channels[] = {STR_INIT("Channel"), STR_INIT("winlog.channel"),
+	/* "channel" is a word of many senders: of those that use it another name tells. */
+	static const struct str marks[] = {STR_INIT("Channel"), STR_INIT("winlog.channel"),
 	    STR_INIT("Event.System.Channel"), STR_INIT("log_name"), STR_INIT("System.Channel"),
-	    STR_INIT("LogName"), STR_INIT("_source.winlog.channel")};
+	    STR_INIT("LogName"), STR_INIT("_source.winlog.channel"), STR_INIT("_Channel"),
+	    STR_INIT("win.system.channel"), STR_INIT("data.win.system.channel"),
+	    STR_INIT("_source.data.win.system.channel"), STR_INIT("winlog_channel"),
+	    STR_INIT("_winlog_channel"), STR_INIT("winlogbeat_winlog_channel"),
+	    STR_INIT("_winlogbeat_winlog_channel"), STR_INIT("winlogbeat_log_name"),
+	    STR_INIT("_winlogbeat_log_name"), STR_INIT("event_id.id"),
+	    STR_INIT("body.event_id.id"), STR_INIT("provider_name")};
 
 	pthread_once(&built, build);
-	for (size_t i = 0; i < COUNT(channels); i++) {
-		if (str_eq(channels[i], name))
+	for (size_t i = 0; i < COUNT(marks); i++) {
+		if (str_eq(marks[i], name))
 			key->flags |= KEY_CHANNEL;
 	}
 	key->prefix = (uint8_t)prefix_span(name);
@@ -250,6 +265,11 @@ const struct windows_naming *windows_naming(struct str from, size_t *index)
 			return naming;
 	}
 	return NULL;
+}
+
+struct str windows_product(struct str channel)
+{
+	return str_starts(channel, STR("Linux-Sysmon/")) ? STR("linux") : STR("windows");
 }
 
 struct str windows_service(struct str channel)

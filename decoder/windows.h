@@ -17,6 +17,8 @@ struct windows_naming {
 /* The row at or behind index that begins with that name, or NULL; *index is left behind it. */
 const struct windows_naming *windows_naming(struct str from, size_t *index);
 
+/* Of a channel: Sysmon for Linux writes such events too. */
+struct str windows_product(struct str channel);
 /* Of a channel, in any case; empty when it is none of ours. Lives for ever, one text a service. */
 struct str windows_service(struct str channel);
 

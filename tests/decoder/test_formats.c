@@ -111,6 +111,97 @@ static const struct decoded_row kv[] = {
     ROW("only=one", ".decoders=plain"),
 };
 
+#define SYSMON_LOG "Microsoft-Windows-Sysmon/Operational"
+#define SYSMON_SOURCE ".source=windows/process_creation/sysmon\n"
+
+static const struct decoded_row windows_xml[] = {
+    ROW("<Event xmlns='http://schemas.example/'><System><Provider Name='P' Guid=\"{5}\"/>"
+	"<EventID Qualifiers=''>1</EventID><Keywords/><TimeCreated "
+	"SystemTime='2026-11-22T03:04:05.2500000Z'/><Channel>" SYSMON_LOG "</Channel><Computer>"
+	"pc01.example.com</Computer></System><EventData><Data Name='Image'>C:\\a&amp;b\\x.exe"
+	"</Data><Data Name=\"Command Line\">&lt;x&gt; &#x1EC7;&#46; &nbsp; &quot;&apos;&#0;</Data>"
+	"<Data Name='None'/><Data Name='Empty'></Data><Data Name='a > b'>1</Data></EventData>"
+	"</Event>",
+	SYSMON_SOURCE "EventID=1\nProvider_Name=P\nProvider_Guid={5}\nComputer=pc01.example.com\n"
+	"host=pc01.example.com\nImage=C:\\a&b\\x.exe\nCommandLine=<x> \xE1\xBB\x87. &nbsp; "
+	"\"'&#0;\nNone=\nEmpty=\na>b=1\n-Keywords\n-EventID_Qualifiers\n"
+	".time=2026-11-22T03:04:05.250Z\n.flags=\n.decoders=windows_xml/windows"),
+    ROW("<14>Nov 22 03:04:05 web01 sysmon: <Event><System><Provider Name=\"Linux-Sysmon\"/>"
+	"<EventID>1</EventID><Channel>Linux-Sysmon/Operational</Channel><Computer>web01</Computer>"
+	"</System><EventData><Data Name=\"Image\">/usr/bin/cat</Data></EventData></Event>",
+	".source=linux/process_creation/sysmon\nhost=web01\nImage=/usr/bin/cat\n"
+	".decoders=rfc3164/windows_xml/windows"),
+    ROW("<?xml version=\"1.0\"?>\r\n <Event><System><EventID>104</EventID><Channel>System"
+	"</Channel></System><UserData><e:Cleared xmlns:e='x'><e:SubjectUserName>lan"
+	"</e:SubjectUserName></e:Cleared></UserData><RenderingInfo><Level>Tin</Level><Message>"
+	"<![CDATA[gone & <b>]]></Message></RenderingInfo></Event>",
+	".source=windows//system\nSubjectUserName=lan\nMessage=gone & <b>\n-Level\n-Cleared\n"
+	".message=gone & <b>"),
+    ROW("{\"message\":\"<Event><System><EventID>7045</EventID><Channel>System</Channel></System>"
+	"<EventData><Data>a</Data><Binary>00</Binary></EventData></Event>\"}",
+	".source=windows//system\nEventID=7045\nData=a\nBinary=00\n"
+	".decoders=json/windows_xml/windows"),
+    ROW("{\"message\":\"<Event>\"}", ".decoders=json"),
+    ROW("<Events><EventID>1</EventID></Events>", ".decoders=plain"),
+    ROW("<Event><System><Channel>System</Channel></System></Event>", ".decoders=plain"),
+    ROW("<Event><System><EventID>1</EventID></System></Event>",
+	"EventID=1\n.source=//\n.decoders=windows_xml"),
+};
+
+/* Windows' events as others hand them on. */
+static const struct decoded_row windows_handed_on[] = {
+    /* Wazuh */
+    ROW("{\"agent\":{\"name\":\"a1\"},\"data\":{\"win\":{\"system\":{\"providerName\":\"P\","
+	"\"eventID\":\"1\",\"channel\":\"" SYSMON_LOG "\",\"computer\":\"pc01\"},\"eventdata\":{"
+	"\"image\":\"C:\\\\\\\\a\\\\\\\\x.exe\",\"commandLine\":\"x \\\\\\\\\\\\\\\\s\\\\\\\\t\","
+	"\"utcTime\":\"2026-11-22 03:04:05.250\"}}}}",
+	SYSMON_SOURCE "Image=C:\\a\\x.exe\nCommandLine=x \\\\s\\t\nComputer=pc01\nhost=pc01\n"
+	"Provider_Name=P\nEventID=1\n-image"),
+    ROW("{\"win\":{\"system\":{\"eventID\":\"1\",\"channel\":\"" SYSMON_LOG "\"},\"eventdata\":{"
+	"\"image\":\"C:\\\\a\\\\x.exe\",\"commandLine\":\"x \\\\\\\\s\\\\\\\\t\"}}}",
+	SYSMON_SOURCE "Image=C:\\a\\x.exe\nCommandLine=x \\\\s\\\\t"),
+    /* the OpenTelemetry collector's receiver, both of its shapes */
+    ROW("{\"channel\":\"" SYSMON_LOG "\",\"computer\":\"pc01\",\"event_id\":{\"id\":1,"
+	"\"qualifiers\":0},\"provider\":{\"name\":\"P\"},\"event_data\":{\"data\":[{\"Image\":"
+	"\"C:\\\\x.exe\"},{\"User\":\"lan\"}]}}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nUser=lan\nEventID=1\nProvider_Name=P\nhost=pc01"),
+    ROW("{\"body\":{\"channel\":\"" SYSMON_LOG "\",\"event_id\":{\"id\":1},\"event_data\":{"
+	"\"Image\":\"C:\\\\x.exe\"}}}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nEventID=1"),
+    ROW("{\"channel\":\"general\",\"event_id\":7,\"computer\":\"c\"}", ".source=//\n-Channel"),
+    /* Vector */
+    ROW("{\"channel\":\"" SYSMON_LOG "\",\"computer\":\"pc01\",\"event_id\":1,\"provider_name\":"
+	"\"P\",\"event_data\":{\"Image\":\"C:\\\\x.exe\"}}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nEventID=1\nProvider_Name=P\nhost=pc01"),
+    /* NXLog's GELF; Winlogbeat through Graylog, which may keep the underscore */
+    ROW("{\"version\":\"1.1\",\"host\":\"pc01\",\"short_message\":\"m\",\"_EventID\":1,"
+	"\"_Channel\":\"" SYSMON_LOG "\",\"_Image\":\"C:\\\\x.exe\",\"_id\":\"7\"}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nEventID=1\n_id=7\n-_Image"),
+    ROW("{\"short_message\":\"m\",\"_winlogbeat_winlog_channel\":\"" SYSMON_LOG "\","
+	"\"_winlogbeat_winlog_event_id\":\"1\",\"_winlogbeat_winlog_event_data_Image\":"
+	"\"C:\\\\x.exe\"}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nEventID=1"),
+    ROW("{\"winlogbeat_log_name\":\"" SYSMON_LOG "\",\"winlogbeat_event_id\":1,"
+	"\"winlogbeat_event_data_Image\":\"C:\\\\x.exe\",\"winlogbeat_computer_name\":\"pc01\"}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nEventID=1\nhost=pc01"),
+    ROW("{\"winlog_channel\":\"" SYSMON_LOG "\",\"winlog_event_id\":1,"
+	"\"winlog_event_data_Image\":\"C:\\\\x.exe\"}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nEventID=1"),
+    /* Elastic Agent behind a pipeline that keeps ECS' name of the id alone */
+    ROW("{\"event\":{\"code\":\"1\"},\"winlog\":{\"channel\":\"" SYSMON_LOG "\",\"event_data\":{"
+	"\"Image\":\"C:\\\\x.exe\"}}}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nEventID=1"),
+    /* Fluent Bit's winevtlog, which knows the values but not their names */
+    ROW("{\"ProviderName\":\"P\",\"EventID\":1,\"Channel\":\"" SYSMON_LOG "\",\"Computer\":"
+	"\"pc01\","
+	"\"Message\":\"Process Create:\\r\\nRuleName: -\\r\\nImage: C:\\\\x.exe\\r\\n"
+	"CommandLine: x /a: b\\r\\nnot this: one\\r\\nUser: P\\\\lan\",\"StringInserts\":[\"-\",\"C:\\\\x.exe\"]}",
+	SYSMON_SOURCE "Image=C:\\x.exe\nCommandLine=x /a: b\nUser=P\\lan\nRuleName=-\n-not this"),
+    ROW("{\"EventID\":1,\"Channel\":\"" SYSMON_LOG "\",\"Image\":\"C:\\\\x.exe\",\"Message\":"
+	"\"Process Create:\\r\\nImage: C:\\\\y.exe\\r\\nUser: lan\"}",
+	SYSMON_SOURCE "Image=C:\\x.exe\n-User"),
+};
+
 static const struct decoded_row others[] = {
     ROW("<13>Nov 22 03:04:05 pc01 MSWinEventLog\t1\tSecurity\t42\tSun Nov 22 03:04:05 2026\t4625\t"
 	"Microsoft-Windows-Security-Auditing\tlan\tN/A\tFailure "
@@ -311,6 +402,18 @@ TEST(others)
 TEST(web)
 TEST(windows)
 
+static void test_windows_xml(void **state)
+{
+	(void)state;
+	DECODED_CHECK(windows_xml);
+}
+
+static void test_windows_handed_on(void **state)
+{
+	(void)state;
+	DECODED_CHECK(windows_handed_on);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +424,8 @@ int main(void)
 	    cmocka_unit_test(test_others),
 	    cmocka_unit_test(test_web),
 	    cmocka_unit_test(test_windows),
+	    cmocka_unit_test(test_windows_xml),
+	    cmocka_unit_test(test_windows_handed_on),
 	};
 
 	return cmocka_run_group_tests_name("formats", tests, NULL, NULL);
