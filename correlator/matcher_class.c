@@ -230,9 +230,6 @@ static bool group_study_begin(struct classes *classes, struct group *group)
 	group->own = study_new(classes->chooser.general);
 	if (group->own == NULL)
 		return false;
-	for (size_t i = 0; i < group->rule_count; i++)
-		study_want(group->own,
-		    ruleset_program(classes->ruleset)->rules[group->rules[i]]);
 	classes->study_count++;
 	group->study = group->own;
 	return true;

@@ -21,28 +21,37 @@ struct code {
 	struct step steps[];
 };
 
+/* What an expression costs to evaluate, about in instructions, and how likely it holds. */
+struct weight {
+	double cost, odds;
+};
+
+/* An expression, and behind it its children. */
+struct part {
+	const struct expression *expression;
+	struct weight weight;
+	uint32_t behind; /* the part behind its children */
+};
+
+struct ranked {
+	uint32_t part;
+	double rank;
+};
+
 struct writer {
 	const struct program *program;
 	const struct study *study;
 	const uint8_t *decided;
 	struct code *code;
-	bool failed;
+	struct part *parts;
+	uint32_t part_count;
+	struct ranked *room; /* as many as there are parts; what is in use grows with the depth */
 };
 
 static inline bool is_decided(const uint8_t *decided, uint32_t predicate)
 {
 	return decided[predicate / 8] >> predicate % 8 & 1;
 }
-
-/* What an expression costs to evaluate, about in instructions, and how likely it holds. */
-struct weight {
-	double cost, odds;
-};
-
-struct ranked {
-	const struct expression *child;
-	double rank;
-};
 
 static double kind_cost(const struct predicate *predicate)
 {
@@ -68,16 +77,25 @@ static double kind_cost(const struct predicate *predicate)
 	return 800;
 }
 
-static struct weight weigh(const struct writer *writer, const struct expression *expression);
+static struct weight predicate_weigh(const struct writer *writer, uint32_t predicate)
+{
+	/* Those come first in any case. */
+	if (is_decided(writer->decided, predicate))
+		return (struct weight){8, .1};
+	return (struct weight){kind_cost(&writer->program->predicates[predicate]),
+	    study_odds(writer->study, predicate)};
+}
+
+static struct weight part_make(struct writer *writer, const struct expression *expression);
 
 /* Of children one after another until one is decisive; independent, which they are not. */
-static struct weight weigh_all(const struct writer *writer, const struct expression *expression,
+static struct weight children_make(struct writer *writer, const struct expression *expression,
     bool decisive)
 {
 	double go_on = 1, cost = 0;
 
 	for (size_t i = 0; i < expression->count; i++) {
-		struct weight child = weigh(writer, expression->children[i]);
+		struct weight child = part_make(writer, expression->children[i]);
 
 		cost += go_on * child.cost;
 		go_on *= decisive ? 1 - child.odds : child.odds;
@@ -85,33 +103,32 @@ static struct weight weigh_all(const struct writer *writer, const struct express
 	return (struct weight){cost, decisive ? 1 - go_on : go_on};
 }
 
-static struct weight weigh(const struct writer *writer, const struct expression *expression)
+/* Each expression is weighed once. */
+static struct weight part_make(struct writer *writer, const struct expression *expression)
 {
-	struct weight weight = {.cost = 400, .odds = .3};
+	struct part *part = &writer->parts[writer->part_count++];
 
+	part->expression = expression;
+	part->weight = (struct weight){.cost = 400, .odds = .3};
 	switch (expression->kind) {
-	case EXPRESSION_PREDICATE: {
-		const struct predicate *predicate =
-		    &writer->program->predicates[expression->predicate];
-
-		/* Those come first in any case. */
-		if (is_decided(writer->decided, expression->predicate))
-			return (struct weight){8, .1};
-		return (struct weight){
-		    kind_cost(predicate), study_odds(writer->study, expression->predicate)};
-	}
+	case EXPRESSION_PREDICATE:
+		part->weight = predicate_weigh(writer, expression->predicate);
+		break;
 	case EXPRESSION_AND:
-		return weigh_all(writer, expression, false);
+		part->weight = children_make(writer, expression, false);
+		break;
 	case EXPRESSION_OR:
-		return weigh_all(writer, expression, true);
+		part->weight = children_make(writer, expression, true);
+		break;
 	case EXPRESSION_NOT:
-		weight = weigh(writer, expression->children[0]);
-		weight.odds = 1 - weight.odds;
-		return weight;
+		part->weight = part_make(writer, expression->children[0]);
+		part->weight.odds = 1 - part->weight.odds;
+		break;
 	case EXPRESSION_AT_LEAST:
 		break;
 	}
-	return weight;
+	part->behind = writer->part_count;
+	return part->weight;
 }
 
 static int rank_compare(const void *a, const void *b)
@@ -121,14 +138,24 @@ static int rank_compare(const void *a, const void *b)
 	return left->rank < right->rank ? -1 : left->rank > right->rank;
 }
 
-/* Most are in order already, or of one rank. */
+#define FEW 16u
+
+/* Those of one rank stay in order. Most are few, or in order already. */
 static void rank(struct ranked *ranked, size_t count)
 {
 	for (size_t i = 1; i < count; i++) {
-		if (ranked[i - 1].rank > ranked[i].rank) {
+		struct ranked one = ranked[i];
+		size_t at = i;
+
+		if (ranked[i - 1].rank <= one.rank)
+			continue;
+		if (count > FEW) {
 			qsort(ranked, count, sizeof(*ranked), rank_compare);
 			return;
 		}
+		for (; at > 0 && ranked[at - 1].rank > one.rank; at--)
+			ranked[at] = ranked[at - 1];
+		ranked[at] = one;
 	}
 }
 
@@ -141,87 +168,91 @@ static uint32_t step_put(struct writer *writer, uint32_t predicate, uint32_t if_
 	return code->step_count++;
 }
 
-static uint32_t expression_put(struct writer *writer, const struct expression *expression,
-    uint32_t if_true, uint32_t if_false);
+static uint32_t part_put(struct writer *writer, uint32_t at, uint32_t if_true, uint32_t if_false);
 
 /* Every child but the last leads on to the next one unless it is decisive. */
-static uint32_t children_put(struct writer *writer, const struct expression *expression,
-    uint32_t if_true, uint32_t if_false)
+static uint32_t children_put(struct writer *writer, const struct part *part, uint32_t if_true,
+    uint32_t if_false)
 {
-	bool all = expression->kind == EXPRESSION_AND;
-	uint32_t next = all ? if_true : if_false;
-	struct ranked *ranked = malloc((expression->count + 1) * sizeof(*ranked));
+	bool all = part->expression->kind == EXPRESSION_AND;
+	uint32_t next = all ? if_true : if_false, at = (uint32_t)(part - writer->parts) + 1;
+	struct ranked *ranked = writer->room;
+	size_t count = part->expression->count;
 
-	if (ranked == NULL) {
-		writer->failed = true;
-		return next;
-	}
-	for (size_t i = 0; i < expression->count; i++) {
-		struct weight weight = weigh(writer, expression->children[i]);
+	for (size_t i = 0; i < count; i++, at = writer->parts[at].behind) {
+		struct weight weight = writer->parts[at].weight;
 		double decides = all ? 1 - weight.odds : weight.odds;
 
-		ranked[i] = (struct ranked){
-		    expression->children[i], weight.cost / (decides + 1e-6)};
+		ranked[i] = (struct ranked){at, weight.cost / (decides + 1e-6)};
 	}
-	rank(ranked, expression->count);
-	for (size_t i = expression->count; i > 0; i--)
-		next = expression_put(writer, ranked[i - 1].child, all ? next : if_true,
+	rank(ranked, count);
+	writer->room += count;
+	for (size_t i = count; i > 0; i--)
+		next = part_put(writer, ranked[i - 1].part, all ? next : if_true,
 		    all ? if_false : next);
-	free(ranked);
+	writer->room -= count;
 	return next;
 }
 
 /* Where to begin with it. */
-static uint32_t expression_put(struct writer *writer, const struct expression *expression,
-    uint32_t if_true, uint32_t if_false)
+static uint32_t part_put(struct writer *writer, uint32_t at, uint32_t if_true, uint32_t if_false)
 {
-	switch (expression->kind) {
+	const struct part *part = &writer->parts[at];
+
+	switch (part->expression->kind) {
 	case EXPRESSION_PREDICATE:
-		return step_put(writer, expression->predicate, if_true, if_false);
+		return step_put(writer, part->expression->predicate, if_true, if_false);
 	case EXPRESSION_NOT:
-		return expression_put(writer, expression->children[0], if_false, if_true);
+		return part_put(writer, at + 1, if_false, if_true);
 	case EXPRESSION_AND:
 	case EXPRESSION_OR:
-		return children_put(writer, expression, if_true, if_false);
+		return children_put(writer, part, if_true, if_false);
 	case EXPRESSION_AT_LEAST:
 		break;
 	}
-	writer->code->trees[writer->code->tree_count] = expression;
+	writer->code->trees[writer->code->tree_count] = part->expression;
 	return step_put(writer, TREE | writer->code->tree_count++, if_true, if_false);
 }
 
-/* How many steps it takes, and how many of these are trees. */
-static size_t size_of(const struct expression *expression, size_t *trees)
-{
-	size_t steps = 0;
+struct size {
+	size_t parts, steps, trees;
+};
 
-	if (expression->kind == EXPRESSION_PREDICATE)
-		return 1;
-	if (expression->kind == EXPRESSION_AT_LEAST) {
-		++*trees;
-		return 1;
+static void size_add(struct size *size, const struct expression *expression)
+{
+	size->parts++;
+	if (expression->kind == EXPRESSION_PREDICATE || expression->kind == EXPRESSION_AT_LEAST) {
+		size->steps++;
+		size->trees += expression->kind == EXPRESSION_AT_LEAST;
+		return;
 	}
 	for (size_t i = 0; i < expression->count; i++)
-		steps += size_of(expression->children[i], trees);
-	return steps;
+		size_add(size, expression->children[i]);
 }
 
 struct code *code_new(const struct program *program, const struct study *study,
     const struct expression *expression, const uint8_t *decided)
 {
-	size_t trees = 0, steps = size_of(expression, &trees);
-	size_t head = (sizeof(struct code) + steps * sizeof(struct step) + 7) & ~(size_t)7;
-	struct code *code = calloc(1, head + trees * sizeof(*code->trees));
-	struct writer writer = {program, study, decided, code, false};
+	struct size size = {0};
 
-	if (code == NULL)
+	size_add(&size, expression);
+	size_t head = (sizeof(struct code) + size.steps * sizeof(struct step) + 7) & ~(size_t)7;
+	struct code *code = malloc(head + size.trees * sizeof(*code->trees));
+	struct part *parts = malloc(size.parts * (sizeof(*parts) + sizeof(struct ranked)));
+	struct writer writer = {program, study, decided, code, parts, 0,
+	    (struct ranked *)(void *)(parts + size.parts)};
+
+	if (code == NULL || parts == NULL) {
+		free(code);
+		free(parts);
 		return NULL;
+	}
+	code->step_count = code->tree_count = 0;
 	code->trees = (const struct expression **)(void *)((char *)code + head);
-	code->entry = expression_put(&writer, expression, HOLDS, FAILS);
-	if (!writer.failed)
-		return code;
-	free(code);
-	return NULL;
+	part_make(&writer, expression);
+	code->entry = part_put(&writer, 0, HOLDS, FAILS);
+	free(parts);
+	return code;
 }
 
 static inline bool step_holds(const struct code *code, const uint8_t *decided, struct view *view,

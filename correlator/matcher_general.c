@@ -80,6 +80,7 @@ struct general {
 	struct examples examples[KINDS];
 	uint8_t pairs[1u << 16];
 	uint8_t *kinds; /* by slot */
+	uint8_t *wants; /* by slot */
 	float odds[];   /* by predicate */
 };
 
@@ -229,20 +230,53 @@ static float odds_of(const struct general *general, const struct predicate *pred
 	                           : any_odds(general, predicate, exact);
 }
 
+/* What has to be known of values for its odds. */
+static uint8_t wants_of(const struct predicate *predicate)
+{
+	uint8_t inside = predicate->folded.len < FOUR ? GENERAL_BYTES : GENERAL_FOURS;
+
+	switch (predicate->kind) {
+	case PREDICATE_EXACT:
+	case PREDICATE_NUMBER:
+		return GENERAL_PRESENT | GENERAL_EXACT;
+	case PREDICATE_PREFIX:
+	case PREDICATE_SUFFIX:
+		return GENERAL_PRESENT | GENERAL_ENDS | inside;
+	case PREDICATE_CONTAINS:
+	case PREDICATE_GLOB:
+	case PREDICATE_REGEX:
+		return GENERAL_PRESENT | inside;
+	case PREDICATE_CIDR:
+	case PREDICATE_TIME:
+	case PREDICATE_COMPARE:
+	case PREDICATE_FIELD:
+	case PREDICATE_EXISTS:
+	case PREDICATE_NULL:
+		break;
+	}
+	return GENERAL_PRESENT;
+}
+
 struct general *general_new(const struct program *program)
 {
 	struct general *general = calloc(1, sizeof(*general) +
-	    program->predicate_count * sizeof(general->odds[0]) + program->slot_count);
+	    program->predicate_count * sizeof(general->odds[0]) + 2 * program->slot_count);
 
 	if (general == NULL)
 		return NULL;
 	general->program = program;
 	general->kinds = (uint8_t *)&general->odds[program->predicate_count];
+	general->wants = general->kinds + program->slot_count;
 	examples_make(general);
 	for (size_t i = 0; i < program->slot_count; i++)
 		general->kinds[i] = (uint8_t)kind_of(program->slots[i].name);
 	for (size_t i = 0; i < program->predicate_count; i++)
 		general->odds[i] = odds_of(general, &program->predicates[i]);
+	for (size_t i = 0; i < program->predicate_count; i++) {
+		if (program->predicates[i].slot != SLOT_ANYWHERE)
+			general->wants[program->predicates[i].slot] |=
+			    wants_of(&program->predicates[i]);
+	}
 	return general;
 }
 
@@ -254,6 +288,11 @@ void general_free(struct general *general)
 const struct program *general_program(const struct general *general)
 {
 	return general->program;
+}
+
+const uint8_t *general_wants(const struct general *general)
+{
+	return general->wants;
 }
 
 const uint8_t *general_pairs(const struct general *general)

@@ -31,4 +31,15 @@ static inline size_t general_place(uint32_t four)
 	return four * 2654435761u >> (32 - GENERAL_BITS);
 }
 
+/* What the odds of predicates ask of a field's values. */
+enum general_want {
+	GENERAL_PRESENT = 1, /* whether there is one */
+	GENERAL_EXACT = 2,
+	GENERAL_ENDS = 4,
+	GENERAL_FOURS = 8, /* every four bytes */
+	GENERAL_BYTES = 16
+};
+/* By slot, bits of these; 0: nothing. */
+const uint8_t *general_wants(const struct general *general);
+
 #endif

@@ -1,5 +1,6 @@
 #include "correlator/matcher_gram.h"
 
+#include "base/check.h"
 #include "base/cpu.h"
 
 #if CPU_HAS_V3
@@ -11,7 +12,6 @@
 #define BITMAP_MOST 17u /* 16 KiB: more of them stay in the cache */
 #define BUCKET_MOST 20u
 #define BITMAP_MORE 6u
-#define BUCKET_MORE 1u
 
 #define FACTOR UINT32_C(0x9e3779b1)
 
@@ -29,30 +29,15 @@ size_t gram_kind(size_t len)
 	return kind;
 }
 
-void gram_init(struct gram *gram, size_t kind)
+void gram_init(struct gram *gram, size_t kind, size_t most)
 {
 	*gram = (struct gram){.stride = kinds[kind].stride, .width = kinds[kind].width,
-	    .mask = kinds[kind].mask};
+	    .mask = kinds[kind].mask, .capacity = most * kinds[kind].stride};
 }
 
 static uint32_t hash_of(const struct gram *gram, uint32_t word)
 {
 	return (word & gram->mask) * FACTOR;
-}
-
-static bool node_add(struct gram *gram, struct gram_node node)
-{
-	if (gram->count == gram->capacity) {
-		size_t want = gram->capacity == 0 ? 64 : gram->capacity * 2;
-		struct gram_node *grown = realloc(gram->nodes, want * sizeof(*grown));
-
-		if (grown == NULL)
-			return false;
-		gram->nodes = grown;
-		gram->capacity = want;
-	}
-	gram->nodes[gram->count++] = node;
-	return true;
 }
 
 /* len bytes, at most 8: all that there are if there are fewer. */
@@ -70,15 +55,21 @@ static uint64_t bytes_at(struct str literal, size_t at, size_t len)
 
 bool gram_add(struct gram *gram, struct str literal, size_t first, uint32_t entry)
 {
+	if (gram->nodes == NULL)
+		gram->nodes = malloc(gram->capacity * sizeof(*gram->nodes));
+	if (gram->nodes == NULL)
+		return false;
+	CHECK(gram->count + gram->stride <= gram->capacity);
 	for (size_t i = first; i < first + gram->stride; i++) {
 		size_t len = literal.len - i < 8 ? literal.len - i : 8;
-		struct gram_node node = {.entry = entry, .offset = (uint32_t)i,
-		    .mask = ~UINT64_C(0) >> (64 - 8 * len)};
+		struct gram_node *node = &gram->nodes[gram->count++];
 
-		node.bytes = bytes_at(literal, i, len);
-		node.hash = hash_of(gram, (uint32_t)node.bytes);
-		if (!node_add(gram, node))
-			return false;
+		node->bytes = bytes_at(literal, i, len);
+		node->mask = ~UINT64_C(0) >> (64 - 8 * len);
+		node->entry = entry;
+		node->offset = (uint32_t)i;
+		node->hash = hash_of(gram, (uint32_t)node->bytes);
+		node->unused = 0;
 	}
 	return true;
 }
@@ -275,7 +266,7 @@ static gram_finder *finder_for(uint32_t stride)
 
 bool gram_seal(struct gram *gram)
 {
-	unsigned bucket_bits = bits_for(gram->count, BUCKET_MORE, BUCKET_MOST);
+	unsigned bucket_bits = bits_for(gram->count, 0, BUCKET_MOST);
 	unsigned bitmap_bits = bits_for(gram->count, BITMAP_MORE, BITMAP_MOST);
 	size_t buckets = (size_t)1 << bucket_bits;
 

@@ -44,7 +44,8 @@ struct gram {
 
 /* Which kind is for literals of so many bytes, 1 and up. */
 size_t gram_kind(size_t len);
-void gram_init(struct gram *gram, size_t kind);
+/* For so many literals at most. */
+void gram_init(struct gram *gram, size_t kind, size_t most);
 /* The first of stride windows that lie in the literal. False without memory. */
 bool gram_add(struct gram *gram, struct str literal, size_t first, uint32_t entry);
 bool gram_seal(struct gram *gram);

@@ -1,7 +1,10 @@
 #include "correlator/matcher_pairs.h"
 
+#include <string.h>
+
 #define WITHIN      64u  /* bytes of a text in which its pair is looked for */
-#define SLOTS       4096u
+#define SLOTS_BITS  12u
+#define SLOTS       (1u << SLOTS_BITS)
 #define COMMON_MOST 24u  /* of all pairs together: one and a half in 1,000 bytes */
 
 _Static_assert(PAIRS_TEXTS * WITHIN < SLOTS, "a slot for each pair of each text");
@@ -18,9 +21,10 @@ struct choice {
 	const struct str *texts;
 	size_t count, left;
 	uint32_t *ends;
+	size_t used_count;
+	unsigned slot_bits; /* of slots so many, twice as many as there can be pairs */
 	struct pair slots[SLOTS];
 	uint16_t used[PAIRS_TEXTS * WITHIN];
-	size_t used_count;
 };
 
 static size_t within(struct str text)
@@ -30,11 +34,25 @@ static size_t within(struct str text)
 
 static struct pair *slot_of(struct choice *choice, uint16_t bytes)
 {
-	size_t at = bytes * UINT32_C(0x9e3779b1) >> 20;
+	size_t at = bytes * UINT32_C(0x9e3779b1) >> (32 - choice->slot_bits);
 
 	while (choice->slots[at].last != 0 && choice->slots[at].bytes != bytes)
-		at = (at + 1) % SLOTS;
+		at = (at + 1) & (((size_t)1 << choice->slot_bits) - 1);
 	return &choice->slots[at];
+}
+
+/* The memory of those that are not needed is not touched. */
+static void slots_begin(struct choice *choice)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < choice->count; i++)
+		bytes += within(choice->texts[i]);
+	choice->slot_bits = 1;
+	while (choice->slot_bits < SLOTS_BITS && (size_t)1 << choice->slot_bits < 2 * bytes)
+		choice->slot_bits++;
+	memset(choice->slots, 0, sizeof(choice->slots[0]) << choice->slot_bits);
+	choice->used_count = 0;
 }
 
 static void text_count(struct choice *choice, size_t text)
@@ -109,12 +127,16 @@ static size_t pair_take(struct choice *choice, uint16_t bytes)
 bool pairs_choose(const uint8_t common[1u << 16], const struct str *texts, size_t count,
     uint32_t *ends)
 {
-	struct choice choice = {.common = common, .texts = texts, .count = count, .left = count,
-	    .ends = ends};
+	struct choice choice __attribute__((uninitialized)); /* slots_begin: as far as needed */
 	size_t groups = 0, often = 0;
 
 	if (count > PAIRS_TEXTS)
 		return false;
+	choice.common = common;
+	choice.texts = texts;
+	choice.count = choice.left = count;
+	choice.ends = ends;
+	slots_begin(&choice);
 	for (size_t i = 0; i < count; i++) {
 		ends[i] = 0;
 		text_count(&choice, i);

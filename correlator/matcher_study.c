@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT_BITS   16u
+#define COUNT_BITS   15u
 #define VALUE_MOST   1024u /* bytes of a value that are looked at */
 #define PRIOR_WEIGHT 2.0F  /* events that general knowledge stands for */
 #define FOUR         4u
@@ -16,7 +16,6 @@ struct study {
 	const struct general *general;
 	float events;
 	uint16_t counts[1u << COUNT_BITS];
-	bool wanted[]; /* by slot */
 };
 
 static uint32_t four_at(const char *at)
@@ -61,7 +60,7 @@ static size_t exact_place(uint32_t slot, struct str text)
 struct study *study_new(const struct general *general)
 {
 	const struct program *program = general_program(general);
-	struct study *study = calloc(1, sizeof(*study) + program->slot_count);
+	struct study *study = calloc(1, sizeof(*study));
 
 	if (study == NULL)
 		return NULL;
@@ -73,18 +72,6 @@ struct study *study_new(const struct general *general)
 void study_free(struct study *study)
 {
 	free(study);
-}
-
-void study_want(struct study *study, const struct expression *expression)
-{
-	if (expression->kind == EXPRESSION_PREDICATE) {
-		uint32_t slot = study->program->predicates[expression->predicate].slot;
-
-		if (slot != SLOT_ANYWHERE)
-			study->wanted[slot] = true;
-	}
-	for (size_t i = 0; i < expression->count; i++)
-		study_want(study, expression->children[i]);
 }
 
 size_t study_bytes(void)
@@ -114,35 +101,40 @@ static void bytes_take(struct study *study, uint32_t slot, struct str text)
 	}
 }
 
-static void value_take(struct study *study, uint32_t slot, struct str text)
+/* wants: bits of GENERAL_. */
+static void value_take(struct study *study, uint32_t slot, struct str text, uint8_t wants)
 {
 	const uint64_t four = salt(slot, WHAT_FOUR);
 
 	if (text.len > VALUE_MOST)
 		text.len = VALUE_MOST;
-	count_up(study, exact_place(slot, text));
-	if (text.len >= 8) {
+	if (wants & GENERAL_EXACT)
+		count_up(study, exact_place(slot, text));
+	if ((wants & GENERAL_ENDS) != 0 && text.len >= 8) {
 		count_up(study, place(salt(slot, WHAT_PREFIX), eight_at(text.ptr)));
 		count_up(study, place(salt(slot, WHAT_SUFFIX), eight_at(text.ptr + text.len - 8)));
 	}
-	for (size_t at = 0; at + FOUR <= text.len; at++)
+	for (size_t at = 0; (wants & GENERAL_FOURS) != 0 && at + FOUR <= text.len; at++)
 		count_up(study, place(four, four_at(text.ptr + at)));
-	bytes_take(study, slot, text);
+	if (wants & GENERAL_BYTES)
+		bytes_take(study, slot, text);
 }
 
 void study_take(struct study *study, struct view *view)
 {
+	const uint8_t *wants = general_wants(study->general);
+
 	study->events++;
 	for (size_t i = 0; i < view->value_count; i++) {
 		struct view_value *value = &view->values[i];
 		uint32_t slot = view->shape->slots[i];
 
-		if (slot == SLOT_ANYWHERE || !study->wanted[slot])
+		if (slot == SLOT_ANYWHERE || wants[slot] == 0)
 			continue;
 		if (view_first(view, slot) == i)
 			count_up(study, place(salt(slot, WHAT_PRESENT), 0));
-		if (view_kind(view, (uint32_t)i) != FIELD_NULL)
-			value_take(study, slot, view_subject(view, value)->folded);
+		if (wants[slot] != GENERAL_PRESENT && view_kind(view, (uint32_t)i) != FIELD_NULL)
+			value_take(study, slot, view_subject(view, value)->folded, wants[slot]);
 	}
 }
 
@@ -298,7 +290,7 @@ static void shares_make(const struct study *study, uint32_t slot, struct str tex
 size_t study_rarest(const struct study *study, uint32_t slot, struct str text, size_t windows,
     size_t bytes)
 {
-	uint32_t shares[RAREST_WITHIN], sum = 0, least;
+	uint32_t shares[RAREST_WITHIN] __attribute__((uninitialized)), sum = 0, least;
 	size_t best = 0;
 
 	if (text.len < FOUR || text.len <= bytes)

@@ -18,9 +18,7 @@ struct study;
 /* What is generally known must outlive it. NULL without memory. */
 struct study *study_new(const struct general *general);
 void study_free(struct study *study); /* accepts NULL */
-/* Values of the fields that expression looks at are studied from now on. */
-void study_want(struct study *study, const struct expression *expression);
-/* Looks at the event that the view stands at. */
+/* Looks at the event that the view stands at, as far as some rule asks for it. */
 void study_take(struct study *study, struct view *view);
 /* What was seen counts half from now on: newer events weigh more. */
 void study_fade(struct study *study);

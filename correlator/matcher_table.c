@@ -162,8 +162,9 @@ static bool is_plain(struct str text)
 /* All literals of the scan by pairs, if they are few and have such. False without memory. */
 static bool pairs_put(const struct maker *maker, const struct table *table, bool high)
 {
-	struct str texts[PAIRS_TEXTS];
-	uint32_t ends[PAIRS_TEXTS], entries[PAIRS_TEXTS];
+	struct str texts[PAIRS_TEXTS] __attribute__((uninitialized));
+	uint32_t ends[PAIRS_TEXTS] __attribute__((uninitialized));
+	uint32_t entries[PAIRS_TEXTS] __attribute__((uninitialized));
 	size_t count = 0;
 
 	for (size_t i = 0; i < table->literal_count; i++) {
@@ -209,7 +210,7 @@ static bool scan_make(struct maker *maker, const struct table *table, bool high)
 		return false;
 	maker->teddy_below = teddy_below(counts);
 	for (size_t kind = 0; kind < GRAM_KINDS; kind++)
-		gram_init(&scan->grams[kind], kind);
+		gram_init(&scan->grams[kind], kind, counts[kind]);
 	for (size_t i = 0; i < table->literal_count; i++) {
 		uint32_t entry = table->literals[i];
 		struct str text = maker->entries[entry].text;
