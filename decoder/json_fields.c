@@ -2,6 +2,7 @@
 
 #include "decoder/json_mask.h"
 #include "decoder/json_path.h"
+#include "decoder/json_scalar.h"
 #include "decoder/json_scan.h"
 #include "decoder/json_unescape.h"
 
@@ -33,6 +34,7 @@ struct ground {
 	struct str text; /* without white space at its ends; the last byte is '}' */
 	struct json_masks masks;
 	struct record *record;
+	uint16_t *first;          /* of the record */
 	struct notes *notes;
 	struct keybook *book;     /* NULL: names are not looked up here */
 	char *room;               /* of unescaped strings; NULL before the first */
@@ -41,6 +43,8 @@ struct ground {
 	char *names, *names_end;  /* room for whole names */
 	json_unescape_fn *unescape;
 	enum cpu_level level;
+	const char *brink;        /* from here on a step's text may not stand before the end */
+	char tail[2 * STEP_TEXT]; /* the text from there, with zeros behind */
 };
 
 /* What does. */
@@ -48,7 +52,6 @@ struct walk {
 	const char *text;
 	const uint64_t *quotes;
 	size_t at, len;
-	size_t brink;  /* where a step's text no longer stands before the end */
 	struct field *out, *limit;
 	struct json_step *step; /* of the last name */
 };
@@ -67,20 +70,22 @@ static INLINE char space(struct walk *w)
 	return c;
 }
 
-#if CPU_HAS_V3
 /*
- * The bits from one on, that one lowest, of which at least 57 are told: so that what is looked for
- * there seldom lies beyond, as it would in every other word. For machines whose lowest byte is the
- * first; from is not beyond the words.
+ * The bits from one on, that one lowest; so many are told that what is looked for there seldom lies
+ * beyond, as it would in every other word: at least 57, where the machine's lowest byte is the
+ * first. from is not beyond the words.
  */
 static INLINE uint64_t bits_ahead(const uint64_t *bits, size_t from)
 {
+#if CPU_HAS_V3
 	uint64_t ahead;
 
 	memcpy(&ahead, (const char *)bits + from / 8, sizeof(ahead));
 	return ahead >> from % 8;
-}
+#else
+	return bits[from / 64] >> from % 64;
 #endif
+}
 
 /* The first quote at or behind from; when there is none, one behind the text's end. */
 static INLINE size_t quote_find(const uint64_t *quotes, size_t from)
@@ -93,11 +98,11 @@ static INLINE size_t quote_find(const uint64_t *quotes, size_t from)
 	return word * 64 + (unsigned)__builtin_ctzll(left);
 }
 
-/* Whether escapes lie in the string [from, to) between two quotes. */
+/* Whether escapes lie in the string [from, to) between two quotes: other marks do not. */
 static INLINE bool has_escapes(const struct ground *ground, size_t from, size_t to)
 {
-	const uint64_t *word = &ground->masks.escapes[from / 64];
-	const uint64_t *last = &ground->masks.escapes[to / 64];
+	const uint64_t *word = &ground->masks.marks[from / 64];
+	const uint64_t *last = &ground->masks.marks[to / 64];
 	uint64_t some = *word & UINT64_MAX << from % 64;
 
 	for (; word < last && some == 0; some = *word)
@@ -140,70 +145,6 @@ static INLINE bool string_take(struct walk *w, struct ground *ground, struct str
 	}
 	*ret = (struct str){w->text + open + 1, close - open - 1};
 	return true;
-}
-
-static INLINE bool digits_take(struct walk *w)
-{
-	size_t from = w->at;
-
-	while (char_is_digit(w->text[w->at]))
-		w->at++;
-	return w->at > from;
-}
-
-static INLINE bool number_take(struct walk *w, struct str *ret)
-{
-	size_t from = w->at;
-
-	w->at += w->text[w->at] == '-';
-	if (!digits_take(w))
-		return false;
-	if (w->text[w->at] == '.') {
-		w->at++;
-		if (!digits_take(w))
-			return false;
-	}
-	if ((w->text[w->at] | 0x20) == 'e') {
-		w->at++;
-		w->at += w->text[w->at] == '+' || w->text[w->at] == '-';
-		if (!digits_take(w))
-			return false;
-	}
-	*ret = (struct str){w->text + from, w->at - from};
-	return true;
-}
-
-static bool word_take(const char *at, const char *word)
-{
-	while (*word != '\0' && *at == *word) {
-		at++;
-		word++;
-	}
-	return *word == '\0';
-}
-
-static INLINE bool scalar_take(struct walk *w, struct field *field)
-{
-	static const struct {
-		const char *word;
-		size_t len;
-		enum field_kind kind;
-	} words[] = {{"true", 4, FIELD_BOOL}, {"false", 5, FIELD_BOOL}, {"null", 4, FIELD_NULL}};
-	char c = w->text[w->at];
-
-	if (c == '-' || char_is_digit(c)) {
-		field->kind = FIELD_NUMBER;
-		return number_take(w, &field->value);
-	}
-	for (size_t i = 0; i < 3; i++) {
-		if (!word_take(w->text + w->at, words[i].word))
-			continue;
-		field->kind = words[i].kind;
-		field->value = (struct str){w->text + w->at, words[i].len};
-		w->at += words[i].len;
-		return true;
-	}
-	return false;
 }
 
 /* "outer.key" */
@@ -265,8 +206,15 @@ static INLINE bool value_take(struct walk *w, struct ground *ground, struct str 
 	w->out = out + 1;
 	out->name = name;
 	out->kind = FIELD_STRING;
-	if (!(c == '"' ? string_take(w, ground, &out->value) : scalar_take(w, out)))
+	if (c != '"') {
+		const char *end = json_scalar_take(out, w->text + w->at);
+
+		if (end == NULL)
+			return false;
+		w->at = (size_t)(end - w->text);
+	} else if (!string_take(w, ground, &out->value)) {
 		return false;
+	}
 	if (ground->book != NULL)
 		name_note(ground, (size_t)(out - record->fields), name);
 	return true;
@@ -283,48 +231,91 @@ CPU_V3_CODE static inline bool text_is(const char *text, const struct json_step 
 }
 #endif
 
-/* Whether the step's text stands behind the quote at w->at. */
-static INLINE bool step_is(const struct walk *w, const struct json_step *step, uint32_t path,
+/* Whether the name of the step stands at text, of which STEP_TEXT bytes may be read. */
+static INLINE bool step_is(const char *text, const struct json_step *step, uint32_t path,
     enum cpu_level level)
 {
-	const char *text = w->text + w->at + 1;
-
 	if (step->outer != path)
 		return false;
 #if CPU_HAS_V3
-	if (level >= CPU_V3 && __builtin_expect(w->at < w->brink, 1))
+	if (level >= CPU_V3)
 		return text_is(text, step);
 #endif
 	(void)level;
-	return w->len - w->at > step->len && memcmp(text, step->text, step->len) == 0;
+	return memcmp(text, step->text, step->len) == 0;
 }
 
-/* The step of the name at w->at in such an object when none of the guesses is it. */
-static __attribute__((noinline)) struct json_step *step_find(struct ground *ground,
-    const struct container *in, struct json_step *last, size_t at)
+/* The step of a name in such an object when none of the guesses is it. */
+static INLINE struct json_step *step_find(struct ground *ground, const struct container *in,
+    struct json_step *last, const char *name)
 {
 	struct str text = ground->text;
-	size_t close = quote_find(ground->masks.quotes, at + 1);
+	size_t at = (size_t)(name - text.ptr), close = quote_find(ground->masks.quotes, at);
 
-	if (close >= text.len || has_escapes(ground, at + 1, close) || text.ptr[close + 1] != ':')
+	if (close >= text.len || has_escapes(ground, at, close) || text.ptr[close + 1] != ':')
 		return NULL;
 	return json_step_find(ground->book->paths, last, in->path, in->name,
-	    (struct str){text.ptr + at + 1, close - at - 1}, ground->book);
+	    (struct str){name, close - at}, ground->book);
 }
 
-/* The second guess, or what is found. */
-static INLINE struct json_step *step_other(const struct walk *w, struct ground *ground,
-    const struct container *in, uint32_t path, enum cpu_level level)
+/* The second guess, if it is right; it is the first the next time. */
+static INLINE struct json_step *step_second(struct json_step *last, const char *text,
+    uint32_t path, enum cpu_level level)
 {
-	struct json_step *last = w->step;
 	struct json_step *step = json_step_guess(last, 1);
 	int32_t next = last->next[1];
 
-	if (!step_is(w, step, path, level))
-		return step_find(ground, in, last, w->at);
+	if (!step_is(text, step, path, level))
+		return NULL;
 	last->next[1] = last->next[0];
 	last->next[0] = next;
 	return step;
+}
+
+/* What is found; or guesses that could not be held against the text. NULL: left to others. */
+static INLINE struct json_step *step_seek(struct ground *ground, const struct container *in,
+    struct json_step *last, const char *name, enum cpu_level level)
+{
+	struct json_step *step = json_step_guess(last, 0);
+
+	if (__builtin_expect(name >= ground->brink, 0)) {
+		const char *text = ground->tail + (name - ground->brink);
+
+		if (step_is(text, step, in->path, level) ||
+		    (step = step_second(last, text, in->path, level)) != NULL)
+			return step;
+	}
+	return step_find(ground, in, last, name);
+}
+
+#if CPU_HAS_V3
+CPU_V3_CODE static __attribute__((noinline)) struct json_step *step_seek_v3(struct ground *ground,
+    const struct container *in, struct json_step *last, const char *name)
+{
+	return step_seek(ground, in, last, name, CPU_V3);
+}
+#endif
+
+static __attribute__((noinline)) struct json_step *step_seek_portable(struct ground *ground,
+    const struct container *in, struct json_step *last, const char *name)
+{
+	return step_seek(ground, in, last, name, CPU_PORTABLE);
+}
+
+/* What is to be asked when the first guess is not right: NULL when the name is left to others. */
+static INLINE struct json_step *step_ask(struct ground *ground, const struct container *in,
+    struct json_step *last, const char *name, enum cpu_level level)
+{
+	struct json_step *step;
+
+	if (__builtin_expect(name < ground->brink, 1) &&
+	    (step = step_second(last, name, in->path, level)) != NULL)
+		return step;
+#if CPU_HAS_V3
+	if (level >= CPU_V3)
+		return step_seek_v3(ground, in, last, name);
+#endif
+	return step_seek_portable(ground, in, last, name);
 }
 
 #define NAMES_ROOM (16 * STEP_NAME)
@@ -372,73 +363,52 @@ static INLINE void step_note(struct ground *ground, size_t index, const struct j
 		notes_put(ground->notes, index, &step->key, NULL);
 }
 
-/* Gives a field its id, and notes it. */
-static INLINE void step_put(struct ground *ground, struct field *out, size_t index,
+/* Gives a field its id, and notes it. number: 1 + its index. */
+static INLINE void step_put(struct ground *ground, struct field *out, unsigned number,
     const struct json_step *step)
 {
-	uint16_t *first = &ground->record->first[step->key.mark];
+	uint16_t *first = &ground->first[step->key.mark];
 
 	out->id = (enum field_id)step->key.id;
-	*first = *first != 0 ? *first : (uint16_t)(index + 1); /* stored without a branch */
+	*first = *first != 0 ? *first : (uint16_t)number; /* stored without a branch */
 	if (__builtin_expect(step->key.flags != 0, 0))
-		step_note(ground, index, step);
+		step_note(ground, number - 1, step);
 }
 
-/* Where a string ends, and whether it has escapes. */
-struct string_end {
-	size_t at; /* 0: it does not */
-	bool escapes;
-};
-
-static __attribute__((noinline)) struct string_end string_end_far(const struct ground *ground,
-    size_t from)
+/* The value of a string that is long or has escapes; what is behind its quote, or NULL. */
+static __attribute__((noinline)) const char *string_end(struct ground *ground, struct field *out,
+    const char *start)
 {
-	size_t end = quote_find(ground->masks.quotes, from);
+	size_t from = (size_t)(start - ground->text.ptr);
+	uint64_t ahead = bits_ahead(ground->masks.marks, from);
+	size_t end = ahead != 0 ? from : quote_find(ground->masks.marks, from);
+	bool escapes = ahead != 0 || (end < ground->text.len && ground->text.ptr[end] != '"');
 
-	if (end >= ground->text.len)
-		return (struct string_end){0, false};
-	return (struct string_end){end, has_escapes(ground, from, end)};
-}
-
-/* Of the string that begins at from. */
-static INLINE struct string_end string_end(const struct walk *w, const struct ground *ground,
-    size_t from, enum cpu_level level)
-{
-#if CPU_HAS_V3
-	if (level >= CPU_V3) {
-		uint64_t quotes = bits_ahead(w->quotes, from);
-		uint64_t escapes = bits_ahead(ground->masks.escapes, from);
-
-		if (__builtin_expect(quotes != 0, 1))
-			return (struct string_end){from + (unsigned)__builtin_ctzll(quotes),
-			    (escapes & (quotes ^ (quotes - 1))) != 0};
+	if (escapes) {
+		ahead = bits_ahead(ground->masks.quotes, end);
+		end = ahead != 0 ? end + (unsigned)__builtin_ctzll(ahead)
+		    : quote_find(ground->masks.quotes, end);
 	}
-#endif
-	(void)level;
-	(void)w;
-	return string_end_far(ground, from);
+	if (end >= ground->text.len)
+		return NULL;
+	out->value = escapes ? unescaped(ground, from, end) : (struct str){start, end - from};
+	return out->value.ptr != NULL ? ground->text.ptr + end + 1 : NULL;
 }
 
-/* A value that is neither text nor container; where it ends, or 0 when it is left to others. */
-static __attribute__((noinline)) size_t scalar_end(const char *text, struct field *out, size_t from)
+/* The same of any string; nearly all end soon, and the first mark is their quote. */
+static INLINE const char *string_put(struct ground *ground, struct field *out, const char *start)
 {
-	struct walk w = {.text = text, .at = from};
+	uint64_t ahead = bits_ahead(ground->masks.marks, (size_t)(start - ground->text.ptr));
 
-	return scalar_take(&w, out) ? w.at : 0;
-}
+	out->kind = FIELD_STRING;
+	if (__builtin_expect(ahead != 0, 1)) {
+		size_t len = (unsigned)__builtin_ctzll(ahead);
 
-/* The same, of which nearly all are integers. */
-static __attribute__((noinline)) size_t number_end(const char *text, struct field *out, size_t from)
-{
-	size_t end = from;
-
-	while (char_is_digit(text[end]))
-		end++;
-	if (__builtin_expect(end == from || text[end] == '.' || (text[end] | 0x20) == 'e', 0))
-		return scalar_end(text, out, from);
-	out->kind = FIELD_NUMBER;
-	out->value = (struct str){text + from, end - from};
-	return end;
+		out->value = (struct str){start, len};
+		if (__builtin_expect(start[len] == '"', 1))
+			return start + len + 1;
+	}
+	return string_end(ground, out, start);
 }
 
 /* Into the container at w->at; false when it is empty, begins with space or is too deep. */
@@ -455,15 +425,18 @@ static INLINE bool nest_open(struct walk *w, struct nest *nest, struct str name,
 	return true;
 }
 
-/* Over the ends of objects at w->at, behind a value; whether a comma follows, in an object. */
-static INLINE bool nest_close(struct walk *w, struct nest *nest)
+/* Over the ends of objects at w->at, behind a value, and the comma that follows in an object. */
+static __attribute__((noinline)) bool nest_close(struct walk *w, struct nest *nest)
 {
 	while (w->text[w->at] == '}' && nest->level > 0 && nest->in.object &&
 	    w->at + 1 < w->len) {
 		nest->in = nest->stack[--nest->level];
 		w->at++;
 	}
-	return w->text[w->at] == ',' && nest->in.object && nest->in.path != PATH_NONE;
+	bool more = w->text[w->at] == ',' && nest->in.object && nest->in.path != PATH_NONE;
+
+	w->at += more;
+	return more;
 }
 
 /* A member whose value is a container, up to its first item. False: it is left to others. */
@@ -485,84 +458,78 @@ enum place { AT_ITEM, BEHIND_VALUE };
 
 /*
  * Takes members of objects, as nearly all senders write nearly all of them, with nothing between;
- * what it does not know is left to the others.
+ * what it does not know is left to the others. What it needs for each fits into the registers: the
+ * rest is read where it is needed, and what is seldom is called.
  */
-static INLINE enum place members_take(struct walk *walk, struct ground *ground, struct nest *nest,
+static INLINE enum place members_take(struct walk *w, struct ground *ground, struct nest *nest,
     enum cpu_level level)
 {
-	struct walk w = *walk;
-	const char *text = w.text;
-	size_t index = (size_t)(w.out - ground->record->fields);
+	const char *name = w->text + w->at + 1, *end;
+	struct json_step *last = w->step;
+	struct field *out = w->out;
+	unsigned number = (unsigned)(out - ground->record->fields) + 1;
 	uint32_t path = nest->in.path;
 	enum place place = AT_ITEM;
 
-	while (text[w.at] == '"' && w.out < w.limit) {
-		struct json_step *step = json_step_guess(w.step, 0);
-		struct field *out = w.out;
+	while (name[-1] == '"' && out < w->limit) {
+		struct json_step *step = json_step_guess(last, 0);
 
-		if (!__builtin_expect(step_is(&w, step, path, level), 1)) {
-			step = step_other(&w, ground, &nest->in, path, level);
+		if (__builtin_expect(name >= ground->brink, 0) ||
+		    __builtin_expect(!step_is(name, step, path, level), 0)) {
+			step = step_ask(ground, &nest->in, last, name, level);
 			if (step == NULL)
 				break;
 		}
-		size_t from = w.at + 1 + step->len, end;
-
-		out->name = (struct str){text + w.at + 1, step->name_len};
+		out->name = (struct str){name, step->name_len};
 		if (path != PATH_ROOT) {
-			if (__builtin_expect(!name_stands(ground, step), 0))
-				step = step_find(ground, &nest->in, w.step, w.at);
-			if (step == NULL || (out->name = name_whole(ground, step)).ptr == NULL)
-				break;
-		}
-		if (__builtin_expect(text[from] == '"', 1)) {
-			struct string_end close = string_end(&w, ground, ++from, level);
-
-			end = close.at;
-			if (__builtin_expect(end == 0, 0))
-				break;
-			out->kind = FIELD_STRING;
-			out->value = (struct str){text + from, end - from};
-			if (__builtin_expect(close.escapes, 0)) {
-				out->value = unescaped(ground, from, end);
-				if (out->value.ptr == NULL)
+			if (__builtin_expect(!name_stands(ground, step), 0)) {
+				step = step_find(ground, &nest->in, last, name);
+				if (step == NULL)
 					break;
 			}
-			end++;
-		} else if (__builtin_expect((text[from] | 0x20) != '{', 1)) {
-			if ((end = number_end(text, out, from)) == 0)
+			out->name = name_whole(ground, step);
+			if (out->name.ptr == NULL)
+				break;
+		}
+		const char *start = name + step->len;
+
+		if (__builtin_expect(*start == '"', 1)) {
+			if ((end = string_put(ground, out, start + 1)) == NULL)
+				break;
+		} else if (__builtin_expect((*start | 0x20) != '{', 1)) {
+			if ((end = json_integer_take(out, start)) == NULL)
 				break;
 		} else {
-			struct walk at = w;
-
-			if (!inner_take(&at, nest, out->name, step, from))
+			w->at = (size_t)(name - 1 - w->text);
+			if (!inner_take(w, nest, out->name, step, (size_t)(start - w->text)))
 				break;
-			w.at = at.at;
-			w.step = at.step;
+			name = w->text + w->at + 1;
+			last = step;
 			path = step->inner;
 			if (nest->in.object)
 				continue;
 			break;
 		}
-		step_put(ground, out, index, step);
-		w.step = step;
-		w.out++;
-		index++;
-		w.at = end + 1;
-		if (__builtin_expect(text[end] != ',', 0)) {
-			struct walk at = w;
+		step_put(ground, out, number, step);
+		out++;
+		number++;
+		last = step;
+		name = end + 2;
+		if (__builtin_expect(*end != ',', 0)) {
+			w->at = (size_t)(end - w->text);
+			bool more = nest_close(w, nest);
 
-			at.at = end;
-			bool more = nest_close(&at, nest);
-
-			w.at = at.at + more;
+			name = w->text + w->at + 1;
+			path = nest->in.path;
 			if (!more) {
 				place = BEHIND_VALUE;
 				break;
 			}
-			path = nest->in.path;
 		}
 	}
-	*walk = w;
+	w->at = (size_t)(name - 1 - w->text);
+	w->out = out;
+	w->step = last;
 	return place;
 }
 
@@ -647,6 +614,19 @@ static bool walk(struct walk *w, struct ground *ground, struct nest *nest)
 	}
 }
 
+static void tail_take(struct ground *ground)
+{
+	struct str text = ground->text;
+	size_t rest = text.len < STEP_TEXT ? text.len : STEP_TEXT;
+
+	ground->brink = text.ptr + text.len - rest;
+	memset(ground->tail, 0, sizeof(ground->tail));
+	if (__builtin_expect(rest == STEP_TEXT, 1))
+		memcpy(ground->tail, ground->brink, STEP_TEXT);
+	else
+		memcpy(ground->tail, ground->brink, rest);
+}
+
 static bool walk_text(struct ground *ground, unsigned depth)
 {
 	struct container stack[WALK_DEPTH] __attribute__((uninitialized));
@@ -654,13 +634,13 @@ static bool walk_text(struct ground *ground, unsigned depth)
 	struct walk w = {.text = ground->text.ptr,
 	    .quotes = ground->masks.quotes,
 	    .at = 1,
-	    .len = ground->text.len,
-	    .brink = ground->text.len < STEP_TEXT ? 0 : ground->text.len - STEP_TEXT};
+	    .len = ground->text.len};
 	struct nest nest = {.in = {STR_NONE, PATH_NONE, true}, .stack = stack, .depth = depth};
 
 	if (ground->book != NULL) {
 		w.step = &ground->book->paths->steps[STEP_START];
 		nest.in.path = PATH_ROOT;
+		tail_take(ground);
 	}
 	if (!record_room(record))
 		return false;
@@ -721,6 +701,7 @@ bool json_fields_walk(struct record *record, struct str text, unsigned depth,
 
 	ground.text = without_space(text);
 	ground.record = record;
+	ground.first = record->first;
 	ground.notes = notes;
 	ground.room = ground.room_start = ground.names = ground.names_end = NULL;
 	ground.coded = false;

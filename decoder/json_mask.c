@@ -21,7 +21,7 @@ static INLINE void word_put(struct json_masks *masks, size_t word,
 {
 	if ((slashes | *carry) == 0) {
 		masks->quotes[word] = quotes;
-		masks->escapes[word] = 0;
+		masks->marks[word] = quotes;
 		return;
 	}
 	uint64_t candidates = slashes & ~*carry;
@@ -32,7 +32,7 @@ static INLINE void word_put(struct json_masks *masks, size_t word,
 
 	*carry = escapes >> 63;
 	masks->quotes[word] = quotes & ~escaped;
-	masks->escapes[word] = escapes;
+	masks->marks[word] = (quotes & ~escaped) | escapes;
 }
 
 /* The last block, with zeros behind it. */
@@ -152,10 +152,10 @@ bool json_masks_make(struct json_masks *ret, struct str text, struct arena *aren
 	if (memory == NULL)
 		return false;
 	*ret = (struct json_masks){.quotes = memory,
-	    .escapes = memory + words + 2,
+	    .marks = memory + words + 2,
 	    .words = words};
-	ret->quotes[words] = ret->escapes[words] = 0;
-	ret->quotes[words + 1] = ret->escapes[words + 1] = UINT64_MAX;
+	ret->quotes[words] = ret->marks[words] = 0;
+	ret->quotes[words + 1] = ret->marks[words + 1] = UINT64_MAX;
 #if CPU_HAS_V3
 	if (level >= CPU_V3) {
 		if (level == CPU_V4)

@@ -12,7 +12,7 @@
 
 struct json_masks {
 	uint64_t *quotes;   /* quotes without a backslash that makes them text */
-	uint64_t *escapes;  /* backslashes that begin an escape */
+	uint64_t *marks;    /* these, and the backslashes that begin an escape */
 	size_t words;       /* and two more of each behind them: none set, and all */
 };
 

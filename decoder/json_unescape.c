@@ -128,7 +128,7 @@ static __attribute__((noinline)) size_t unescape_runs(char *out, struct str text
 	size_t len;
 
 	for (;;) {
-		size_t next = bit_next(masks->escapes, from, to);
+		size_t next = bit_next(masks->marks, from, to);
 
 		out = run_copy(out, text.ptr + from, next - from, end);
 		if (next == to)
@@ -180,19 +180,19 @@ static __attribute__((noinline)) struct one unescape_special(char *out, const ch
  * is eaten with the first, so its backslash may lie behind at.
  */
 CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t from, size_t to,
-    const uint64_t *escapes, bool *coded)
+    const uint64_t *marks, bool *coded)
 {
 	const char *start = out, *at = text + from, *end = text + to, *next;
 	const char *base = text + from / 64 * 64, *last = text + (to - 1) / 64 * 64;
-	uint64_t left = bits_from(escapes[from / 64], from);
+	uint64_t left = bits_from(marks[from / 64], from);
 
-	escapes += from / 64;
+	marks += from / 64;
 	for (;;) {
 		while (__builtin_expect(left == 0, 0)) {
 			if (base == last)
 				return (size_t)(blocks_copy(out, at, (size_t)(end - at)) - start);
 			base += 64;
-			left = *++escapes;
+			left = *++marks;
 		}
 		next = base + (unsigned)__builtin_ctzll(left);
 		left &= left - 1;
@@ -213,7 +213,7 @@ CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t fr
 		if (one.taken > 6) { /* the second half is the next escape */
 			if (left == 0) {
 				base += 64;
-				left = *++escapes;
+				left = *++marks;
 			}
 			left &= left - 1;
 		}
@@ -224,7 +224,7 @@ CPU_V3_CODE static size_t unescape_v3(char *out, struct str text, size_t from, s
     const struct json_masks *masks, bool *coded)
 {
 	if (__builtin_expect(text.len - to >= 32, 1))
-		return unescape_blocks(out, text.ptr, from, to, masks->escapes, coded);
+		return unescape_blocks(out, text.ptr, from, to, masks->marks, coded);
 	return unescape_runs(out, text, from, to, masks, coded);
 }
 
@@ -242,7 +242,7 @@ CPU_V4_CODE static size_t unescape_v4(char *out, struct str text, size_t from, s
 	for (size_t word = from / 64, last = (to - 1) / 64; word <= last; word++) {
 		if (word == last)
 			inside &= UINT64_MAX >> (63 - (to - 1) % 64);
-		uint64_t escapes = masks->escapes[word] & inside;
+		uint64_t escapes = masks->marks[word] & inside;
 		uint64_t letters = escapes << 1 | carry;
 		__m512i block = _mm512_maskz_loadu_epi8(inside, text.ptr + word * 64);
 		__m512i meant = _mm512_permutex2var_epi8(below, block, above);
