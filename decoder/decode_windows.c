@@ -251,7 +251,7 @@ static bool is_word(char c)
 }
 
 /*
- * Fluent Bit and others give the text of an event for the names of its data. Sysmon's text is a
+ * Fluent Bit gives the values of an event without their names, and its text. Sysmon's text is a
  * title and then lines "Image: C:\..." in all languages of Windows; others' texts name other things.
  */
 static void put_sysmon_text(struct record *record)
@@ -259,7 +259,7 @@ static void put_sysmon_text(struct record *record)
 	struct str rest = record->message, line;
 
 	if (record_get(record, FIELD_IMAGE) != NULL ||
-	    record_find(record, STR("UtcTime")) != NULL)
+	    record_find(record, STR("StringInserts")) == NULL)
 		return;
 	while (str_cut(&rest, '\n', &line)) {
 		size_t colon = str_find(line, STR(": "));

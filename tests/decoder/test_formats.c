@@ -197,9 +197,9 @@ static const struct decoded_row windows_handed_on[] = {
 	"\"Message\":\"Process Create:\\r\\nRuleName: -\\r\\nImage: C:\\\\x.exe\\r\\n"
 	"CommandLine: x /a: b\\r\\nnot this: one\\r\\nUser: P\\\\lan\",\"StringInserts\":[\"-\",\"C:\\\\x.exe\"]}",
 	SYSMON_SOURCE "Image=C:\\x.exe\nCommandLine=x /a: b\nUser=P\\lan\nRuleName=-\n-not this"),
-    ROW("{\"EventID\":1,\"Channel\":\"" SYSMON_LOG "\",\"Image\":\"C:\\\\x.exe\",\"Message\":"
-	"\"Process Create:\\r\\nImage: C:\\\\y.exe\\r\\nUser: lan\"}",
-	SYSMON_SOURCE "Image=C:\\x.exe\n-User"),
+    ROW("{\"EventID\":20,\"Channel\":\"" SYSMON_LOG "\",\"Message\":"
+	"\"WmiEventConsumer activity:\\r\\nDestination: x\\r\\nUser: lan\"}",
+	".source=windows/wmi_event/sysmon\n-User\n-Destination"),
 };
 
 static const struct decoded_row others[] = {
