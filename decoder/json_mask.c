@@ -107,7 +107,7 @@ CPU_V3_CODE static void make_v3(struct json_masks *out, struct str text)
 	struct json_masks masks = *out;
 	size_t whole = text.len / 64, rest = text.len % 64;
 	uint64_t carry = 0;
-	char tail[64];
+	char tail[64] __attribute__((uninitialized));
 
 	for (size_t word = 0; word < whole; word++)
 		block_v3(&masks, word, text.ptr + word * 64, 0, &carry);

@@ -183,14 +183,12 @@ CPU_V3_CODE static size_t unescape_blocks(char *out, const char *text, size_t fr
     const uint64_t *marks, bool *coded)
 {
 	const char *start = out, *at = text + from, *end = text + to, *next;
-	const char *base = text + from / 64 * 64, *last = text + (to - 1) / 64 * 64;
+	const char *base = text + from / 64 * 64;
 	uint64_t left = bits_from(marks[from / 64], from);
 
 	marks += from / 64;
 	for (;;) {
-		while (__builtin_expect(left == 0, 0)) {
-			if (base == last)
-				return (size_t)(blocks_copy(out, at, (size_t)(end - at)) - start);
+		while (__builtin_expect(left == 0, 0)) { /* the quote at end is a mark too */
 			base += 64;
 			left = *++marks;
 		}
