@@ -217,14 +217,25 @@ static bool once_knows(const struct once *once, const struct item *item)
 	return false;
 }
 
+static bool is_chained(const struct run *run, const struct item *item)
+{
+	return ruleset_rule(run->correlate->options.ruleset, item->rule)->kind == RULE_CORRELATION;
+}
+
+static struct machine_once *once_of(const struct run *run)
+{
+	return run->settled ? &run->correlate->settled_once : &run->correlate->early_once;
+}
+
 /*
- * Settled, what one event is for one correlation comes in one go, and has a few groups at most; of
- * what is early and is forgotten here, the settled one decides.
+ * Settled, what one event is for one correlation comes in one go, and has a few groups at most; but
+ * what it makes inner correlations do comes before that. Of what is early and is forgotten here,
+ * the settled one decides.
  */
-static void once_put(struct once *once, const struct item *item)
+static void once_put(struct once *once, const struct item *item, bool in_one_go)
 {
 	if (!once_is_of(once, &item->event) || once->count == ONCE_NAMES ||
-	    once->names[0].correlation != item->correlation)
+	    (in_one_go && once->names[0].correlation != item->correlation))
 		once->count = 0;
 	once->time_ns = item->event.time_ns;
 	once->at = item->event.at;
@@ -240,9 +251,10 @@ static bool is_once(const struct correlation *correlation)
 
 void run_took(struct run *run, const struct item *item)
 {
+	bool chained = is_chained(run, item);
+
 	if (is_once(ruleset_rule(run->correlate->options.ruleset, item->correlation)->correlation))
-		once_put(run->settled ? &run->correlate->settled_once
-		    : &run->correlate->early_once, item);
+		once_put(chained ? &once_of(run)->chained : &once_of(run)->own, item, !chained);
 }
 
 static int run_step(struct run *run, const struct item *item, uint32_t step, struct parts *parts);
@@ -262,6 +274,7 @@ static int run_outer(struct run *run, const struct rule *inner, const struct ite
 		    .rule = inner->index};
 
 		chained.event.time_ns = at_ns;
+		chained.is_end = at_ns != item->event.time_ns;
 		if (chained_key(outer, use->step, inner->correlation, item->key, &key)) {
 			chained.key = buf_str(&key);
 			item_name(run->correlate, &chained);
@@ -307,12 +320,13 @@ static int run_step(struct run *run, const struct item *item, uint32_t step, str
 	    : &run->correlate->early;
 	struct mark mark = {.time_ns = item->event.time_ns, .at = item->event.at,
 	    .position = item->event.position, .rule = item->rule, .parts = parts,
+	    .is_end = item->is_end,
 	    .value = correlate_value(rule->correlation->type, item->value, step)};
 
 	if ((type->needs_values && !item->has_value) || (type->needs_numbers && !item->has_number))
 		return 0;
-	if (parts == NULL && once_knows(run->settled ? &run->correlate->settled_once
-		: &run->correlate->early_once, item))
+	if (parts == NULL &&
+	    (once_knows(&once_of(run)->own, item) || once_knows(&once_of(run)->chained, item)))
 		return 0;
 	if (parts == NULL && type->counts_once)
 		run_took(run, item);

@@ -168,7 +168,7 @@ int cohort_step(struct run *run, const struct item *item, uint32_t step, struct 
 	const struct correlation *correlation = rule->correlation;
 	struct sighting sighting = {.part = {item->event.time_ns, item->event.at,
 	    item->event.position, item->rule}, .parts = parts, .number = item->number,
-	    .used = true};
+	    .used = true, .is_end = item->is_end};
 
 	if (!run->settled && (correlation->course != COURSE_PATTERN || correlation->waits))
 		return 0; /* what comes later may undo it */

@@ -18,9 +18,10 @@ struct item {
 	uint64_t value;          /* keyed hash of the counted fields */
 	decimal number;          /* the field as a number, where it is one */
 	bool has_value, has_number;
+	bool is_end;             /* of an inner window that time closed: behind all of its moment */
 	uint32_t correlation, rule; /* rule indexes */
 	uint32_t step;           /* the last that the rule is, in that correlation */
-	bool leads;              /* goes before the inner correlations that its event makes fire */
+	int32_t rank;            /* among what one event is: the least goes first */
 	struct str key;          /* group values */
 	struct window_name name; /* of its window, in both machines */
 	char text[];
@@ -41,7 +42,7 @@ struct pending {
 	size_t ready_first, ready_end;
 };
 
-#define ONCE_NAMES 16u
+#define ONCE_NAMES 64u
 
 /* The windows that an event is done with, though it matches more rules of their correlation. */
 struct once {
@@ -56,7 +57,10 @@ struct correlate {
 	struct window_table early, settled;
 	struct window_table dockets; /* groups with alerts that are not settled */
 	struct cohort_table early_cohorts, settled_cohorts; /* what goes by time */
-	struct once early_once, settled_once;
+	struct machine_once {
+		struct once own;     /* by a rule that it matches */
+		struct once chained; /* by an inner correlation that it made fire */
+	} early_once, settled_once;
 	struct watermark watermark;
 	int64_t newest_ns;           /* of the detections taken; WATERMARK_NONE */
 	/* Of the groups that went at the ceiling: how many were told of, and when last. */
@@ -80,9 +84,10 @@ struct run {
 };
 
 /*
- * Order of settling: (time, coordinate), then what makes it total; later steps before earlier ones,
- * so that an event that is two steps of a sequence does not cover the chain that it completes. So
- * does one that is a step behind an inner correlation which it makes fire, too.
+ * Order of settling: (time, coordinate), then what makes it total, whatever the order of the rules.
+ * Inner correlations come before outer ones, and later steps before earlier ones, so that an event
+ * that is two steps of a sequence does not cover the chain that it completes. What is a step behind
+ * an inner correlation that its event makes fire goes before that, too.
  */
 int item_compare(const struct item *a, const struct item *b);
 struct item *item_new(const struct completion *event, struct str key);

@@ -72,7 +72,7 @@ static enum feed_result feed(struct window *window, const struct correlation *co
 			return FEED_WAIT;
 		struct mark before = chain_slot(window, step - 1, step - 1);
 
-		if (mark_compare(&before, mark) >= 0)
+		if (!mark->is_end && mark_compare(&before, mark) >= 0)
 			return FEED_WAIT;
 		if (watermark_minus(mark->time_ns, chain_slot(window, step - 1, 0).time_ns) >
 		    correlation->timespan_ns)

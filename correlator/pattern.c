@@ -238,7 +238,7 @@ static bool chain_extend(struct track *track, const struct role *role,
 	const struct sighting *start = before != NULL ? before : sighting;
 
 	if (before != NULL && (!before->used ||
-	    sighting_compare(&before[place - 1], sighting) >= 0 ||
+	    (!sighting->is_end && sighting_compare(&before[place - 1], sighting) >= 0) ||
 	    watermark_minus(sighting->part.time_ns, before->part.time_ns) > timespan_ns))
 		return false;
 	if (list->used && sighting_compare(list, start) > 0)

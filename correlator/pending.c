@@ -20,7 +20,7 @@ int item_compare(const struct item *a, const struct item *b)
 	int order = coordinate_compare(a->event.at, b->event.at);
 
 	if (order == 0)
-		order = number_compare(b->leads, a->leads);
+		order = a->rank < b->rank ? -1 : a->rank > b->rank;
 	if (order == 0)
 		order = number_compare(a->correlation, b->correlation);
 	if (order == 0)
@@ -80,13 +80,23 @@ static bool item_leads(const struct correlate *correlate, const struct correlati
 	return before && !behind;
 }
 
+/* Of what leads, the outermost first: it must not come behind what the others make fire either. */
+static int32_t item_rank(const struct correlate *correlate, const struct correlation *correlation,
+    const struct item *item)
+{
+	if (correlation == NULL)
+		return 0;
+	int32_t depth = (int32_t)correlation->depth;
+
+	return item_leads(correlate, correlation, item) ? -1 - depth : depth;
+}
+
 void item_name(const struct correlate *correlate, struct item *item)
 {
 	const struct correlation *correlation =
 	    ruleset_rule(correlate->options.ruleset, item->correlation)->correlation;
 
-	item->leads = item_leads(correlate, correlation, item);
-
+	item->rank = item_rank(correlate, correlation, item);
 	/* The tables of a process have one key. */
 	if (correlation != NULL &&
 	    (correlation->course == COURSE_ARRIVAL || correlation->rule_count > 1))

@@ -12,6 +12,7 @@ struct sighting {
 	struct parts *parts; /* of an inner correlation; else NULL */
 	decimal number;      /* value_sum */
 	bool used;           /* this place holds something */
+	bool is_end;         /* as in struct item; not kept */
 };
 
 /* Several, owned together. */

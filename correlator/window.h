@@ -39,7 +39,7 @@ struct mark {
 	struct position position;
 	uint64_t value;  /* value_count: keyed hash of the tuple; temporal: the step */
 	uint32_t rule;   /* index of the base rule, or of the inner correlation */
-	bool used;       /* temporal_ordered: this slot holds something */
+	bool used, is_end; /* temporal_ordered: this slot holds something; is_end: as in item */
 	struct parts *parts; /* of an inner correlation; else NULL */
 };
 
