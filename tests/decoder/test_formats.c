@@ -111,6 +111,20 @@ static const struct decoded_row kv[] = {
     ROW("only=one", ".decoders=plain"),
 };
 
+static const struct decoded_row laurel[] = {
+    ROW("{\"ID\":\"1795316645.250:42\",\"NODE\":\"web01\",\"SYSCALL\":{\"syscall\":59,\"a0\":"
+	"\"0x55d0\",\"exe\":\"/usr/bin/cat\",\"key\":\"k1\",\"SYSCALL\":\"execve\"},"
+	"\"EXECVE\":{\"argc\":2,\"ARGV\":[\"cat\",\"/etc/shadow\"]},\"CWD\":{\"cwd\":\"/tmp\"},"
+	"\"PATH\":[{\"item\":0,\"name\":\"/usr/bin/cat\"},{\"item\":1,\"name\":\"/lib/ld.so\"}]}",
+	".source=linux//auditd\n.time=2026-11-22T03:04:05.250Z\nhost=web01\ntype=SYSCALL\n"
+	"type=EXECVE\ntype=CWD\ntype=PATH\na0=cat\na1=/etc/shadow\nexe=/usr/bin/cat\nkey=k1\n"
+	"SYSCALL=execve\nname=/usr/bin/cat\nname=/lib/ld.so\ncwd=/tmp\n"
+	".decoders=json/laurel"),
+    ROW("{\"ID\":\"42\",\"NODE\":\"web01\",\"SYSCALL\":{\"exe\":\"/bin/x\"}}",
+	".source=//\n-exe\n-type\n.decoders=json"),
+    ROW("{\"ID\":\"1795316645.250:x\",\"A\":{\"exe\":\"/bin/x\"}}", ".source=//\n-exe"),
+};
+
 #define SYSMON_LOG "Microsoft-Windows-Sysmon/Operational"
 #define SYSMON_SOURCE ".source=windows/process_creation/sysmon\n"
 
@@ -402,6 +416,12 @@ TEST(others)
 TEST(web)
 TEST(windows)
 
+static void test_laurel(void **state)
+{
+	(void)state;
+	DECODED_CHECK(laurel);
+}
+
 static void test_windows_xml(void **state)
 {
 	(void)state;
@@ -424,6 +444,7 @@ int main(void)
 	    cmocka_unit_test(test_others),
 	    cmocka_unit_test(test_web),
 	    cmocka_unit_test(test_windows),
+	    cmocka_unit_test(test_laurel),
 	    cmocka_unit_test(test_windows_xml),
 	    cmocka_unit_test(test_windows_handed_on),
 	};
