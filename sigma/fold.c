@@ -189,25 +189,39 @@ CPU_V3_CODE static inline __m256i where_equal(const char *at, char byte)
 	    _mm256_loadu_si256((const __m256i *)(const void *)at), _mm256_set1_epi8(byte));
 }
 
-/* How many places, in blocks of 32, begin neither of these. */
+/* Whether one of the two begins in a block, of which the byte behind may be read. */
+CPU_V3_CODE static bool block_has_either(const char *block)
+{
+	__m256i s = where_equal(block, '\xC5'), k = where_equal(block, '\xE2');
+	__m256i both = _mm256_or_si256(_mm256_and_si256(s, where_equal(block + 1, '\xBF')),
+	    _mm256_and_si256(k, where_equal(block + 1, '\x84')));
+
+	return !_mm256_testz_si256(both, both);
+}
+
+/* The same of two blocks: looked at closer where a first byte is. */
+CPU_V3_CODE static inline bool blocks_have_either(const char *block)
+{
+	__m256i first = _mm256_or_si256(
+	    _mm256_or_si256(where_equal(block, '\xC5'), where_equal(block, '\xE2')),
+	    _mm256_or_si256(where_equal(block + 32, '\xC5'), where_equal(block + 32, '\xE2')));
+
+	return !_mm256_testz_si256(first, first) &&
+	    (block_has_either(block) || block_has_either(block + 32));
+}
+
+/* How many places, from the first on, begin neither. */
 CPU_V3_CODE static size_t kept_v3(struct str text)
 {
 	size_t at = 0;
 
-	for (; at + 33 <= text.len; at += 32) {
-		const char *block = text.ptr + at;
-		__m256i s = where_equal(block, '\xC5'), k = where_equal(block, '\xE2');
-		__m256i first = _mm256_or_si256(s, k);
-
-		if (_mm256_testz_si256(first, first))
-			continue;
-		__m256i both = _mm256_or_si256(
-		    _mm256_and_si256(s, where_equal(block + 1, '\xBF')),
-		    _mm256_and_si256(k, where_equal(block + 1, '\x84')));
-
-		if (!_mm256_testz_si256(both, both))
-			break;
+	for (; at + 65 <= text.len; at += 64) {
+		if (blocks_have_either(text.ptr + at))
+			return at;
 	}
+	/* The last ones once more, up to the end. */
+	if (text.len >= 65 && !blocks_have_either(text.ptr + text.len - 65))
+		at = text.len - 1;
 	return at;
 }
 #endif
