@@ -371,7 +371,7 @@ static void read_behind(struct bus *bus)
 	bus_reader_close(reader);
 }
 
-/* What is read ahead is full again and again: each time librdkafka is told that it is not any more. */
+/* What is read ahead is full again and again: each time librdkafka is told that it is not now. */
 static void test_a_reader_that_is_behind_is_roused(void **state)
 {
 	struct bus_options options = {.partitions = {4, 2, 1}};
