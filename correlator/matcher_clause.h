@@ -50,6 +50,11 @@ void chooser_begin(struct chooser *chooser, const struct study *study);
  * how many that were.
  */
 void chooser_open(struct chooser *chooser, const uint32_t *counts);
+/* By how much chooser_open has made a predicate dearer that had a price before. */
+static inline float clause_opening(const struct chooser *chooser, uint32_t predicate)
+{
+	return chooser->openings[chooser->prices[predicate].opening];
+}
 
 /* The whole price of a plain rule. CLAUSE_NONE: a match does not need anything to be looked for. */
 float clause_cost(struct chooser *chooser, uint32_t rule);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RISEN_LEAST 1.0F /* instructions an event for which a clause is chosen again */
+
 struct pair {
 	uint32_t predicate, rule;
 };
@@ -43,26 +45,62 @@ static bool clauses_collect(struct index *index, struct chooser *chooser, struct
 	return true;
 }
 
-/* Twice: the second time it is known at which fields one has to look anyhow. */
-static bool clauses_choose(struct index *index, struct chooser *chooser, struct pairs *pairs)
+static void clauses_open(const struct index *index, struct chooser *chooser,
+    const struct pairs *pairs, uint32_t *counts)
 {
 	const struct program *program = index->program;
-	uint32_t *counts = calloc(program->slot_count + 1, sizeof(*counts));
 
-	index->always = malloc((index->rule_count + 1) * sizeof(*index->always));
-	if (counts == NULL || index->always == NULL ||
-	    !clauses_collect(index, chooser, pairs)) {
-		free(counts);
-		return false;
-	}
 	for (size_t i = 0; i < pairs->count; i++) {
 		uint32_t slot = program->predicates[pairs->items[i].predicate].slot;
 
 		counts[slot == SLOT_ANYWHERE ? program->slot_count : slot]++;
 	}
 	chooser_open(chooser, counts);
+}
+
+/*
+ * Prices have only risen: where the one of the clause has by so little, no other can be cheaper by
+ * more.
+ */
+static bool clauses_again(const struct index *index, struct chooser *chooser,
+    const struct pairs *first, struct pairs *pairs)
+{
+	for (size_t at = 0, end; at < first->count; at = end) {
+		float risen = 0;
+
+		pairs->rule = first->items[at].rule;
+		for (end = at; end < first->count && first->items[end].rule == pairs->rule; end++)
+			risen += clause_opening(chooser, first->items[end].predicate);
+		if (risen > RISEN_LEAST) {
+			clause_cost(chooser, index->rules[pairs->rule]);
+			if (!clause_each(chooser, index->rules[pairs->rule], pair_take, pairs))
+				return false;
+			continue;
+		}
+		for (size_t i = at; i < end; i++)
+			if (!pair_take(pairs, first->items[i].predicate))
+				return false;
+	}
+	return true;
+}
+
+/* Twice: the second time it is known at which fields one has to look anyhow. */
+static bool clauses_choose(struct index *index, struct chooser *chooser, struct pairs *pairs)
+{
+	uint32_t *counts = calloc(index->program->slot_count + 1, sizeof(*counts));
+	struct pairs first = {0};
+
+	index->always = malloc((index->rule_count + 1) * sizeof(*index->always));
+	bool chosen = counts != NULL && index->always != NULL &&
+	    clauses_collect(index, chooser, &first);
+
+	if (chosen) {
+		clauses_open(index, chooser, &first, counts);
+		chosen = clauses_again(index, chooser, &first, pairs);
+	}
+	free(first.items);
 	free(counts);
-	return clauses_collect(index, chooser, pairs);
+	return chosen;
 }
 
 static bool is_high(struct str text)
