@@ -86,11 +86,6 @@ static void name_pairs(struct record *record, struct notes *notes)
  * Wazuh's manager writes the first letter of a name small, and (all versions but a few) the escapes
  * of a value twice over, so that each backslash is two: in such an event every run of them is even.
  */
-static bool is_wazuh(struct str name, const struct key *key)
-{
-	return str_ends(str_slice(name, 0, key->prefix), STR("win.eventdata."));
-}
-
 static struct str first_upper(struct record *record, struct str name)
 {
 	char *out = name.len > 0 && name.ptr[0] >= 'a' && name.ptr[0] <= 'z'
@@ -139,13 +134,13 @@ static void mend_wazuh(struct record *record, struct notes *notes)
 		const struct note *note = &notes->notes[i];
 		const struct field *field = &record->fields[note->field];
 
-		doubled &= !is_wazuh(field->name, &note->key) || !has_odd_backslashes(field->value);
+		doubled &= (note->key.flags & KEY_WAZUH) == 0 || !has_odd_backslashes(field->value);
 	}
 	for (size_t i = 0; doubled && i < notes->count; i++) {
 		const struct note *note = &notes->notes[i];
 		struct field *field = &record->fields[note->field];
 
-		if (is_wazuh(field->name, &note->key))
+		if (note->key.flags & KEY_WAZUH)
 			field->value = backslashes_halved(record, field->value);
 	}
 }
@@ -153,7 +148,7 @@ static void mend_wazuh(struct record *record, struct notes *notes)
 static void rename_field(struct record *record, struct note *note)
 {
 	struct field *field = &record->fields[note->field];
-	bool wazuh = is_wazuh(field->name, &note->key);
+	bool wazuh = (note->key.flags & KEY_WAZUH) != 0;
 
 	field->name = str_slice(field->name, note->key.prefix, field->name.len);
 	if (wazuh) {
@@ -166,11 +161,9 @@ static void rename_field(struct record *record, struct note *note)
 
 static void rename_fields(struct record *record, struct notes *notes)
 {
-	bool pairs = false, wazuh = false;
+	bool pairs = false;
 
-	for (size_t i = 0; i < notes->count; i++)
-		wazuh |= is_wazuh(record->fields[notes->notes[i].field].name, &notes->notes[i].key);
-	if (wazuh)
+	if (notes->flags & KEY_WAZUH)
 		mend_wazuh(record, notes);
 	for (size_t i = 0; i < notes->count; i++) {
 		struct note *note = &notes->notes[i];

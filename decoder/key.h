@@ -20,7 +20,8 @@ enum key_flag {
 	KEY_CHANNEL = 1u << 3, /* names the channel of a Windows event */
 	KEY_RENAMED = 1u << 4, /* prefix bytes are not part of the name, nor are spaces */
 	KEY_NAMING = 1u << 5,  /* naming: first row of windows.def that gives it another name */
-	KEY_SOURCE = 1u << 6   /* some row of the log sources asks for it */
+	KEY_SOURCE = 1u << 6,  /* some row of the log sources asks for it */
+	KEY_WAZUH = 1u << 7    /* a value of a Windows event as Wazuh's manager writes it */
 };
 
 struct key {

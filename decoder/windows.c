@@ -185,6 +185,9 @@ static void build(void)
 	for (size_t i = 0; i < COUNT(namings); i++) {
 		namings[i].id = field_lookup(namings[i].name);
 		CHECK(namings[i].id != FIELD_OTHER);
+		for (size_t k = i + 2; k < COUNT(namings); k++)
+			CHECK(!str_eq(namings[k].from, namings[i].from) ||
+			    str_eq(namings[k - 1].from, namings[i].from));
 	}
 	for (size_t i = 0; i < COUNT(services); i++) {
 		unsigned at = hash_fold(services[i].channel);
@@ -248,6 +251,8 @@ void windows_ask(struct str name, struct key *key)
 	key->prefix = (uint8_t)prefix_span(name);
 	if (key->prefix > 0 || str_find_char(name, ' ') != STR_NOT_FOUND)
 		key->flags |= KEY_RENAMED;
+	if (str_ends(str_slice(name, 0, key->prefix), STR("win.eventdata.")))
+		key->flags |= KEY_WAZUH;
 	size_t naming = name_set_find(&naming_names, name);
 
 	if (naming != NAME_SET_NONE) {
@@ -258,13 +263,12 @@ void windows_ask(struct str name, struct key *key)
 
 const struct windows_naming *windows_naming(struct str from, size_t *index)
 {
-	while (*index < COUNT(namings)) {
-		const struct windows_naming *naming = &namings[(*index)++];
+	const struct windows_naming *naming = &namings[*index];
 
-		if (str_eq(from, naming->from))
-			return naming;
-	}
-	return NULL;
+	if (*index >= COUNT(namings) || !str_eq(from, naming->from))
+		return NULL;
+	++*index;
+	return naming;
 }
 
 struct str windows_product(struct str channel)

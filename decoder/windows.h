@@ -14,7 +14,7 @@ struct windows_naming {
 	struct str from, name;
 	enum field_id id;
 };
-/* The row at or behind index that begins with that name, or NULL; *index is left behind it. */
+/* The row at index, where that is one of that name, else NULL; *index is left behind it. */
 const struct windows_naming *windows_naming(struct str from, size_t *index);
 
 /* Of a channel: Sysmon for Linux writes such events too. */
