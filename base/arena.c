@@ -144,6 +144,21 @@ struct str arena_dup(struct arena *arena, struct str s)
 	return (struct str){copy, s.len};
 }
 
+struct str arena_join(struct arena *arena, struct str left, char between, struct str right)
+{
+	size_t len = left.len + 1 + right.len;
+	char *out = arena_alloc(arena, len);
+
+	if (out == NULL)
+		return STR_NONE;
+	if (left.len > 0)
+		memcpy(out, left.ptr, left.len);
+	out[left.len] = between;
+	if (right.len > 0)
+		memcpy(out + left.len + 1, right.ptr, right.len);
+	return (struct str){out, len};
+}
+
 char *arena_cstr(struct arena *arena, struct str s)
 {
 	char *copy = arena_alloc(arena, s.len + 1);

@@ -28,6 +28,8 @@ void *arena_zalloc(struct arena *arena, size_t size);
 void *arena_array(struct arena *arena, size_t count, size_t size);
 /* A copy of the bytes; the one place where text crosses into this lifetime. ptr NULL on failure. */
 struct str arena_dup(struct arena *arena, struct str s);
+/* left, between, right as one text; ptr NULL without memory. */
+struct str arena_join(struct arena *arena, struct str left, char between, struct str right);
 /* A copy ended by NUL. NULL on failure. */
 char *arena_cstr(struct arena *arena, struct str s);
 struct str arena_printf(struct arena *arena, const char *format, ...)

@@ -62,22 +62,24 @@ uint32_t utf8_decode(struct str s, size_t *ret_len)
 	return code_point;
 }
 
-void utf8_put(struct buf *out, uint32_t code_point)
+size_t utf8_encode(uint32_t code_point, char ret[4])
 {
-	char bytes[4];
 	size_t len = code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
 
 	CHECK(code_point <= 0x10FFFF);
-	if (len == 1) {
-		buf_char(out, (char)code_point);
-		return;
-	}
 	for (size_t i = len - 1; i > 0; i--) {
-		bytes[i] = (char)(0x80 | (code_point & 0x3F));
+		ret[i] = (char)(0x80 | (code_point & 0x3F));
 		code_point >>= 6;
 	}
-	bytes[0] = (char)((0xF00u >> len & 0xF0) | code_point);
-	buf_put(out, bytes, len);
+	ret[0] = (char)(len == 1 ? code_point : (0xF00u >> len & 0xF0) | code_point);
+	return len;
+}
+
+void utf8_put(struct buf *out, uint32_t code_point)
+{
+	char bytes[4];
+
+	buf_put(out, bytes, utf8_encode(code_point, bytes));
 }
 
 /* Where the ASCII that begins there ends, but for up to seven bytes: nearly all text is ASCII. */

@@ -13,6 +13,8 @@
 
 /* The code point at the front (s not empty), its length 1..4; a bad byte: UTF8_BAD and length 1. */
 uint32_t utf8_decode(struct str s, size_t *ret_len);
+/* A code point (<= 0x10FFFF) in 1..4 bytes; how many. */
+size_t utf8_encode(uint32_t code_point, char ret[4]);
 /* Appends a code point (<= 0x10FFFF). */
 void utf8_put(struct buf *out, uint32_t code_point);
 bool utf8_is_valid(struct str s);

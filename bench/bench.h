@@ -93,6 +93,17 @@ static inline void bench_must(int code, const struct error *error)
 	}
 }
 
+/* The same numbers in every run (xorshift64). */
+static inline uint64_t bench_random(void)
+{
+	static uint64_t state = 88172645463325252u;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
 static inline struct event bench_event(struct str raw, uint64_t counter)
 {
 	return (struct event){.at = {0xb3c4, BENCH_NOW, counter}, .received_ns = BENCH_NOW,

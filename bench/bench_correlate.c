@@ -42,20 +42,10 @@ struct line {
 };
 
 static const struct alert_site site = {.key = {1, 2}};
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t random_next(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
 static void put_detection(struct line *line)
 {
 	char host[32], value[16];
-	uint64_t drawn = random_next();
+	uint64_t drawn = bench_random();
 	unsigned key = (unsigned)(drawn % KEYS);
 
 	snprintf(host, sizeof(host), "langson%07u.example.vn", key);

@@ -33,25 +33,15 @@ struct stream {
 	int64_t now_ns;
 };
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t random_next(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
 static uint32_t key_uniform(void)
 {
-	return (uint32_t)(random_next() % KEYS);
+	return (uint32_t)(bench_random() % KEYS);
 }
 
 /* Exponent 1: the k-th key comes up as often as 1/k. By the inverse of its integral. */
 static uint32_t key_zipf(void)
 {
-	double u = (double)(random_next() >> 11) / 9007199254740992.0, key = 1.0, power = 1.0;
+	double u = (double)(bench_random() >> 11) / 9007199254740992.0, key = 1.0, power = 1.0;
 
 	/* KEYS^u, without libm: squares and square roots would do no better than bits of u. */
 	for (double base = KEYS, bit = 1.0; bit > 1e-9; bit /= 2, base = power) {
@@ -83,8 +73,8 @@ static struct stream stream_make(uint32_t (*key_next)(void))
 
 		snprintf(update->key, KEY_BYTES, "203.0.113.%03u langson%07u.example.vn", key % 256,
 		    key);
-		update->value = random_next() % 12 * UINT64_C(0x9e3779b97f4a7c15);
-		update->step = (uint32_t)(random_next() & 1);
+		update->value = bench_random() % 12 * UINT64_C(0x9e3779b97f4a7c15);
+		update->step = (uint32_t)(bench_random() & 1);
 	}
 	return stream;
 }

@@ -91,6 +91,8 @@ struct run {
  */
 int item_compare(const struct item *a, const struct item *b);
 struct item *item_new(const struct completion *event, struct str key);
+/* Of a detection, by its groups, and by so many of its values besides. NULL without memory. */
+struct item *item_of(const struct detection *detection, size_t values);
 /* Its name, once it has correlation and key; only of what has windows, or several rules. */
 void item_name(const struct correlate *correlate, struct item *item);
 /* What its update is going to need of that table; of what has no windows, nothing. */

@@ -7,7 +7,6 @@
 #include "correlator/correlate_state.h"
 #include "correlator/memory.h"
 
-#define KEY_MAX  ((size_t)2 * DETECTION_VALUES * 65536u)
 #define ROW_HEAD 17u /* of what a row's hash is made of: scope and kind */
 
 struct first_seen_state {
@@ -62,18 +61,8 @@ const struct rule *first_seen_rule(
 
 struct item *first_seen_item(const struct rule *rule, const struct detection *detection)
 {
-	struct completion event = {.time_ns = detection->time_ns,
-	    .received_ns = detection->received_ns, .at = detection->at,
-	    .position = detection->position, .agency = detection->agency, .host = detection->host};
-	struct buf key = BUF(KEY_MAX);
+	struct item *item = item_of(detection, detection->value_count);
 
-	for (size_t i = 0; i < detection->group_count; i++)
-		group_key_put(&key, detection->groups[i]);
-	for (size_t i = 0; i < detection->value_count; i++)
-		group_key_put(&key, detection->values[i]);
-	struct item *item = key.failed ? NULL : item_new(&event, buf_str(&key));
-
-	buf_free(&key);
 	if (item == NULL)
 		return NULL;
 	item->correlation = item->rule = rule->index;

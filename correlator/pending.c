@@ -8,6 +8,8 @@
 #include "correlator/correlate_state.h"
 #include "correlator/correlate_type.h"
 
+#define KEY_MAX ((size_t)2 * DETECTION_VALUES * 65536u) /* groups and values */
+
 static int number_compare(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
@@ -49,6 +51,23 @@ struct item *item_new(const struct completion *event, struct str key)
 
 	at = text_take(at, &item->event.agency);
 	text_take(at, &item->event.host);
+	return item;
+}
+
+struct item *item_of(const struct detection *detection, size_t values)
+{
+	struct completion event = {.time_ns = detection->time_ns,
+	    .received_ns = detection->received_ns, .at = detection->at,
+	    .position = detection->position, .agency = detection->agency, .host = detection->host};
+	struct buf key = BUF(KEY_MAX);
+
+	for (size_t i = 0; i < detection->group_count; i++)
+		group_key_put(&key, detection->groups[i]);
+	for (size_t i = 0; i < values; i++)
+		group_key_put(&key, detection->values[i]);
+	struct item *item = key.failed ? NULL : item_new(&event, buf_str(&key));
+
+	buf_free(&key);
 	return item;
 }
 

@@ -48,16 +48,8 @@ static bool detection_value(const struct correlate *correlate, const struct dete
 static struct item *detection_item(const struct correlate *correlate, const struct rule *rule,
     uint32_t step, const struct detection *detection)
 {
-	struct completion event = {.time_ns = detection->time_ns,
-	    .received_ns = detection->received_ns, .at = detection->at,
-	    .position = detection->position, .agency = detection->agency, .host = detection->host};
-	struct buf key = BUF(KEY_MAX);
+	struct item *item = item_of(detection, 0);
 
-	for (size_t i = 0; i < detection->group_count; i++)
-		group_key_put(&key, detection->groups[i]);
-	struct item *item = key.failed ? NULL : item_new(&event, buf_str(&key));
-
-	buf_free(&key);
 	if (item == NULL)
 		return NULL;
 	item->correlation = rule->index;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "decoder/scan.h"
 #include "decoder/timestamp.h"
 
@@ -24,20 +25,6 @@ struct walk {
 };
 
 /* ---- text ---- */
-
-/* In UTF-8 (RFC 3629, 3); 0 for what is no character. */
-static size_t encode(uint32_t code, char out[4])
-{
-	size_t more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-	static const uint8_t leads[] = {0, 0xC0, 0xE0, 0xF0};
-
-	if (code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
-		return 0;
-	out[0] = (char)(leads[more] | code >> 6 * more);
-	for (size_t i = 1; i <= more; i++)
-		out[i] = (char)(0x80 | (code >> 6 * (more - i) & 0x3F));
-	return more + 1;
-}
 
 /* The character that &name; stands for: 1 to 4 bytes; 0 when it is none. */
 static size_t entity(struct str name, char out[4])
@@ -65,7 +52,9 @@ static size_t entity(struct str name, char out[4])
 			return 0;
 		code = code * (hex ? 16 : 10) + (uint32_t)digit;
 	}
-	return encode(code, out);
+	/* Nothing else is a character (RFC 3629, 3). */
+	return code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)
+	    ? 0 : utf8_encode(code, out);
 }
 
 /* What stands for no character stays as it is written. */
@@ -157,14 +146,9 @@ static bool take_tag(struct str *rest, struct str *ret)
 /* "Provider_Name" of the element Provider and its attribute Name. */
 static struct str joined(struct record *record, struct str element, struct str attribute)
 {
-	char *out = arena_alloc(record->arena, element.len + 1 + attribute.len);
+	struct str name = arena_join(record->arena, element, '_', attribute);
 
-	if (out == NULL)
-		return attribute;
-	memcpy(out, element.ptr, element.len);
-	out[element.len] = '_';
-	memcpy(out + element.len + 1, attribute.ptr, attribute.len);
-	return str_from(out, element.len + 1 + attribute.len);
+	return name.ptr != NULL ? name : attribute;
 }
 
 /* ---- elements ---- */

@@ -147,19 +147,6 @@ static INLINE bool string_take(struct walk *w, struct ground *ground, struct str
 	return true;
 }
 
-/* "outer.key" */
-static struct str joined(struct record *record, struct str outer, struct str key)
-{
-	char *name = arena_alloc(record->arena, outer.len + 1 + key.len);
-
-	if (name == NULL)
-		return STR_NONE;
-	memcpy(name, outer.ptr, outer.len);
-	name[outer.len] = '.';
-	memcpy(name + outer.len + 1, key.ptr, key.len);
-	return str_from(name, outer.len + 1 + key.len);
-}
-
 static INLINE bool name_take(struct walk *w, struct ground *ground, struct str outer,
     struct str *ret)
 {
@@ -172,7 +159,7 @@ static INLINE bool name_take(struct walk *w, struct ground *ground, struct str o
 	w->at++;
 	ground->coded |= ret->ptr != open + 1;
 	if (__builtin_expect(outer.ptr != NULL, 0))
-		*ret = joined(ground->record, outer, *ret);
+		*ret = arena_join(ground->record->arena, outer, '.', *ret); /* "outer.key" */
 	return ret->ptr != NULL;
 }
 

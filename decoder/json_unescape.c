@@ -1,5 +1,7 @@
 #include "decoder/json_unescape.h"
 
+#include "base/utf8.h"
+
 #if CPU_HAS_V3
 #include <immintrin.h>
 #endif
@@ -23,28 +25,6 @@ static bool four_hex(const char *at, const char *end, unsigned *ret)
 	return true;
 }
 
-static size_t put_utf8(char *out, unsigned c)
-{
-	char *start = out;
-
-	if (c < 0x80) {
-		*out++ = (char)c;
-	} else if (c < 0x800) {
-		*out++ = (char)(0xC0 | c >> 6);
-		*out++ = (char)(0x80 | (c & 0x3F));
-	} else if (c < 0x10000) {
-		*out++ = (char)(0xE0 | c >> 12);
-		*out++ = (char)(0x80 | (c >> 6 & 0x3F));
-		*out++ = (char)(0x80 | (c & 0x3F));
-	} else {
-		*out++ = (char)(0xF0 | c >> 18);
-		*out++ = (char)(0x80 | (c >> 12 & 0x3F));
-		*out++ = (char)(0x80 | (c >> 6 & 0x3F));
-		*out++ = (char)(0x80 | (c & 0x3F));
-	}
-	return (size_t)(out - start);
-}
-
 /* "\uXXXX", with its second half if it has one; how many bytes that was, or 0. */
 static size_t unescape_unicode(char *out, const char *at, const char *end, size_t *ret_len)
 {
@@ -60,7 +40,7 @@ static size_t unescape_unicode(char *out, const char *at, const char *end, size_
 	} else if (c >= 0xD800 && c <= 0xDFFF) {
 		c = 0xFFFD;
 	}
-	*ret_len = put_utf8(out, c);
+	*ret_len = utf8_encode(c, out);
 	return taken;
 }
 

@@ -52,6 +52,8 @@ static void test_copies(void **state)
 	assert_string_equal(arena_cstr(arena, STR("tinh")), "tinh");
 	assert_non_null(arena_dup(arena, STR_NONE).ptr);
 	assert_str(arena_printf(arena, "%d/%s", 7, "x"), "7/x");
+	assert_str(arena_join(arena, STR("tinh"), '.', STR("xa")), "tinh.xa");
+	assert_str(arena_join(arena, STR_NONE, '_', STR_NONE), "_");
 	const unsigned char *zero = arena_zalloc(arena, 64);
 
 	for (size_t i = 0; i < 64; i++)

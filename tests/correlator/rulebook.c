@@ -1,5 +1,15 @@
 #include "tests/correlator/rulebook.h"
 
+uint32_t rulebook_random(uint32_t below)
+{
+	static uint64_t state = 88172645463325252u;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t)(state >> 33) % below;
+}
+
 static void refused(void *context, const struct error *error)
 {
 	char text[1200];

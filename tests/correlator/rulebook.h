@@ -26,4 +26,7 @@ struct ruleset *rulebook_load(const char *text);
  */
 struct record *rulebook_record(struct arena *arena, const char *fields, const char *raw);
 
+/* Less than below, the same ones in every run. */
+uint32_t rulebook_random(uint32_t below);
+
 #endif

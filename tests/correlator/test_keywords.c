@@ -11,16 +11,6 @@
 #define RULES  150
 #define EVENTS 60
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint32_t random_below(uint32_t below)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 33) % below;
-}
-
 /* As JSON writes a character, and as YAML does between double quotes; seldom ones stand once. */
 static const struct {
 	const char *json[3], *yaml;
@@ -33,18 +23,18 @@ static const struct {
 
 static unsigned character(bool plain)
 {
-	return random_below(plain ? 4 : RULEBOOK_COUNT(characters));
+	return rulebook_random(plain ? 4 : RULEBOOK_COUNT(characters));
 }
 
 static void rules_put(struct buf *out)
 {
 	buf_str_put(out, STR("title: Keywords\nid: keywords\nlogsource:\n    product: windows\n"
 	    "detection:\n    keywords:\n"));
-	for (uint32_t i = 1 + random_below(12); i > 0; i--) {
-		bool plain = random_below(3) > 0;
+	for (uint32_t i = 1 + rulebook_random(12); i > 0; i--) {
+		bool plain = rulebook_random(3) > 0;
 
 		buf_str_put(out, STR("        - \""));
-		for (uint32_t n = 2 + random_below(6); n > 0; n--)
+		for (uint32_t n = 2 + rulebook_random(6); n > 0; n--)
 			buf_str_put(out, str_of(characters[character(plain)].yaml));
 		buf_str_put(out, STR("\"\n"));
 	}
@@ -55,18 +45,18 @@ static void rules_put(struct buf *out)
 static void value_put(struct buf *out, uint32_t len, bool coded)
 {
 	for (; len > 0; len--)
-		buf_str_put(out, str_of(characters[character(random_below(2) > 0)]
-		    .json[random_below(coded ? 3 : 2)]));
+		buf_str_put(out, str_of(characters[character(rulebook_random(2) > 0)]
+		    .json[rulebook_random(coded ? 3 : 2)]));
 }
 
 static void line_put(struct buf *out)
 {
-	bool coded = random_below(4) == 0;
+	bool coded = rulebook_random(4) == 0;
 
 	buf_str_put(out, STR("{\"Channel\":\"Security\",\"EventID\":1"));
-	for (uint32_t i = random_below(4); i > 0; i--) {
+	for (uint32_t i = rulebook_random(4); i > 0; i--) {
 		buf_printf(out, ",\"F%u\":\"", i);
-		value_put(out, random_below(30), coded);
+		value_put(out, rulebook_random(30), coded);
 		buf_char(out, '"');
 	}
 	buf_char(out, '}');

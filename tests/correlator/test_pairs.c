@@ -94,16 +94,6 @@ static void what_is_common_is_not_chosen(void **state)
 	assert_false(pairs_choose(common, texts, PAIRS_TEXTS + 1, ends));
 }
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint32_t random_below(uint32_t below)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 33) % below;
-}
-
 /* Places by literal, as they come. */
 struct places {
 	uint8_t found[PAIRS_TEXTS][TEXT_MOST];
@@ -152,7 +142,7 @@ static void any_check(struct teddy *teddy, struct str text, const struct places 
 
 	assert_non_null(copy);
 	for (size_t i = 0; i < text.len; i++) {
-		bool letter = text.ptr[i] >= 'a' && text.ptr[i] <= 'z' && random_below(2) == 0;
+		bool letter = text.ptr[i] >= 'a' && text.ptr[i] <= 'z' && rulebook_random(2) == 0;
 
 		copy[i + 1] = (char)(letter ? text.ptr[i] - 'a' + 'A' : text.ptr[i]);
 		ascii &= (uint8_t)text.ptr[i] < 0x80;
@@ -171,10 +161,10 @@ static void any_check(struct teddy *teddy, struct str text, const struct places 
 /* Few letters, so that pairs are found, and found beside what is not a literal. */
 static void text_make(char *text, size_t len)
 {
-	uint32_t letters = 4 + random_below(9);
+	uint32_t letters = 4 + rulebook_random(9);
 
 	for (size_t i = 0; i < len; i++)
-		text[i] = "abc:xyz0123\xC3"[random_below(letters)];
+		text[i] = "abc:xyz0123\xC3"[rulebook_random(letters)];
 }
 
 static void pairs_of_round(void)
@@ -184,14 +174,14 @@ static void pairs_of_round(void)
 	struct teddy teddy = {.pairs = true};
 	struct str literals[PAIRS_TEXTS];
 	uint32_t ends[PAIRS_TEXTS];
-	size_t count = 1 + random_below(PAIRS_TEXTS);
+	size_t count = 1 + rulebook_random(PAIRS_TEXTS);
 
 	memset(common, 0, sizeof(common));
 	for (size_t i = 0; i < count; i++) {
-		size_t len = 2 + random_below(10);
+		size_t len = 2 + rulebook_random(10);
 
 		for (size_t at = 0; at < len; at++)
-			words[i][at] = "abc:"[random_below(4)];
+			words[i][at] = "abc:"[rulebook_random(4)];
 		literals[i] = (struct str){words[i], len};
 	}
 	if (!pairs_choose(common, literals, count, ends))
@@ -200,7 +190,7 @@ static void pairs_of_round(void)
 		teddy_add_pair(&teddy, literals[i], ends[i], i);
 	teddy_seal(&teddy);
 	for (int i = 0; i < 20; i++) {
-		size_t len = random_below(TEXT_MOST);
+		size_t len = rulebook_random(TEXT_MOST);
 
 		text_make(text, sizeof(text));
 		places_find(&teddy, (struct str){text, len}, &places);
